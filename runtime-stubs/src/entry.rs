@@ -1,0 +1,1 @@
+//! Trampolines between generated code and the host.

@@ -1,0 +1,195 @@
+//! The one public error type.
+//!
+//! Owns how a failure is described: its phase ([`ErrorKind`]), what went wrong, the
+//! symbol, module and file concerned, and what to do about it. It deliberately knows
+//! nothing of the phases themselves: each builds its own errors from these parts.
+
+use std::fmt;
+
+/// The result of every fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The phase in which something failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A source could not be read: a missing file, an unreadable archive.
+    Read,
+    /// A source was read but is not well formed.
+    Parse,
+    /// LLVM refused to verify, optimise or generate code for a module.
+    Compile,
+    /// An object could not be placed: a relocation, a section, a TLS model.
+    Link,
+    /// A name has no definition, or not one of the kind asked for.
+    Resolve,
+    /// A function exists, but not with the signature asked for.
+    Signature,
+    /// The update itself makes no sense: a module loaded twice, an unknown module.
+    Update,
+    /// The reservation is full, or the operating system refused memory.
+    Memory,
+    /// The host lacks something hotslot needs (an architecture, a kernel feature).
+    Host,
+}
+
+/// What failed, where, and what to do about it.
+///
+/// Opaque and cheap to move. [`Error::kind`] tells the phase; [`fmt::Display`] gives the
+/// whole story in one line per problem.
+pub struct Error(Box<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kind: Option<ErrorKind>,
+    message: String,
+    module: Option<String>,
+    file: Option<String>,
+    symbol: Option<String>,
+    hint: Option<String>,
+    others: Vec<Error>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind: Some(kind), message: message.into(), ..Inner::default() }))
+    }
+
+    /// Names the module concerned, unless a more precise place has named it already.
+    pub(crate) fn in_module(mut self, module: &str) -> Self {
+        self.0.module.get_or_insert_with(|| module.to_owned());
+        self
+    }
+
+    /// Names the file concerned, unless it is named already.
+    pub(crate) fn in_file(mut self, file: Option<&str>) -> Self {
+        if let Some(file) = file {
+            self.0.file.get_or_insert_with(|| file.to_owned());
+        }
+        self
+    }
+
+    pub(crate) fn about(mut self, symbol: &str) -> Self {
+        self.0.symbol.get_or_insert_with(|| symbol.to_owned());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Joins several problems of one update into one error; `None` when there are none.
+    pub(crate) fn all(errors: Vec<Error>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        first.0.others.extend(errors);
+        Some(first)
+    }
+
+    /// The phase that failed.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind.unwrap_or(ErrorKind::Update)
+    }
+
+    /// The module concerned, if one is.
+    pub fn module(&self) -> Option<&str> {
+        self.0.module.as_deref()
+    }
+
+    /// The file concerned, if one is.
+    pub fn file(&self) -> Option<&str> {
+        self.0.file.as_deref()
+    }
+
+    /// The symbol concerned, if one is.
+    pub fn symbol(&self) -> Option<&str> {
+        self.0.symbol.as_deref()
+    }
+
+    /// What to do about it, if hotslot knows.
+    pub fn advice(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Every problem this error stands for, itself first: an update reports all it finds.
+    pub fn problems(&self) -> impl Iterator<Item = &Error> {
+        std::iter::once(self).chain(&self.0.others)
+    }
+
+    fn fmt_one(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.file, &self.0.module) {
+            (Some(file), Some(module)) if file != module => write!(f, "{file} (module {module}): ")?,
+            (Some(place), _) | (None, Some(place)) => write!(f, "{place}: ")?,
+            (None, None) => {}
+        }
+        f.write_str(&self.0.message)?;
+        if let Some(symbol) = &self.0.symbol
+            && !self.0.message.contains(symbol.as_str())
+        {
+            write!(f, " (symbol {symbol})")?;
+        }
+        if let Some(hint) = &self.0.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.problems().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt_one(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_every_place_once() {
+        let error = Error::new(ErrorKind::Link, "relocation out of range")
+            .about("counter")
+            .in_module("m")
+            .in_module("ignored")
+            .in_file(Some("m.o"))
+            .hint("compile with -fPIC");
+        assert_eq!(
+            error.to_string(),
+            "m.o (module m): relocation out of range (symbol counter); compile with -fPIC"
+        );
+        assert_eq!(error.kind(), ErrorKind::Link);
+    }
+
+    #[test]
+    fn lists_all_problems() {
+        let all = Error::all(vec![
+            Error::new(ErrorKind::Resolve, "a"),
+            Error::new(ErrorKind::Link, "b"),
+        ])
+        .unwrap();
+        assert_eq!(all.to_string(), "a\nb");
+        assert_eq!(all.problems().count(), 2);
+        assert!(Error::all(vec![]).is_none());
+    }
+
+    #[test]
+    fn is_send_and_sync() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<Error>();
+    }
+}

@@ -1,0 +1,230 @@
+//! The arena: one reservation cut into spaces, and the blocks handed out from them.
+//!
+//! Owns the layout of the reservation and the life of every block (a dropped block is
+//! filled with trap bytes and free again). It deliberately knows nothing of what the
+//! bytes mean.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::Mutex;
+use runtime_stubs::{Arch, TableLayout};
+
+use super::extents::{Extents, GRANULE};
+use super::os::{self, Reservation, View};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a block is for, which decides how generated code may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// Machine code: executed and read by generated code, written by the host only.
+    Code,
+    /// Constants: read by generated code, written by the host only.
+    ReadOnly,
+    /// Variables: read and written by generated code.
+    Data,
+}
+
+const SPACES: usize = 3;
+
+/// Bytes in use in each space.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub code: usize,
+    pub read_only: usize,
+    pub data: usize,
+}
+
+/// The memory of one runtime.
+pub(crate) struct Arena {
+    memory: Reservation,
+    arch: Arch,
+    /// Addresses of the slot table and stubs, at the start of the reservation.
+    layout: TableLayout,
+    symbols: u32,
+    pairs: u32,
+    /// Offset of each space in the reservation, and what is free of it.
+    spaces: [(usize, usize, Mutex<Extents>); SPACES],
+}
+
+/// The smallest and largest reservation, in bytes. The largest keeps every distance in
+/// the reach of a 32-bit displacement.
+pub(crate) const MIN_SIZE: usize = 4 << 20;
+pub(crate) const MAX_SIZE: usize = (2 << 30) - (1 << 20);
+
+impl Arena {
+    /// Reserves `size` bytes of address space, clamped to [`MIN_SIZE`]..=[`MAX_SIZE`].
+    /// Memory is used only as blocks are written.
+    pub(crate) fn new(arch: Arch, size: usize) -> Result<Arc<Self>> {
+        let page = os::page_size();
+        let size = size.clamp(MIN_SIZE, MAX_SIZE).next_multiple_of(page);
+        // One symbol for each KiB of the arena; a pair cell (TLS) for every fourth.
+        let symbols = size / 1024;
+        let pairs = symbols / 4;
+        let table = (symbols * 16 + pairs * 16).next_multiple_of(page);
+        let stubs = (symbols * runtime_stubs::STUB_SIZE).next_multiple_of(page);
+        let rest = size - table - stubs;
+        let code = (rest / 100 * 40).next_multiple_of(page);
+        let read_only = (rest / 100 * 20).next_multiple_of(page);
+        let file_len = table + stubs + code + read_only;
+        let memory = Reservation::new(
+            size,
+            file_len,
+            &[(table, View::Read), (stubs + code, View::Execute), (read_only, View::Read)],
+        )?;
+        // The first and last page of the data space catch overruns from both sides.
+        memory.guard(file_len, page)?;
+        memory.guard(size - page, page)?;
+        let (code_at, read_only_at) = (table + stubs, table + stubs + code);
+        let (data_at, data) = (file_len + page, size - file_len - 2 * page);
+        let base = memory.base();
+        let layout = TableLayout {
+            calls: base,
+            addrs: base + (symbols * 8) as u64,
+            pairs: base + (symbols * 16) as u64,
+            stubs: base + table as u64,
+        };
+        let space = |at, len| (at, len, Mutex::new(Extents::new(len / GRANULE * GRANULE)));
+        Ok(Arc::new(Self {
+            memory,
+            arch,
+            layout,
+            symbols: symbols as u32,
+            pairs: pairs as u32,
+            spaces: [space(code_at, code), space(read_only_at, read_only), space(data_at, data)],
+        }))
+    }
+
+    pub(crate) fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    pub(crate) fn table_layout(&self) -> TableLayout {
+        self.layout
+    }
+
+    /// How many symbols the table has room for.
+    pub(crate) fn symbol_capacity(&self) -> u32 {
+        self.symbols
+    }
+
+    /// How many pair cells the table has room for.
+    pub(crate) fn pair_capacity(&self) -> u32 {
+        self.pairs
+    }
+
+    pub(crate) fn contains(&self, address: u64) -> bool {
+        address.wrapping_sub(self.memory.base()) < self.memory.len() as u64
+    }
+
+    /// Takes a block of at least `len` bytes at a multiple of `align`. Data blocks are
+    /// zeroed; the others hold whatever was there until they are filled.
+    pub(crate) fn allocate(self: &Arc<Self>, space: Space, len: usize, align: usize) -> Result<Block> {
+        let full = || {
+            Error::new(
+                ErrorKind::Memory,
+                format!("the arena has no room for {len} more bytes of {}", space.name()),
+            )
+            .hint("raise the arena's size (Builder::arena_size), or free what is retired")
+        };
+        let align = align.max(GRANULE);
+        let len = len.max(1).checked_next_multiple_of(GRANULE).ok_or_else(full)?;
+        let (at, _, extents) = &self.spaces[space as usize];
+        // Extents are relative to their space, whose start is page aligned only: a larger
+        // alignment is met by asking for room to move.
+        let slack = if align > os::page_size() { align } else { 0 };
+        let padded = len.checked_add(slack).ok_or_else(full)?;
+        let taken = extents.lock().take(padded, align.min(os::page_size())).ok_or_else(full)?;
+        let start = at + taken;
+        let address = (self.memory.base() + start as u64).next_multiple_of(align as u64);
+        // Data blocks are cleared when they are returned, so that a large zeroed variable
+        // costs no memory until it is used.
+        Ok(Block { arena: self.clone(), space, start, taken: padded, address, len })
+    }
+
+    /// Makes everything written so far executable by every thread.
+    pub(crate) fn publish(&self) {
+        os::synchronise_instruction_streams();
+    }
+
+    /// The aligned word at `address`, which lies in the arena.
+    pub(crate) fn word(&self, address: u64) -> &AtomicU64 {
+        self.memory.word((address - self.memory.base()) as usize)
+    }
+
+    /// Writes bytes into the table's part of the arena (stubs).
+    pub(crate) fn write_table(&self, address: u64, bytes: &[u8]) {
+        self.memory.copy_in((address - self.memory.base()) as usize, bytes);
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        let used = |space: Space| self.spaces[space as usize].2.lock().used();
+        Usage { code: used(Space::Code), read_only: used(Space::ReadOnly), data: used(Space::Data) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn read(&self, address: u64, len: usize) -> Vec<u8> {
+        self.memory.copy_out((address - self.memory.base()) as usize, len)
+    }
+}
+
+impl Space {
+    fn name(self) -> &'static str {
+        match self {
+            Space::Code => "code",
+            Space::ReadOnly => "constants",
+            Space::Data => "data",
+        }
+    }
+}
+
+/// A piece of the arena, returned to it when dropped. Whoever drops a block knows that
+/// nothing can reach its address any more.
+pub(crate) struct Block {
+    arena: Arc<Arena>,
+    space: Space,
+    /// What was taken from the reservation: offset and length, with room for alignment.
+    start: usize,
+    taken: usize,
+    address: u64,
+    len: usize,
+}
+
+impl Block {
+    /// Where generated code sees the block.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn offset(&self) -> usize {
+        (self.address - self.arena.memory.base()) as usize
+    }
+
+    /// Writes the block's first bytes. Only before its address is published, or where the
+    /// caller knows that nothing reads it at the moment.
+    pub(crate) fn fill(&self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.len, "block overrun");
+        self.arena.memory.copy_in(self.offset(), bytes);
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let memory = &self.arena.memory;
+        match self.space {
+            Space::Code => {
+                let mut trap = vec![0; self.len];
+                self.arena.arch.trap_fill(&mut trap);
+                memory.copy_in(self.offset(), &trap);
+            }
+            Space::ReadOnly => memory.fill(self.offset(), self.len, 0),
+            Space::Data => memory.clear_private(self.offset(), self.len),
+        }
+        let (at, _, extents) = &self.arena.spaces[self.space as usize];
+        extents.lock().give(self.start - at, self.taken);
+    }
+}

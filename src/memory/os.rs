@@ -1,0 +1,239 @@
+//! The one door to the operating system for memory.
+//!
+//! Owns the reservation and its views: the calls to mmap, memfd and membarrier, and the
+//! invariant that no page is ever writable and executable at once. It deliberately knows
+//! nothing of what is stored where; [`super::arena`] divides the space.
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::fs::File;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::OnceLock;
+
+use memmap2::{MmapMut, MmapOptions, MmapRaw};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How generated code may use a view of the shared file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    Read,
+    Execute,
+}
+
+/// A contiguous address range. Its first part shows a memory file, read-only or
+/// read-execute; the rest is private writable memory. A second mapping elsewhere, the
+/// alias, is the only way to write the file's part.
+pub(super) struct Reservation {
+    /// The whole range; unmapped when dropped, together with the views placed in it.
+    range: MmapMut,
+    /// The writable mapping of the file, at an unrelated address.
+    alias: MmapRaw,
+    file_len: usize,
+}
+
+impl Reservation {
+    /// Reserves `len` bytes; the first `file_len` show a new memory file, cut into
+    /// `views` (length and use, in order, covering `file_len` exactly). All lengths are
+    /// multiples of the page size.
+    pub(super) fn new(len: usize, file_len: usize, views: &[(usize, View)]) -> Result<Self> {
+        let mut options = MmapOptions::new();
+        options.len(len).no_reserve_swap();
+        let range = options
+            .map_anon()
+            .map_err(|e| refused(&format!("reserve {len} bytes of address space"), &e))?;
+        let file = memory_file(file_len)?;
+        // The order matters: a writable mapping made before the seal stays writable, one
+        // made after it can never become so (memfd_create(2), F_SEAL_FUTURE_WRITE).
+        let alias = MmapOptions::new()
+            .len(file_len)
+            .map_raw(&file)
+            .map_err(|e| refused("map the arena for writing", &e))?;
+        seal(&file)?;
+        let mut offset = 0;
+        for &(view_len, view) in views {
+            let protection = match view {
+                View::Read => libc::PROT_READ,
+                View::Execute => libc::PROT_READ | libc::PROT_EXEC,
+            };
+            // SAFETY: the target lies inside `range`, which this function owns and nobody
+            // has seen yet, so replacing its pages takes memory from no one.
+            let placed = unsafe {
+                libc::mmap(
+                    range.as_ptr().add(offset).cast_mut().cast(),
+                    view_len,
+                    protection,
+                    libc::MAP_SHARED | libc::MAP_FIXED,
+                    file.as_raw_fd(),
+                    offset as libc::off_t,
+                )
+            };
+            if placed == libc::MAP_FAILED {
+                return Err(refused("map the arena for execution", &last_error()).hint(
+                    "a security policy that forbids executable memory files prevents hotslot from running",
+                ));
+            }
+            offset += view_len;
+        }
+        debug_assert_eq!(offset, file_len);
+        Ok(Self { range, alias, file_len })
+    }
+
+    pub(super) fn base(&self) -> u64 {
+        self.range.as_ptr() as u64
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Where byte `offset` of the reservation is written: the alias for the file's part,
+    /// the range itself for private memory.
+    fn writable(&self, offset: usize, len: usize) -> *mut u8 {
+        assert!(
+            offset.checked_add(len).is_some_and(|end| end <= self.len())
+                && (offset >= self.file_len || offset + len <= self.file_len),
+            "write outside the reservation"
+        );
+        if offset < self.file_len {
+            // SAFETY: in bounds of the alias, by the assertion.
+            unsafe { self.alias.as_mut_ptr().add(offset) }
+        } else {
+            // SAFETY: in bounds of the range, by the assertion.
+            unsafe { self.range.as_ptr().cast_mut().add(offset) }
+        }
+    }
+
+    /// Copies `bytes` to `offset`. The caller owns that range: no other thread writes it,
+    /// and generated code that reads it has not been published yet.
+    pub(super) fn copy_in(&self, offset: usize, bytes: &[u8]) {
+        let to = self.writable(offset, bytes.len());
+        // SAFETY: `to` is valid for the length; `bytes` is host memory, so no overlap.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) }
+    }
+
+    /// Sets `len` bytes at `offset` to `byte`, under the same rule as [`Self::copy_in`].
+    pub(super) fn fill(&self, offset: usize, len: usize, byte: u8) {
+        let to = self.writable(offset, len);
+        // SAFETY: `to` is valid for `len` bytes.
+        unsafe { std::ptr::write_bytes(to, byte, len) }
+    }
+
+    /// Reads `len` bytes at `offset` for inspection.
+    #[cfg(test)]
+    pub(super) fn copy_out(&self, offset: usize, len: usize) -> Vec<u8> {
+        let from = self.writable(offset, len);
+        // SAFETY: `from` is valid for `len` bytes.
+        unsafe { std::slice::from_raw_parts(from, len).to_vec() }
+    }
+
+    /// The aligned word at `offset`, shared with generated code that reads or writes it.
+    pub(super) fn word(&self, offset: usize) -> &std::sync::atomic::AtomicU64 {
+        assert_eq!(offset % 8, 0, "unaligned word");
+        let at = self.writable(offset, 8);
+        // SAFETY: aligned, in bounds, mapped for as long as `self`, and every access by
+        // the host to such a word goes through this atomic.
+        unsafe { &*at.cast::<std::sync::atomic::AtomicU64>() }
+    }
+
+    /// Gives the pages of private memory wholly inside the range back; they read as zero
+    /// afterwards, like the rest of the range.
+    pub(super) fn clear_private(&self, offset: usize, len: usize) {
+        let page = page_size();
+        let first = offset.next_multiple_of(page);
+        let last = (offset + len) / page * page;
+        if offset < self.file_len || first >= last || last - first < 4 * page {
+            self.fill(offset, len, 0);
+            return;
+        }
+        let start = self.writable(first, last - first);
+        // SAFETY: page aligned, inside private memory that the caller owns.
+        let dropped = unsafe { libc::madvise(start.cast(), last - first, libc::MADV_DONTNEED) };
+        if dropped == 0 {
+            self.fill(offset, first - offset, 0);
+            self.fill(last, offset + len - last, 0);
+        } else {
+            self.fill(offset, len, 0);
+        }
+    }
+
+    /// Makes `[offset, offset + len)` inaccessible for good.
+    pub(super) fn guard(&self, offset: usize, len: usize) -> Result<()> {
+        let start = self.writable(offset, len);
+        // SAFETY: inside our own private memory, before anything was allocated from it.
+        if unsafe { libc::mprotect(start.cast(), len, libc::PROT_NONE) } != 0 {
+            return Err(refused("set up a guard page", &last_error()));
+        }
+        Ok(())
+    }
+}
+
+/// The system's page size in bytes.
+pub(super) fn page_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    // SAFETY: no preconditions.
+    *SIZE.get_or_init(|| unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize)
+}
+
+fn memory_file(len: usize) -> Result<File> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // MFD_EXEC (Linux 6.3) says that the file may be executed; older kernels refuse it.
+    const MFD_EXEC: libc::c_uint = 0x10;
+    // SAFETY: the name is a C string; the call has no other preconditions.
+    let mut fd = unsafe { libc::memfd_create(c"hotslot".as_ptr(), flags | MFD_EXEC) };
+    if fd < 0 {
+        // SAFETY: as above.
+        fd = unsafe { libc::memfd_create(c"hotslot".as_ptr(), flags) };
+    }
+    if fd < 0 {
+        return Err(refused("create a memory file", &last_error()));
+    }
+    // SAFETY: `fd` is open and owned by nobody else.
+    let file = unsafe { File::from_raw_fd(fd) };
+    file.set_len(len as u64)
+        .map_err(|e| refused(&format!("size a memory file of {len} bytes"), &e))?;
+    Ok(file)
+}
+
+fn seal(file: &File) -> Result<()> {
+    let seals = libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    // SAFETY: fcntl with integer arguments on an open file.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+        return Err(refused("seal the arena's memory file", &last_error())
+            .hint("hotslot needs Linux 5.1 or newer (F_SEAL_FUTURE_WRITE)"));
+    }
+    Ok(())
+}
+
+/// Makes every thread of the process refetch instructions before it runs code written
+/// until now. Needed where an address that held other code is used again.
+pub(super) fn synchronise_instruction_streams() {
+    // linux/membarrier.h
+    const REGISTER_SYNC_CORE: c_int = 1 << 6;
+    const SYNC_CORE: c_int = 1 << 5;
+    fn membarrier(command: c_int) -> bool {
+        // SAFETY: integers only; unknown commands are refused by the kernel.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+    }
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    if !*REGISTERED.get_or_init(|| membarrier(REGISTER_SYNC_CORE)) || !membarrier(SYNC_CORE) {
+        // Without the system call a protection change forces the same on every core that
+        // runs the process: the interrupt that flushes their translations serialises.
+        force_by_protection_change();
+    }
+}
+
+fn force_by_protection_change() {
+    if let Ok(mut page) = MmapOptions::new().len(page_size()).map_anon() {
+        page[0] = 1;
+        let _ = page.make_read_only();
+    }
+}
+
+fn last_error() -> std::io::Error {
+    std::io::Error::last_os_error()
+}
+
+fn refused(what: &str, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Memory, format!("cannot {what}: {error}"))
+}

@@ -1,0 +1,10 @@
+//! The central indirection table: every symbol's slot, address cell and stub.
+//!
+//! [`slots`] owns the cells in memory and who may store to them; [`symbols`] owns names,
+//! their providers and which of them wins. Neither knows of object files or LLVM.
+
+mod slots;
+mod symbols;
+
+pub(crate) use slots::{PairIndex, Slots};
+pub(crate) use symbols::{Owner, Pending, Provider, Rank, Symbol, SymbolId, Symbols, Target};

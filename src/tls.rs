@@ -1,0 +1,391 @@
+//! Thread-local storage of generated code.
+//!
+//! Every module with thread-local variables has a template; each thread gets its own
+//! block of it when it first touches one, and gives it back when it ends, after the
+//! destructors of C++ `thread_local` objects have run. Code compiled for the initial-exec
+//! or local-exec model, which adds a constant to the thread pointer, is served from a
+//! small pool in the host's own static TLS. Owns templates, blocks and the pool; knows
+//! nothing of symbols or relocations.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Set in the word of every pair that names a template of ours. A word of the C library
+/// is a small module number.
+const OURS: u64 = 1 << 63;
+/// Set when the index names a thread-local variable of a shared library.
+const FOREIGN: u64 = 1 << 62;
+
+/// The initial contents of a module's thread-local block.
+struct Template {
+    layout: Layout,
+    init: Box<[u8]>,
+    /// Where the block lies relative to the thread pointer, for one in the static pool.
+    in_pool: Option<i64>,
+}
+
+#[derive(Default)]
+struct Registry {
+    templates: Vec<Option<Template>>,
+    free: Vec<u32>,
+    /// Every thread that has touched a block and has not ended.
+    threads: Vec<ThreadPtr>,
+    /// Bytes of the static pool in use; it is only ever appended to.
+    pool_used: usize,
+    /// Variables of shared libraries, as the C library names them.
+    foreign: Vec<[u64; 2]>,
+}
+
+/// A thread's blocks, by template index. Only its owner replaces the slice, under the
+/// registry's lock; others only clear entries, under the same lock.
+struct Thread {
+    blocks: Box<[AtomicPtr<u8>]>,
+}
+
+struct ThreadPtr(*mut Thread);
+// SAFETY: the pointee lives until its thread removes it from the registry, and is
+// accessed by other threads only under the registry's lock.
+unsafe impl Send for ThreadPtr {}
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    templates: Vec::new(),
+    free: Vec::new(),
+    threads: Vec::new(),
+    pool_used: 0,
+    foreign: Vec::new(),
+});
+
+thread_local! {
+    static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
+    static POOL: Pool = const { Pool(UnsafeCell::new([0; POOL_SIZE])) };
+}
+
+/// Bytes of static TLS set aside for code that cannot use any other.
+const POOL_SIZE: usize = 4096;
+
+#[repr(align(64))]
+struct Pool(UnsafeCell<[u8; POOL_SIZE]>);
+
+/// A registered template. Dropped when nothing can refer to its variables any more; every
+/// thread's block goes with it.
+#[derive(Debug)]
+pub(crate) struct TlsBlock {
+    index: u32,
+    in_pool: Option<i64>,
+}
+
+impl TlsBlock {
+    /// Registers a block of `size` bytes whose first are `init`. `static_model` asks for
+    /// a constant offset from the thread pointer.
+    pub(crate) fn register(size: usize, align: usize, init: &[u8], static_model: bool) -> Result<Self> {
+        let layout = Layout::from_size_align(size.max(1), align.max(1))
+            .map_err(|_| Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large")))?;
+        let mut registry = REGISTRY.lock();
+        let in_pool = if static_model { Some(take_from_pool(&mut registry, layout, init)?) } else { None };
+        let template = Template { layout, init: init.into(), in_pool };
+        let index = match registry.free.pop() {
+            Some(index) => {
+                registry.templates[index as usize] = Some(template);
+                index
+            }
+            None => {
+                registry.templates.push(Some(template));
+                registry.templates.len() as u32 - 1
+            }
+        };
+        Ok(Self { index, in_pool })
+    }
+
+    /// The word by which a pair names the variable at `offset` of this block.
+    pub(crate) fn word(&self, offset: u64) -> u64 {
+        OURS | u64::from(self.index) << 32 | (offset & 0xffff_ffff)
+    }
+
+    /// The block's offset from the thread pointer, if it is a constant.
+    pub(crate) fn thread_offset(&self) -> Option<i64> {
+        self.in_pool
+    }
+}
+
+impl Drop for TlsBlock {
+    fn drop(&mut self) {
+        let mut registry = REGISTRY.lock();
+        let Some(template) = registry.templates[self.index as usize].take() else { return };
+        for thread in &registry.threads {
+            // SAFETY: registered threads live, and their slices change only under the lock.
+            let blocks = unsafe { &(*thread.0).blocks };
+            if let Some(entry) = blocks.get(self.index as usize) {
+                let block = entry.swap(null_mut(), Ordering::AcqRel);
+                release(block, &template);
+            }
+        }
+        registry.free.push(self.index);
+    }
+}
+
+fn release(block: *mut u8, template: &Template) {
+    if !block.is_null() && template.in_pool.is_none() {
+        // SAFETY: allocated in `slow_block` with this layout, and taken out of the only
+        // table that named it.
+        unsafe { dealloc(block, template.layout) }
+    }
+}
+
+/// The word for the thread-local variable of a shared library at `address` in the
+/// calling thread.
+pub(crate) fn foreign_word(module: u64, offset: u64) -> u64 {
+    let mut registry = REGISTRY.lock();
+    let pair = [module, offset];
+    let index = registry.foreign.iter().position(|known| *known == pair).unwrap_or_else(|| {
+        registry.foreign.push(pair);
+        registry.foreign.len() - 1
+    });
+    OURS | FOREIGN | (index as u64) << 32
+}
+
+/// The address of the variable that `word` names, in the calling thread.
+pub(crate) fn address(word: u64) -> *mut u8 {
+    let (index, offset) = ((word >> 32) as u32 & 0x3fff_ffff, word as u32 as usize);
+    if word & FOREIGN != 0 {
+        let pair = REGISTRY.lock().foreign[index as usize];
+        // SAFETY: the pair was read off a loaded library.
+        return unsafe { __tls_get_addr(&pair) };
+    }
+    let thread = CURRENT.get();
+    if !thread.is_null() {
+        // SAFETY: the thread's own record, alive until the thread ends.
+        let blocks = unsafe { &(*thread).blocks };
+        if let Some(entry) = blocks.get(index as usize) {
+            let block = entry.load(Ordering::Relaxed);
+            if !block.is_null() {
+                return block.wrapping_add(offset);
+            }
+        }
+    }
+    slow_block(index).wrapping_add(offset)
+}
+
+#[cold]
+fn slow_block(index: u32) -> *mut u8 {
+    let mut registry = REGISTRY.lock();
+    let mut thread = CURRENT.get();
+    if thread.is_null() {
+        thread = Box::into_raw(Box::new(Thread { blocks: Box::new([]) }));
+        CURRENT.set(thread);
+        registry.threads.push(ThreadPtr(thread));
+        at_thread_end(thread);
+    }
+    // SAFETY: the thread's own record; the lock keeps others out while it is replaced.
+    let blocks = unsafe { &mut (*thread).blocks };
+    if blocks.len() <= index as usize {
+        let wanted = (index as usize + 1).next_power_of_two().max(16);
+        let mut larger: Vec<AtomicPtr<u8>> = std::mem::take(blocks).into_vec();
+        larger.resize_with(wanted, AtomicPtr::default);
+        *blocks = larger.into_boxed_slice();
+    }
+    // A word that names no template comes from a pair of memory that was freed: generated
+    // code is broken, and a null address stops it.
+    let Some(template) = registry.templates.get(index as usize).and_then(Option::as_ref) else {
+        return null_mut();
+    };
+    let block = match template.in_pool {
+        Some(offset) => thread_pointer().wrapping_add_signed(offset as isize),
+        None => {
+            // SAFETY: the layout is not empty.
+            let block = unsafe { alloc_zeroed(template.layout) };
+            if block.is_null() {
+                std::alloc::handle_alloc_error(template.layout);
+            }
+            // SAFETY: `init` is no longer than the layout's size.
+            unsafe { block.copy_from_nonoverlapping(template.init.as_ptr(), template.init.len()) };
+            block
+        }
+    };
+    blocks[index as usize].store(block, Ordering::Relaxed);
+    block
+}
+
+/// Arranges for the thread's blocks to be freed when it ends. The C library runs these
+/// destructors after those of C++ `thread_local` objects, which may still use the blocks.
+fn at_thread_end(thread: *mut Thread) {
+    static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `key` is valid for a write; the destructor has the right signature.
+        (unsafe { libc::pthread_key_create(&mut key, Some(end_thread)) } == 0).then_some(key)
+    });
+    if let Some(key) = key {
+        // SAFETY: the key was created above. On failure the blocks outlive the thread.
+        unsafe { libc::pthread_setspecific(*key, thread.cast()) };
+    }
+}
+
+unsafe extern "C" fn end_thread(thread: *mut c_void) {
+    let thread: *mut Thread = thread.cast();
+    let mut registry = REGISTRY.lock();
+    registry.threads.retain(|t| t.0 != thread);
+    CURRENT.set(null_mut());
+    // SAFETY: made by `Box::into_raw` in `slow_block`; no longer registered, and only its
+    // own thread, which is here, has another pointer to it.
+    let thread = unsafe { Box::from_raw(thread) };
+    for (entry, template) in thread.blocks.iter().zip(&registry.templates) {
+        if let Some(template) = template {
+            release(entry.load(Ordering::Relaxed), template);
+        }
+    }
+}
+
+fn take_from_pool(registry: &mut Registry, layout: Layout, init: &[u8]) -> Result<i64> {
+    let refuse = |why: &str| {
+        Err(Error::new(ErrorKind::Link, format!("cannot place a thread-local variable for the initial-exec model: {why}"))
+            .hint("compile with -fPIC and without -ftls-model=initial-exec or local-exec"))
+    };
+    let Some(base) = pool_offset() else {
+        return refuse("the host's own static TLS has no fixed place, as in a library opened at run time");
+    };
+    if layout.align() > 64 {
+        return refuse("its alignment is larger than 64 bytes");
+    }
+    let start = registry.pool_used.next_multiple_of(layout.align());
+    if start + layout.size() > POOL_SIZE {
+        return refuse(&format!("{} bytes more than the {POOL_SIZE} there are", start + layout.size() - POOL_SIZE));
+    }
+    registry.pool_used = start + layout.size();
+    POOL.with(|pool| {
+        // SAFETY: inside the pool, and handed out to nobody before.
+        unsafe { pool.0.get().cast::<u8>().add(start).copy_from_nonoverlapping(init.as_ptr(), init.len()) }
+    });
+    Ok(base + start as i64)
+}
+
+/// Gives a thread that is about to start generated code the initial values of the
+/// variables in its part of the static pool. Blocks of the other kind are made lazily.
+pub(crate) fn start_thread() {
+    let registry = REGISTRY.lock();
+    for template in registry.templates.iter().flatten() {
+        if let Some(offset) = template.in_pool {
+            let block = thread_pointer().wrapping_add_signed(offset as isize);
+            // SAFETY: `offset` leads into this thread's pool; nothing uses it yet.
+            unsafe { block.copy_from_nonoverlapping(template.init.as_ptr(), template.init.len()) };
+        }
+    }
+}
+
+/// The pool's offset from the thread pointer, if it is the same in every thread.
+fn pool_offset() -> Option<i64> {
+    fn here() -> i64 {
+        POOL.with(|pool| pool.0.get() as i64 - thread_pointer() as i64)
+    }
+    static OFFSET: OnceLock<Option<i64>> = OnceLock::new();
+    *OFFSET.get_or_init(|| {
+        let elsewhere = std::thread::spawn(here).join().ok()?;
+        (elsewhere == here()).then_some(elsewhere)
+    })
+}
+
+/// The calling thread's pointer register.
+fn thread_pointer() -> *mut u8 {
+    let pointer: *mut u8;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the System V ABI stores the thread pointer at its own address, %fs:0.
+    unsafe {
+        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: reads a register.
+    unsafe {
+        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, nomem, preserves_flags));
+    }
+    pointer
+}
+
+unsafe extern "C" {
+    /// The C library's own, for variables of shared libraries.
+    fn __tls_get_addr(pair: *const [u64; 2]) -> *mut u8;
+}
+
+/// What generated code calls as `__tls_get_addr`.
+pub(crate) unsafe extern "C" fn tls_get_addr(pair: *const [u64; 2]) -> *mut u8 {
+    // SAFETY: generated code passes the address of a pair cell. The first word may be
+    // stored to at any time by an update.
+    let word = unsafe { std::ptr::read_volatile(pair.cast::<u64>()) };
+    if word & OURS != 0 {
+        address(word)
+    } else {
+        // SAFETY: a pair of the C library's own making.
+        unsafe { __tls_get_addr(pair) }
+    }
+}
+
+/// What a TLS descriptor resolves through: `key` is the address of the variable's pair.
+pub(crate) extern "C" fn descriptor_address(key: u64) -> *mut u8 {
+    // SAFETY: descriptors are made by the linker with the address of a pair that lives at
+    // least as long as they do.
+    unsafe { tls_get_addr(key as *const [u64; 2]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_has_its_own_block() {
+        let block = TlsBlock::register(16, 16, &[7, 8], false).unwrap();
+        let word = block.word(1);
+        let here = address(word);
+        assert_eq!(here, address(word));
+        // SAFETY: the block is 16 bytes long.
+        unsafe {
+            assert_eq!((*here, *here.add(1)), (8, 0));
+            *here = 99;
+        }
+        let there = std::thread::spawn(move || {
+            let p = address(word);
+            // SAFETY: as above.
+            (p as usize, unsafe { *p })
+        })
+        .join()
+        .unwrap();
+        assert_ne!(there.0, here as usize);
+        assert_eq!(there.1, 8);
+    }
+
+    #[test]
+    fn a_template_takes_its_blocks_with_it() {
+        let block = TlsBlock::register(8, 8, &[1], false).unwrap();
+        let word = block.word(0);
+        assert!(!address(word).is_null());
+        let index = block.index;
+        drop(block);
+        let again = TlsBlock::register(8, 8, &[2], false).unwrap();
+        if again.index == index {
+            // SAFETY: a fresh block of 8 bytes.
+            assert_eq!(unsafe { *address(again.word(0)) }, 2);
+        }
+    }
+
+    #[test]
+    fn the_static_pool_is_at_a_constant_offset() {
+        let block = TlsBlock::register(8, 8, &[5], true).unwrap();
+        let offset = block.thread_offset().unwrap();
+        let p = thread_pointer().wrapping_add_signed(offset as isize);
+        // SAFETY: inside this thread's pool.
+        assert_eq!(unsafe { *p }, 5);
+        assert_eq!(p, address(block.word(0)));
+        let there = std::thread::spawn(move || {
+            start_thread();
+            // SAFETY: as above, in the other thread's pool.
+            unsafe { *thread_pointer().wrapping_add_signed(offset as isize) }
+        });
+        assert_eq!(there.join().unwrap(), 5);
+    }
+}

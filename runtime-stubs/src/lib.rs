@@ -25,6 +25,9 @@
 //! [`Arch::counting_stub`].
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod aarch64;
 mod arch;
 pub mod entry;

@@ -89,7 +89,7 @@ const fn low_only(scale: u8) -> Field {
 }
 
 const ABS64: Field = word(8, false, Check::Any);
-const PREL32: Field = word(4, true, Check::Signed);
+const OFFSET32: Field = word(4, true, Check::Signed);
 const ADR: Field = Field::A64(Instruction::Adr);
 const ADRP: Field = Field::A64(Instruction::Adrp { checked: true });
 const ADRP_NC: Field = Field::A64(Instruction::Adrp { checked: false });
@@ -161,8 +161,8 @@ const TYPES: &[(u32, &str, Operand, Field)] = &[
     (311, "R_AARCH64_ADR_GOT_PAGE",           Operand::Cell,          ADRP),
     (312, "R_AARCH64_LD64_GOT_LO12_NC",       Operand::Cell,          low(3)),
     (313, "R_AARCH64_LD64_GOTPAGE_LO15",      Operand::CellOffset,    LOW15),
-    (314, "R_AARCH64_PLT32",                  Operand::Branch,        PREL32),
-    (315, "R_AARCH64_GOTPCREL32",             Operand::Cell,          PREL32),
+    (314, "R_AARCH64_PLT32",                  Operand::Branch,        OFFSET32),
+    (315, "R_AARCH64_GOTPCREL32",             Operand::Cell,          OFFSET32),
     (512, "R_AARCH64_TLSGD_ADR_PREL21",       Operand::TlsPair,       ADR),
     (513, "R_AARCH64_TLSGD_ADR_PAGE21",       Operand::TlsPair,       ADRP),
     (514, "R_AARCH64_TLSGD_ADD_LO12_NC",      Operand::TlsPair,       low(0)),
@@ -366,6 +366,8 @@ fn ensure(ok: bool) -> Result<(), Unwritable> {
     if ok { Ok(()) } else { Err(Unwritable::Range) }
 }
 
+#[cfg(test)]
+mod listing;
 #[cfg(test)]
 mod objects;
 #[cfg(test)]

@@ -1,0 +1,158 @@
+//! Enters the program: builds its argv and calls its `main` as the C library
+//! would.
+//!
+//! Knows a symbol and arguments; nothing of how the program was loaded. Once
+//! inside, Rust code of ours runs again only in exit handlers.
+#![allow(unsafe_code)] // calls an address as a C function, registers C callbacks
+
+use std::ffi::{CString, OsString, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::os::unix::ffi::OsStringExt;
+
+use hotslot::Runtime;
+
+use super::failure::Failure;
+
+unsafe extern "C" {
+    /// libc's environment: the program must see later `setenv`s in it.
+    static mut environ: *mut *mut c_char;
+}
+
+/// The program's arguments in the form `main` gets them.
+pub struct Arguments {
+    argv: Vec<*mut c_char>,
+}
+
+impl Arguments {
+    /// Copies `words`, the first of which is `argv[0]`. The copies are never
+    /// freed: a program may keep and change them for as long as it lives.
+    pub fn new(words: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        let mut argv = Vec::new();
+        for word in words {
+            let word = CString::new(word.into_vec())
+                .map_err(|_| Failure::new("an argument of the program contains a NUL byte"))?;
+            argv.push(word.into_raw());
+        }
+        argv.push(std::ptr::null_mut());
+        Ok(Self { argv })
+    }
+}
+
+/// The function a loaded program starts in.
+pub struct Entry {
+    address: *const c_void,
+    /// Holds the function's code. Never dropped: the program may run until the very
+    /// end of the process, its exit handlers included.
+    _runtime: ManuallyDrop<Runtime>,
+}
+
+impl Entry {
+    /// Looks `symbol` up. The runtime is taken over because it may not be dropped
+    /// while the program runs.
+    pub fn find(runtime: Runtime, symbol: &str) -> Result<Self, Failure> {
+        match runtime.address_of(symbol) {
+            Ok(address) => Ok(Self {
+                address,
+                _runtime: ManuallyDrop::new(runtime),
+            }),
+            Err(error) => Err(Failure::from(error)
+                .hint("a program starts in `main`; name another function with --entry")),
+        }
+    }
+
+    /// Calls the function as `main` and ends the process with what it returns,
+    /// through libc's `exit`: handlers and destructors run and stdio is flushed as
+    /// in a native program.
+    pub fn run(self, arguments: Arguments) -> ! {
+        let argv = arguments.argv.leak();
+        let argc = c_int::try_from(argv.len() - 1).unwrap_or(c_int::MAX);
+        // SAFETY: a plain read of libc's variable; no other thread of ours changes it.
+        let envp = unsafe { environ };
+        // SAFETY: the address is that of a function of the program, whose code is never
+        // freed, and the C calling convention lets a callee take fewer arguments than
+        // it gets; that a function named with --entry is like `main` is the user's word.
+        // argv ends with a null pointer and, like its strings, is never freed.
+        unsafe { outermost(self.address, argc, argv.as_mut_ptr(), envp) }
+    }
+}
+
+/// Calls `entry(argc, argv, envp)`, then `exit` with its result.
+///
+/// Its unwind information says that the stack ends here. So an exception nobody
+/// catches reaches `std::terminate` with its own message, and `pthread_exit` in
+/// the program's main thread works, as both do natively; the Rust frames below,
+/// which would catch either, are not seen. That needs assembly.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn outermost(
+    entry: *const c_void,
+    argc: c_int,
+    argv: *mut *mut c_char,
+    envp: *mut *mut c_char,
+) -> ! {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        // The return address misaligned the stack by 8; a zero also ends frame chains.
+        "xor ebp, ebp",
+        "push rbp",
+        "mov rax, rdi",
+        "mov edi, esi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        "call rax",
+        "mov edi, eax",
+        "call {exit}",
+        "ud2",
+        ".cfi_endproc",
+        exit = sym libc::exit,
+    )
+}
+
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn outermost(
+    entry: *const c_void,
+    argc: c_int,
+    argv: *mut *mut c_char,
+    envp: *mut *mut c_char,
+) -> ! {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined x30",
+        "mov x29, xzr",
+        "mov x16, x0",
+        "mov w0, w1",
+        "mov x1, x2",
+        "mov x2, x3",
+        "blr x16",
+        "bl {exit}",
+        "brk #1",
+        ".cfi_endproc",
+        exit = sym libc::exit,
+    )
+}
+
+/// Has `handler` run at the end of the process, by `exit` or `quick_exit`. As
+/// handlers run in reverse order, one registered before the program starts runs
+/// after all of the program's.
+pub fn at_exit(handler: extern "C" fn()) {
+    unsafe extern "C" {
+        fn at_quick_exit(handler: extern "C" fn()) -> c_int;
+    }
+    // SAFETY: both only store the pointer, to a function that lives as long as the
+    // process. When there is no room the handler is not run, which costs a table.
+    unsafe {
+        libc::atexit(handler);
+        at_quick_exit(handler);
+    }
+}
+
+/// Writes out what stdio holds back, so that our own output comes after it.
+pub fn flush_stdio() {
+    // SAFETY: a null stream means all of them; stdio does its own locking.
+    unsafe {
+        libc::fflush(std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,80 @@
+//! Why a command stopped: one message, perhaps several lines of findings, and a
+//! hint that says what to do.
+//!
+//! It knows how a failure looks on stderr, not where it came from.
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    lines: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure with one message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            lines: vec![message.into()],
+            hint: None,
+        }
+    }
+
+    /// Several findings of equal rank, as a linker lists them.
+    pub fn list(lines: Vec<String>) -> Self {
+        Self { lines, hint: None }
+    }
+
+    /// Several failures as one, with the first hint among them; `None` when there
+    /// are none.
+    pub fn all(failures: Vec<Failure>) -> Option<Self> {
+        failures.into_iter().reduce(|mut all, next| {
+            all.lines.extend(next.lines);
+            all.hint = all.hint.or(next.hint);
+            all
+        })
+    }
+
+    /// Adds what the user can do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The text for stderr: each finding and the hint on a line of its own with
+    /// the command's name in front.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            text.push_str("hotslot: ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str("hotslot: hint: ");
+            text.push_str(hint);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl From<hotslot::Error> for Failure {
+    fn from(error: hotslot::Error) -> Self {
+        // The library's Display has the whole context, hint included, a line a problem.
+        Self::list(error.to_string().lines().map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_carries_the_prefix() {
+        let failure = Failure::list(vec!["one".into(), "two".into()]).hint("do this");
+        assert_eq!(
+            failure.render(),
+            "hotslot: one\nhotslot: two\nhotslot: hint: do this\n"
+        );
+    }
+}

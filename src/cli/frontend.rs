@@ -1,0 +1,212 @@
+//! C and C++ to LLVM bitcode, by clang processes that run side by side.
+//!
+//! Owns the command line clang gets and the order in which its diagnostics
+//! appear. Knows nothing of modules or of what is done with the bitcode.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::failure::Failure;
+use super::options::{Level, RunOptions};
+use super::words;
+
+/// The languages we have clang compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Compiled by `--cc`.
+    C,
+    /// Compiled by `--cxx`.
+    Cxx,
+}
+
+/// One file to compile.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The source file, as the user named it.
+    pub path: PathBuf,
+    /// What is in it.
+    pub language: Language,
+}
+
+/// How all files are compiled.
+pub struct Frontend {
+    cc: PathBuf,
+    cxx: PathBuf,
+    flags: Vec<OsString>,
+}
+
+impl Frontend {
+    /// Works out clang's arguments from ours.
+    pub fn new(options: &RunOptions) -> Result<Self, Failure> {
+        let mut flags: Vec<OsString> = vec!["-c".into(), "-emit-llvm".into()];
+        match options.optimise {
+            // Functions are marked as not to be optimised, which is what is wanted.
+            Level::O0 => flags.push("-O0".into()),
+            // The attributes of the level without its passes: those run on our side.
+            level => {
+                let digit = level as u8;
+                flags.push(format!("-O{digit}").into());
+                flags.extend(["-Xclang".into(), "-disable-llvm-passes".into()]);
+            }
+        }
+        // Every global function can be replaced, so none may be looked through.
+        flags.extend(["-fPIC".into(), "-fsemantic-interposition".into()]);
+        if let Some(cpu) = &options.cpu {
+            // clang writes the CPU into each function, where it wins over the
+            // runtime's; and the source's own `#ifdef`s must agree with it.
+            let flag = if cfg!(target_arch = "x86_64") {
+                "-march"
+            } else {
+                "-mcpu"
+            };
+            flags.push(format!("{flag}={cpu}").into());
+        }
+        if std::io::stderr().is_terminal() {
+            // It reaches the terminal through us, which clang cannot see.
+            flags.push("-fcolor-diagnostics".into());
+        }
+        for text in &options.cflags {
+            let words =
+                words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
+            flags.extend(words.into_iter().map(OsString::from));
+        }
+        Ok(Self {
+            cc: options.compilers.cc.clone(),
+            cxx: options.compilers.cxx.clone(),
+            flags,
+        })
+    }
+
+    /// Compiles every job and returns the bitcode in the same order. `done` is
+    /// told how many are ready each time one is.
+    ///
+    /// What clang says is passed on unchanged, in the order of the jobs however
+    /// they finish. All jobs are compiled even when one fails, so that all
+    /// errors are seen at once.
+    pub fn compile(
+        &self,
+        jobs: &[Job],
+        mut done: impl FnMut(usize),
+    ) -> Result<Vec<Vec<u8>>, Failure> {
+        let width = std::thread::available_parallelism()
+            .map_or(1, |n| n.get())
+            .min(jobs.len());
+        let next = AtomicUsize::new(0);
+        let (sender, results) = mpsc::channel();
+        let mut finished: Vec<Option<Result<Vec<u8>, Failure>>> = Vec::new();
+        finished.resize_with(jobs.len(), || None);
+        std::thread::scope(|scope| {
+            for _ in 0..width {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    // Whoever is free takes the next one: files differ much in size.
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(job) = jobs.get(index) else { return };
+                        if sender.send((index, self.spawn(job))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let mut diagnostics: Vec<Option<Vec<u8>>> = vec![None; jobs.len()];
+            let mut printed = 0;
+            for (count, (index, output)) in results.into_iter().enumerate() {
+                let (result, text) = self.judge(&jobs[index], output);
+                finished[index] = Some(result);
+                diagnostics[index] = Some(text);
+                done(count + 1);
+                while let Some(Some(text)) = diagnostics.get(printed) {
+                    // A closed stderr must not stop a program from running.
+                    let _ = std::io::stderr().write_all(text);
+                    printed += 1;
+                }
+            }
+        });
+        let mut bitcode = Vec::with_capacity(jobs.len());
+        let mut failures = Vec::new();
+        for result in finished {
+            match result.unwrap_or_else(|| Err(Failure::new("a compiler thread died"))) {
+                Ok(bytes) => bitcode.push(bytes),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Failure::all(failures).map_or(Ok(bitcode), Err)
+    }
+
+    fn compiler(&self, language: Language) -> &Path {
+        match language {
+            Language::C => &self.cc,
+            Language::Cxx => &self.cxx,
+        }
+    }
+
+    fn spawn(&self, job: &Job) -> std::io::Result<Output> {
+        Command::new(self.compiler(job.language))
+            .args(&self.flags)
+            .args(["-o", "-"])
+            .arg(as_operand(&job.path))
+            .stdin(Stdio::null())
+            .output()
+    }
+
+    /// The bitcode or the failure, and what the compiler had to say.
+    fn judge(
+        &self,
+        job: &Job,
+        output: std::io::Result<Output>,
+    ) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
+        let compiler = self.compiler(job.language).display();
+        let path = job.path.display();
+        let output = match output {
+            Ok(output) => output,
+            Err(error) => {
+                let failure = Failure::new(format!("{path}: cannot start {compiler}: {error}"));
+                return (Err(failure.hint(install_hint(job.language))), Vec::new());
+            }
+        };
+        let result = if !output.status.success() {
+            Err(Failure::new(format!(
+                "{path}: {compiler} failed ({})",
+                output.status
+            )))
+        } else if !is_bitcode(&output.stdout) {
+            Err(
+                Failure::new(format!("{path}: {compiler} did not write LLVM bitcode")).hint(
+                    "give --cc and --cxx a clang, and in --cflags nothing that changes the kind of output",
+                ),
+            )
+        } else {
+            Ok(output.stdout)
+        };
+        (result, output.stderr)
+    }
+}
+
+/// A path that clang cannot take for an option.
+fn as_operand(path: &Path) -> PathBuf {
+    if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
+        Path::new(".").join(path)
+    } else {
+        path.to_owned()
+    }
+}
+
+/// Plain bitcode starts with `BC` and a fixed word, wrapped bitcode with a magic number.
+fn is_bitcode(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"BC\xC0\xDE") || bytes.starts_with(&0x0B17_C0DE_u32.to_le_bytes())
+}
+
+fn install_hint(language: Language) -> &'static str {
+    match language {
+        Language::C => "install clang-19 (apt install clang-19) or name another clang with --cc",
+        Language::Cxx => {
+            "install clang++-19 (apt install clang-19) or name another clang++ with --cxx"
+        }
+    }
+}

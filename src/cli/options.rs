@@ -1,0 +1,213 @@
+//! The command line: every option, its default and its help text.
+//!
+//! Knows names and value formats only, not what the commands do with them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run C, C++ and LLVM programs behind one table of swappable functions.
+#[derive(Debug, Parser)]
+#[command(name = "hotslot", version, about, max_term_width = 100)]
+#[command(arg_required_else_help = true)]
+pub struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile, load and run a program, each FILE a module of its own
+    Run(Box<RunOptions>),
+    /// Say whether LLVM, clang and the kernel have what hotslot needs
+    Doctor(DoctorOptions),
+}
+
+/// `hotslot run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything after `--` goes to the program. The program's exit code is hotslot's.
+
+  hotslot run main.c parser.c -lm -- input.txt
+  hotslot run -O0 --cflags '-DNDEBUG -Iinclude' src/*.cpp")]
+pub struct RunOptions {
+    /// Sources and objects: .c .cc .cpp .cxx .ll .bc .o .a
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Arguments for the program
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<OsString>,
+
+    #[command(flatten)]
+    /// Which compilers to use.
+    pub compilers: Compilers,
+
+    /// Flags for the C and C++ compiler, split as a shell would
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub cflags: Vec<String>,
+
+    /// Optimisation level
+    #[arg(short = 'O', value_name = "LEVEL", default_value = "2")]
+    pub optimise: Level,
+
+    /// Link a library, as `cc -l` does
+    #[arg(short = 'l', value_name = "NAME")]
+    pub libraries: Vec<String>,
+
+    /// Look for libraries in DIR first
+    #[arg(short = 'L', value_name = "DIR")]
+    pub library_dirs: Vec<PathBuf>,
+
+    /// Function the program starts in
+    #[arg(long, value_name = "SYMBOL", default_value = "main")]
+    pub entry: String,
+
+    /// The program's argv[0] instead of the first FILE
+    #[arg(long, value_name = "NAME")]
+    pub argv0: Option<OsString>,
+
+    /// Print what each phase took to stderr when the program exits
+    #[arg(long)]
+    pub time: bool,
+
+    /// How modules call each other
+    #[arg(long, value_name = "FORM", default_value = "slot")]
+    pub calls: Calls,
+
+    /// Address space to reserve for code and data, for instance 512M
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub arena: Option<usize>,
+
+    /// Generate code for this CPU, `native` for the one at hand
+    #[arg(long, value_name = "NAME")]
+    pub cpu: Option<String>,
+}
+
+/// The compilers that make bitcode.
+#[derive(Debug, Args)]
+pub struct Compilers {
+    /// C compiler, a clang of the LLVM version hotslot is built on
+    #[arg(long, value_name = "PROGRAM", default_value = "clang-19")]
+    pub cc: PathBuf,
+
+    /// C++ compiler
+    #[arg(long, value_name = "PROGRAM", default_value = "clang++-19")]
+    pub cxx: PathBuf,
+}
+
+/// `hotslot doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    /// Which compilers to look for.
+    pub compilers: Compilers,
+}
+
+/// `-O0` to `-O3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// None: the fastest code generation.
+    #[value(name = "0")]
+    O0,
+    /// A little.
+    #[value(name = "1")]
+    O1,
+    /// The usual one.
+    #[value(name = "2")]
+    O2,
+    /// All of it.
+    #[value(name = "3")]
+    O3,
+}
+
+/// `--calls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Calls {
+    /// A call loads its target from the table
+    Slot,
+    /// A call jumps through the function's stub
+    Stub,
+}
+
+/// Bytes, with an optional binary K, M or G behind them.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => 0,
+        "K" | "k" | "KiB" => 10,
+        "M" | "m" | "MiB" => 20,
+        "G" | "g" | "GiB" => 30,
+        other => return Err(format!("unknown unit `{other}`, use K, M or G")),
+    };
+    let number: usize = digits
+        .parse()
+        .map_err(|_| "a size is a whole number with K, M or G, for instance 512M".to_owned())?;
+    number
+        .checked_mul(1 << unit)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "a size must be above zero and fit this machine".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn run(args: &[&str]) -> RunOptions {
+        let mut line = vec!["hotslot", "run"];
+        line.extend(args);
+        match Options::try_parse_from(line).expect("valid").command {
+            Command::Run(options) => *options,
+            Command::Doctor(_) => unreachable!("the command is run"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn compiler_style_options_take_joined_and_separate_values() {
+        let joined = run(&["-O3", "-lm", "-L/opt/lib", "a.c"]);
+        let apart = run(&["a.c", "-O", "3", "-l", "m", "-L", "/opt/lib"]);
+        for options in [joined, apart] {
+            assert_eq!(options.optimise, Level::O3);
+            assert_eq!(options.libraries, ["m"]);
+            assert_eq!(options.library_dirs, [PathBuf::from("/opt/lib")]);
+            assert_eq!(options.files, [PathBuf::from("a.c")]);
+        }
+    }
+
+    #[test]
+    fn what_follows_the_dashes_is_the_programs() {
+        let options = run(&["a.c", "b.c", "--", "-O3", "--", "x"]);
+        assert_eq!(options.files.len(), 2);
+        assert_eq!(options.args, ["-O3", "--", "x"]);
+        assert_eq!(options.optimise, Level::O2);
+    }
+
+    #[test]
+    fn flags_may_start_with_a_hyphen() {
+        let options = run(&["--cflags", "-DA -DB", "--cflags=-g", "a.c"]);
+        assert_eq!(options.cflags, ["-DA -DB", "-g"]);
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("4096"), Ok(4096));
+        assert_eq!(parse_size("1G"), Ok(1 << 30));
+        assert_eq!(parse_size("64MiB"), Ok(64 << 20));
+        for bad in ["", "G", "1T", "-1", "1.5G", "0", "99999999999G"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+}

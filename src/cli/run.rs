@@ -1,0 +1,216 @@
+//! `hotslot run`: from files to a running program.
+//!
+//! Owns the order of the steps and the checks a linker would make before a
+//! program may start. How each step is done is in the files beside this one and
+//! in the library.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hotslot::{CallForm, OptLevel, Report, Runtime, Source};
+
+use super::enter::{Arguments, Entry};
+use super::failure::Failure;
+use super::frontend::{Frontend, Job, Language};
+use super::options::{Calls, Level, RunOptions};
+use super::progress::Progress;
+use super::{libraries, signals, timing};
+
+/// Loads the program and becomes it; returns only when that fails.
+pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
+    let files = classify(&options.files)?;
+    let arguments = arguments(options)?;
+    let frontend = Frontend::new(options)?;
+    if options.time {
+        timing::begin();
+    }
+    let entry = load(options, &files, &frontend).inspect_err(|_| timing::forget())?;
+    timing::program_starts();
+    entry.run(arguments)
+}
+
+/// A file and what it takes to load it.
+struct Input<'a> {
+    path: &'a Path,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Source(Language),
+    Ready,
+    Archive,
+}
+
+/// Checks the files by name and presence, so that nothing is compiled in vain.
+fn classify(files: &[PathBuf]) -> Result<Vec<Input<'_>>, Failure> {
+    let mut seen = HashSet::new();
+    let mut inputs = Vec::new();
+    let mut failures = Vec::new();
+    for path in files {
+        match kind_of(path) {
+            _ if !seen.insert(path) => {
+                failures.push(Failure::new(format!("{}: given twice", path.display())));
+            }
+            Ok(kind) => inputs.push(Input { path, kind }),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Failure::all(failures).map_or(Ok(inputs), Err)
+}
+
+fn kind_of(path: &Path) -> Result<Kind, Failure> {
+    let name = path.display();
+    let kind = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("c") => Kind::Source(Language::C),
+        Some("cc" | "cpp" | "cxx") => Kind::Source(Language::Cxx),
+        Some("ll" | "bc" | "o") => Kind::Ready,
+        Some("a") => Kind::Archive,
+        _ => {
+            return Err(Failure::new(format!("{name}: unknown kind of file"))
+                .hint("files end in .c .cc .cpp .cxx .ll .bc .o or .a; what follows `--` goes to the program"));
+        }
+    };
+    match std::fs::metadata(path) {
+        Ok(data) if data.is_dir() => Err(Failure::new(format!("{name}: is a directory"))),
+        Ok(_) => Ok(kind),
+        Err(error) => Err(Failure::new(format!("{name}: {error}"))),
+    }
+}
+
+fn arguments(options: &RunOptions) -> Result<Arguments, Failure> {
+    let first = options.argv0.clone().or_else(|| {
+        let file = options.files.first()?;
+        Some(file.clone().into_os_string())
+    });
+    Arguments::new(first.into_iter().chain(options.args.iter().cloned()))
+}
+
+/// Everything up to the program's first instruction, except its constructors,
+/// which run at the end of this.
+fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Result<Entry, Failure> {
+    let progress = Progress::start("starting");
+    let sources = sources(files, frontend, &progress)?;
+    let runtime = build(options)?;
+    let libraries = libraries::open(&runtime, &options.libraries, &options.library_dirs)?;
+
+    progress.say(format!("generating code for {} files", files.len()));
+    let mut update = runtime.update();
+    for (name, source) in sources.into_iter().chain(libraries) {
+        update.load(&name, source);
+    }
+    // The end of the update runs the program's constructors.
+    signals::restore();
+    let report = update.commit()?;
+    progress.finish();
+    check(&report)?;
+    for (name, took) in phases(&report) {
+        timing::phase(name, took);
+    }
+    Entry::find(runtime, &options.entry)
+}
+
+/// A named source for each file, in the order given.
+fn sources(
+    files: &[Input<'_>],
+    frontend: &Frontend,
+    progress: &Progress,
+) -> Result<Vec<(String, Source)>, Failure> {
+    let jobs: Vec<Job> = files
+        .iter()
+        .filter_map(|file| match file.kind {
+            Kind::Source(language) => Some(Job {
+                path: file.path.to_owned(),
+                language,
+            }),
+            Kind::Ready | Kind::Archive => None,
+        })
+        .collect();
+    let begun = Instant::now();
+    let total = jobs.len();
+    let say = |done| progress.say(format!("compiling: {done} of {total} files"));
+    if total > 0 {
+        say(0);
+    }
+    let mut compiled = frontend.compile(&jobs, say)?.into_iter();
+    timing::phase("front end", begun.elapsed());
+
+    let mut sources = Vec::with_capacity(files.len());
+    for file in files {
+        let name = file.path.display().to_string();
+        let source = match file.kind {
+            Kind::Source(_) => {
+                let bitcode = compiled.next().unwrap_or_default();
+                Source::bitcode(bitcode).trusted().label(name.as_str())
+            }
+            Kind::Ready => Source::from_path(file.path)?,
+            // As a linker takes them: only the members somebody wants.
+            Kind::Archive => Source::from_path(file.path)?.on_demand(),
+        };
+        sources.push((name, source));
+    }
+    Ok(sources)
+}
+
+fn build(options: &RunOptions) -> Result<Runtime, Failure> {
+    let mut builder = Runtime::builder()
+        .opt_level(match options.optimise {
+            Level::O0 => OptLevel::O0,
+            Level::O1 => OptLevel::O1,
+            Level::O2 => OptLevel::O2,
+            Level::O3 => OptLevel::O3,
+        })
+        .call_form(match options.calls {
+            Calls::Slot => CallForm::Slot,
+            Calls::Stub => CallForm::Stub,
+        });
+    if let Some(bytes) = options.arena {
+        builder = builder.arena_size(bytes);
+    }
+    if let Some(cpu) = &options.cpu {
+        builder = builder.cpu(cpu);
+    }
+    Ok(builder.build()?)
+}
+
+/// What a linker would refuse: a name nobody defines, a name defined twice. The
+/// library can live with both, as what is missing may be loaded later; a program
+/// that is loaded once cannot.
+fn check(report: &Report) -> Result<(), Failure> {
+    let undefined = report.undefined.iter().map(|missing| {
+        format!(
+            "undefined symbol: {}, wanted by {}",
+            missing.symbol, missing.wanted_by
+        )
+    });
+    let shadowed = report.shadowed.iter().map(|double| {
+        format!(
+            "multiple definitions of {}: {} and {}",
+            double.symbol, double.loser, double.winner
+        )
+    });
+    let lines: Vec<String> = shadowed.chain(undefined).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::list(lines);
+    Err(if report.undefined.is_empty() {
+        failure
+    } else {
+        failure.hint("add the file that defines it, or its library with -l and -L")
+    })
+}
+
+/// The library's phases in the order they happen.
+fn phases(report: &Report) -> [(&'static str, Duration); 5] {
+    let times = &report.times;
+    [
+        ("parse", times.parse),
+        ("optimise", times.optimise),
+        ("code generation", times.codegen),
+        ("link", times.link),
+        ("publish", times.publish),
+    ]
+}

@@ -1,0 +1,54 @@
+//! Gives the program the signal dispositions it would have had without us.
+//!
+//! Rust's start-up ignores SIGPIPE and installs handlers for SIGSEGV and SIGBUS
+//! with a signal stack of its own. This file owns undoing that, and nothing
+//! else about signals.
+#![allow(unsafe_code)] // signal dispositions are process state behind libc calls
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether whoever started us ignores SIGPIPE. A disposition of "ignore" is
+/// inherited, and Rust overwrites it before `main`.
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Looks at SIGPIPE before Rust's start-up does.
+extern "C" fn note_inherited() {
+    // SAFETY: all bytes zero is a valid `sigaction` record of integers and pointers.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: with no new action the call only writes to `old`, which lives here.
+    let known = unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut old) } == 0;
+    PIPE_IGNORED.store(
+        known && old.sa_sigaction == libc::SIG_IGN,
+        Ordering::Relaxed,
+    );
+}
+
+// SAFETY: the section is an array of function pointers that libc calls once before
+// `main`. `note_inherited` uses only libc and an atomic, so it needs no Rust start-up.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static NOTE_INHERITED: extern "C" fn() = note_inherited;
+
+/// Restores what a native program starts with. Call once, before any of the
+/// program's code runs.
+pub fn restore() {
+    let pipe = if PIPE_IGNORED.load(Ordering::Relaxed) {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
+    let off = libc::stack_t {
+        ss_sp: std::ptr::null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: these replace Rust's handlers by the kernel's own actions; no handler is
+    // running, and no Rust code relies on them: a stack overflow is now a plain SIGSEGV.
+    // The signal stack is only used by those handlers and stays mapped.
+    unsafe {
+        libc::signal(libc::SIGPIPE, pipe);
+        libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+        libc::signal(libc::SIGBUS, libc::SIG_DFL);
+        libc::sigaltstack(&off, std::ptr::null_mut());
+    }
+}

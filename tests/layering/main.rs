@@ -1,0 +1,195 @@
+//! The architecture, enforced: which module may know which, where `unsafe` and
+//! LLVM may appear, how long a file may get.
+//!
+//! The tables come first and are all that changes when the architecture does. A
+//! new entry is a decision; write its reason in docs/architecture.md. How source
+//! files are read is in `reader.rs`.
+
+mod reader;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use reader::{Source, sources};
+
+/// What each module at the top of `src/` may use of the others.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("unwind", &[]),
+    ("memory", &["error"]),
+    ("process", &["error"]),
+    ("tls", &["error"]),
+    ("builtins", &["tls"]),
+    ("compile", &["error"]),
+    ("table", &["error", "memory"]),
+    ("link", &["error", "memory", "table"]),
+    (
+        "runtime",
+        &[
+            "error", "unwind", "memory", "process", "tls", "builtins", "compile", "table", "link",
+        ],
+    ),
+];
+
+/// Names at the crate's root that are not modules, and the module each belongs to.
+const ROOT_NAMES: &[(&str, &str)] = &[
+    ("Error", "error"),
+    ("ErrorKind", "error"),
+    ("Result", "error"),
+];
+
+/// The command is a crate of its own (`src/main.rs`): it gets at the library
+/// through `hotslot::` and so through what is public, which the compiler checks.
+const COMMAND: &[&str] = &["main", "cli"];
+
+/// The only files with `unsafe` in them.
+const MAY_BE_UNSAFE: &[&str] = &[
+    // Runs host functions in place of those the C library links statically.
+    "builtins.rs",
+    // Calls the program's `main` and registers exit handlers.
+    "cli/enter.rs",
+    // Asks the kernel what it can do.
+    "cli/probe.rs",
+    // Restores signal dispositions.
+    "cli/signals.rs",
+    // Maps and writes memory.
+    "memory/os.rs",
+    // The dynamic loader's interface.
+    "process.rs",
+    // Blocks that generated code gets at by address.
+    "tls.rs",
+    // The unwinder's interface.
+    "unwind.rs",
+];
+
+/// Where LLVM may be named.
+const MAY_NAME_LLVM: &[&str] = &["compile/*"];
+
+/// Lines in a file, so that it stays one idea.
+const MOST_LINES: usize = 450;
+
+#[test]
+fn modules_use_only_what_lies_below_them() {
+    let known: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
+    let mut wrong = String::new();
+    for file in sources() {
+        let module = file.module[0].as_str();
+        if module == "lib" {
+            continue;
+        }
+        let allowed = if COMMAND.contains(&module) {
+            COMMAND
+        } else if let Some(allowed) = known.get(module) {
+            allowed
+        } else {
+            say(
+                &mut wrong,
+                &file,
+                0,
+                &format!("module `{module}` is in no table"),
+            );
+            continue;
+        };
+        for (line, used) in file.uses() {
+            let owner = ROOT_NAMES
+                .iter()
+                .find(|(name, _)| *name == used)
+                .map_or(used.as_str(), |(_, module)| *module);
+            if owner != module && !allowed.contains(&owner) {
+                let text = format!("`{module}` may not use `crate::{used}`");
+                say(&mut wrong, &file, line, &text);
+            }
+        }
+    }
+    verdict(&wrong);
+}
+
+#[test]
+fn the_table_has_no_cycles() {
+    // Each module may use only modules named before it.
+    let mut below = BTreeSet::new();
+    for (module, allowed) in MAY_USE {
+        for used in *allowed {
+            assert!(
+                below.contains(used),
+                "`{module}` uses `{used}`, which is not below it"
+            );
+        }
+        below.insert(*module);
+    }
+}
+
+#[test]
+fn unsafe_is_where_it_is_expected() {
+    let mut wrong = String::new();
+    let mut seen = BTreeSet::new();
+    for file in sources() {
+        let place = MAY_BE_UNSAFE.iter().find(|place| file.is(place));
+        // One finding a file is enough.
+        let Some((line, _)) = file.words().find(|(_, word)| *word == "unsafe") else {
+            continue;
+        };
+        match place {
+            Some(place) => _ = seen.insert(*place),
+            None => say(&mut wrong, &file, line, "`unsafe` outside the named files"),
+        }
+    }
+    for place in MAY_BE_UNSAFE.iter().filter(|place| !seen.contains(*place)) {
+        let _ = writeln!(wrong, "{place}: named as unsafe and is not");
+    }
+    verdict(&wrong);
+}
+
+#[test]
+fn llvm_is_known_to_compile_only() {
+    let mut wrong = String::new();
+    for file in sources() {
+        if MAY_NAME_LLVM.iter().any(|place| file.is(place)) {
+            continue;
+        }
+        for (line, word) in file.words() {
+            if word == "inkwell" || word == "llvm_sys" || word.starts_with("LLVM") {
+                say(
+                    &mut wrong,
+                    &file,
+                    line,
+                    &format!("`{word}` outside src/compile"),
+                );
+            }
+        }
+    }
+    verdict(&wrong);
+}
+
+#[test]
+fn files_are_short_and_say_what_they_own() {
+    let mut wrong = String::new();
+    for file in sources() {
+        let lines = file.text.lines().count();
+        if lines > MOST_LINES {
+            say(
+                &mut wrong,
+                &file,
+                lines,
+                &format!("more than {MOST_LINES} lines"),
+            );
+        }
+        if !file.text.starts_with("//! ") {
+            say(
+                &mut wrong,
+                &file,
+                1,
+                "does not start with `//! ` and what it owns",
+            );
+        }
+    }
+    verdict(&wrong);
+}
+
+fn say(wrong: &mut String, file: &Source, line: usize, text: &str) {
+    let _ = writeln!(wrong, "src/{}:{line}: {text}", file.path);
+}
+
+fn verdict(wrong: &str) {
+    assert!(wrong.is_empty(), "the layering is broken:\n{wrong}");
+}

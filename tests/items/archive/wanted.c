@@ -1,0 +1,2 @@
+int inner(int n);
+int wanted(int n) { return inner(n) + 1; }

@@ -1,0 +1,9 @@
+        .section .ctors,"aw",@progbits
+        .balign 8
+        .quad   say_a
+        .quad   say_b
+        .section .dtors,"aw",@progbits
+        .balign 8
+        .quad   end_a
+        .quad   end_b
+        .section .note.GNU-stack,"",@progbits

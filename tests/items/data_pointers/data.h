@@ -1,0 +1,10 @@
+struct node { int value; struct node *next; int (*call)(void); };
+struct leaf { const char *name; int *where; };
+extern struct node first, second, third;
+extern int numbers[10];
+extern const char outer_text[];
+extern struct leaf *const deep;
+int one(void);
+int two(void);
+int four(void);
+int five(void);

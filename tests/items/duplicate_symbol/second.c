@@ -1,0 +1,1 @@
+int defined_twice(void) { return 2; }

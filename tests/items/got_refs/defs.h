@@ -1,0 +1,14 @@
+struct point { int x, y; };
+extern int counter;
+extern int table[8];
+extern struct point point;
+extern const char name[];
+extern const long long wide;
+extern double real;
+int twice(int n);
+void bump(void);
+int *counter_address(void);
+int table_sum(void);
+int (*twice_address(void))(int);
+int point_norm(const struct point *p);
+int *shadow(void);

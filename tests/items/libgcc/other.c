@@ -1,0 +1,1 @@
+__int128 other_divide(__int128 a, __int128 b) { return a / b; }

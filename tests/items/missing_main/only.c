@@ -1,0 +1,2 @@
+#include <stdio.h>
+int not_main(void) { return puts("never"); }

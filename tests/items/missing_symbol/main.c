@@ -1,0 +1,2 @@
+int present(void);
+int main(void) { return present(); }

@@ -1,0 +1,10 @@
+extern _Thread_local int far_init;
+extern _Thread_local int far_zero;
+extern _Thread_local int far_array[16];
+extern _Thread_local long here;
+extern _Thread_local _Alignas(64) char aligned;
+void far_step(void);
+long far_sum(void);
+long far_here(void);
+int far_private(void);
+int *far_pointer(void);

@@ -1,0 +1,2 @@
+#include <errno.h>
+int other_errno(void) { return errno; }

@@ -180,15 +180,16 @@ fn build(options: &RunOptions) -> Result<Runtime, Failure> {
 /// that is loaded once cannot.
 fn check(report: &Report) -> Result<(), Failure> {
     let undefined = report.undefined.iter().map(|missing| {
+        let wanted_by = missing.wanted_by.join(", ");
         format!(
-            "undefined symbol: {}, wanted by {}",
-            missing.symbol, missing.wanted_by
+            "undefined symbol: {}, wanted by {wanted_by}",
+            missing.symbol
         )
     });
     let shadowed = report.shadowed.iter().map(|double| {
         format!(
             "multiple definitions of {}: {} and {}",
-            double.symbol, double.loser, double.winner
+            double.symbol, double.shadowed, double.used
         )
     });
     let lines: Vec<String> = shadowed.chain(undefined).collect();

@@ -86,6 +86,9 @@ fn table(phases: &[(&'static str, Duration)], total: Duration) -> String {
         let digits = if ms < 10.0 { 3 } else { 1 };
         text.push_str(&format!("{name:<18}{ms:>11.digits$} ms\n"));
     }
+    if phases.iter().map(|(_, took)| *took).sum::<Duration>() > total {
+        text.push_str("(phases that ran on several cores are added up)\n");
+    }
     text
 }
 
@@ -109,5 +112,12 @@ mod tests {
              link                    0.420 ms\n\
              total                  2000.0 ms\n"
         );
+    }
+
+    #[test]
+    fn a_sum_above_the_total_is_explained() {
+        let second = Duration::from_secs(1);
+        let text = table(&[("code generation", 2 * second)], second);
+        assert!(text.ends_with("are added up)\n"), "{text}");
     }
 }

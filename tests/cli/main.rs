@@ -1,0 +1,10 @@
+//! The `hotslot` command from outside: exit codes, messages and what the program
+//! sees, with a real clang and real programs.
+
+mod compiling;
+mod cxx;
+mod linking;
+mod place;
+mod reports;
+mod running;
+mod usage;

@@ -4,7 +4,7 @@
 //! appear. Knows nothing of modules or of what is done with the bitcode.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,7 @@ use std::sync::mpsc;
 
 use super::failure::Failure;
 use super::options::{Level, RunOptions};
+use super::progress::Progress;
 use super::words;
 
 /// The languages we have clang compile.
@@ -81,17 +82,18 @@ impl Frontend {
         })
     }
 
-    /// Compiles every job and returns the bitcode in the same order. `done` is
-    /// told how many are ready each time one is.
+    /// Compiles every job and returns the bitcode in the same order. The line on
+    /// the terminal says how many are ready.
     ///
     /// What clang says is passed on unchanged, in the order of the jobs however
     /// they finish. All jobs are compiled even when one fails, so that all
     /// errors are seen at once.
-    pub fn compile(
-        &self,
-        jobs: &[Job],
-        mut done: impl FnMut(usize),
-    ) -> Result<Vec<Vec<u8>>, Failure> {
+    pub fn compile(&self, jobs: &[Job], progress: &Progress) -> Result<Vec<Vec<u8>>, Failure> {
+        let total = jobs.len();
+        if total == 0 {
+            return Ok(Vec::new());
+        }
+        progress.say(format!("compiled 0 of {total}"));
         let width = std::thread::available_parallelism()
             .map_or(1, |n| n.get())
             .min(jobs.len());
@@ -120,10 +122,9 @@ impl Frontend {
                 let (result, text) = self.judge(&jobs[index], output);
                 finished[index] = Some(result);
                 diagnostics[index] = Some(text);
-                done(count + 1);
+                progress.say(format!("compiled {} of {total}", count + 1));
                 while let Some(Some(text)) = diagnostics.get(printed) {
-                    // A closed stderr must not stop a program from running.
-                    let _ = std::io::stderr().write_all(text);
+                    progress.print(text);
                     printed += 1;
                 }
             }

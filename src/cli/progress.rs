@@ -4,8 +4,8 @@
 //! and leaves nothing behind: neither a line on the screen nor a thread, as the
 //! program that runs next may fork.
 
-use std::io::IsTerminal;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,20 +16,33 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Time between two steps of the spinner.
 const STEP: Duration = Duration::from_millis(100);
 
-/// What is being waited for; `None` when the wait is over.
-type Message = Option<String>;
+/// What the drawing thread goes by.
+struct Shared {
+    /// What is being waited for; `None` when the wait is over.
+    message: Option<String>,
+    /// The line, once it is drawn.
+    bar: Option<ProgressBar>,
+}
 
 /// A line on the terminal for as long as this value lives.
 pub struct Progress {
-    shared: Arc<(Mutex<Message>, Condvar)>,
+    shared: Arc<(Mutex<Shared>, Condvar)>,
     drawer: Option<JoinHandle<()>>,
 }
 
 impl Progress {
     /// Starts to wait for `what`.
     pub fn start(what: &str) -> Self {
-        let shared = Arc::new((Mutex::new(Some(what.to_owned())), Condvar::new()));
-        let drawer = std::io::stderr().is_terminal().then(|| {
+        Self::start_if(std::io::stderr().is_terminal(), what)
+    }
+
+    fn start_if(drawn: bool, what: &str) -> Self {
+        let shared = Shared {
+            message: Some(what.to_owned()),
+            bar: None,
+        };
+        let shared = Arc::new((Mutex::new(shared), Condvar::new()));
+        let drawer = drawn.then(|| {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || draw(&shared.0, &shared.1))
         });
@@ -39,6 +52,16 @@ impl Progress {
     /// Says what is being waited for now.
     pub fn say(&self, what: String) {
         self.set(Some(what));
+    }
+
+    /// Writes to stderr in place of the line, which comes back below.
+    pub fn print(&self, text: &[u8]) {
+        // A closed stderr must not stop a program from running.
+        let write = || _ = std::io::stderr().write_all(text);
+        match &self.lock().bar {
+            Some(bar) if !text.is_empty() => bar.suspend(write),
+            _ => write(),
+        }
     }
 
     /// Clears the line and returns when nothing will be drawn any more.
@@ -54,12 +77,13 @@ impl Progress {
         }
     }
 
-    fn set(&self, message: Message) {
-        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *shared = message;
-        if shared.is_none() {
-            self.shared.1.notify_all();
-        }
+    fn set(&self, message: Option<String>) {
+        self.lock().message = message;
+        self.shared.1.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,30 +94,32 @@ impl Drop for Progress {
 }
 
 /// The drawing thread: waits out the patience, then draws until told to stop.
-fn draw(message: &Mutex<Message>, over: &Condvar) {
-    let wait = |time| {
-        let guard = message.lock().unwrap_or_else(PoisonError::into_inner);
-        let (guard, _) = over
-            .wait_timeout_while(guard, time, |message| message.is_some())
+fn draw(shared: &Mutex<Shared>, changed: &Condvar) {
+    let mut guard = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut time = PATIENCE;
+    loop {
+        (guard, _) = changed
+            .wait_timeout_while(guard, time, |shared| shared.message.is_some())
             .unwrap_or_else(PoisonError::into_inner);
-        guard.clone()
-    };
-    let Some(mut what) = wait(PATIENCE) else {
-        return;
-    };
+        let Some(message) = guard.message.clone() else {
+            break;
+        };
+        let bar = guard.bar.get_or_insert_with(line);
+        bar.set_message(message);
+        bar.tick();
+        time = STEP;
+    }
+    if let Some(bar) = guard.bar.take() {
+        bar.finish_and_clear();
+    }
+}
+
+fn line() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(style);
     }
-    loop {
-        bar.set_message(what);
-        bar.tick();
-        match wait(STEP) {
-            Some(next) => what = next,
-            None => break,
-        }
-    }
-    bar.finish_and_clear();
+    bar
 }
 
 #[cfg(test)]
@@ -102,15 +128,7 @@ mod tests {
 
     #[test]
     fn the_drawer_stops_when_told() {
-        let shared = Arc::new((Mutex::new(Some(String::new())), Condvar::new()));
-        let drawer = {
-            let shared = Arc::clone(&shared);
-            std::thread::spawn(move || draw(&shared.0, &shared.1))
-        };
-        let progress = Progress {
-            shared,
-            drawer: Some(drawer),
-        };
+        let progress = Progress::start_if(true, "");
         progress.say("working".to_owned());
         progress.finish();
     }

@@ -96,7 +96,7 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
     let runtime = build(options)?;
     let libraries = libraries::open(&runtime, &options.libraries, &options.library_dirs)?;
 
-    progress.say(format!("generating code for {} files", files.len()));
+    progress.say("generating code".to_owned());
     let mut update = runtime.update();
     for (name, source) in sources.into_iter().chain(libraries) {
         update.load(&name, source);
@@ -129,12 +129,7 @@ fn sources(
         })
         .collect();
     let begun = Instant::now();
-    let total = jobs.len();
-    let say = |done| progress.say(format!("compiling: {done} of {total} files"));
-    if total > 0 {
-        say(0);
-    }
-    let mut compiled = frontend.compile(&jobs, say)?.into_iter();
+    let mut compiled = frontend.compile(&jobs, progress)?.into_iter();
     timing::phase("front end", begun.elapsed());
 
     let mut sources = Vec::with_capacity(files.len());

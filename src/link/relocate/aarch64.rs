@@ -367,6 +367,8 @@ fn ensure(ok: bool) -> Result<(), Unwritable> {
 }
 
 #[cfg(test)]
+mod linked;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod objects;

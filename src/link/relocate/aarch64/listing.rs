@@ -1,6 +1,7 @@
 //! What LLVM's disassembler says of a piece of code, for tests: the text of each
 //! instruction, its registers and its immediate.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -97,4 +98,37 @@ pub(super) fn disassemble(code: &[u8]) -> Vec<Line> {
         .filter(|text| !text.is_empty() && !text.starts_with('.'))
         .map(|text| Line { text })
         .collect()
+}
+
+/// The address that each instruction leads to or computes, as far as the code before it
+/// says, whichever way it was reached: the target of a branch, what `adrp` and an `add`
+/// make, what a load or store accesses.
+pub(super) fn reached(lines: &[Line], start: u64) -> Vec<Option<u64>> {
+    let mut registers: HashMap<u32, u64> = HashMap::new();
+    let mut reached = Vec::with_capacity(lines.len());
+    for (place, line) in (start..).step_by(4).zip(lines) {
+        let to = line.register(0).filter(|_| !line.is_store());
+        let near = Some(place.wrapping_add_signed(line.immediate()));
+        let based = line
+            .register(1)
+            .and_then(|base| registers.get(&base))
+            .map(|base| base.wrapping_add_signed(line.immediate()));
+        let (address, computed) = match line.mnemonic() {
+            "adrp" => (near.map(|address| address & !0xfff), true),
+            "adr" => (near, true),
+            "add" => (based, true),
+            "b" | "bl" | "cbz" | "cbnz" | "tbz" | "tbnz" => (near, false),
+            mnemonic if mnemonic.starts_with("b.") => (near, false),
+            mnemonic if mnemonic.starts_with("ld") || mnemonic.starts_with("st") => (based, false),
+            _ => (None, false),
+        };
+        if let Some(to) = to {
+            match address.filter(|_| computed) {
+                Some(address) => registers.insert(to, address),
+                None => registers.remove(&to),
+            };
+        }
+        reached.push(address);
+    }
+    reached
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use object::{
     Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget,
@@ -97,7 +98,9 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("hotslot-a64-{}-{name}", std::process::id()));
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(format!("hotslot-a64-{process}-{number}-{name}"));
         std::fs::create_dir_all(&dir).expect("a temporary directory");
         Self(dir)
     }
@@ -109,8 +112,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Compiles, relocates and checks; returns the names of the types that were met.
-fn check(name: &str, language: &str, source: &str, flags: &[&str], plan: Plan) -> BTreeSet<String> {
+/// The object that clang makes of `source`.
+pub(super) fn compile(name: &str, language: &str, source: &str, flags: &[&str]) -> Vec<u8> {
     let scratch = Scratch::new(name);
     let (input, output) = (scratch.0.join("input"), scratch.0.join("output.o"));
     std::fs::write(&input, source).expect("write the source");
@@ -124,7 +127,12 @@ fn check(name: &str, language: &str, source: &str, flags: &[&str], plan: Plan) -
         .expect("run clang-19");
     let errors = String::from_utf8_lossy(&compiled.stderr);
     assert!(compiled.status.success(), "{name}: {errors}");
-    let data = std::fs::read(&output).expect("read the object");
+    std::fs::read(&output).expect("read the object")
+}
+
+/// Compiles, relocates and checks; returns the names of the types that were met.
+fn check(name: &str, language: &str, source: &str, flags: &[&str], plan: Plan) -> BTreeSet<String> {
+    let data = compile(name, language, source, flags);
     let file = object::File::parse(&*data).expect("an ELF object");
 
     let mut met = BTreeSet::new();

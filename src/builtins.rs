@@ -9,6 +9,8 @@
 
 use std::ffi::{c_int, c_void};
 
+use parking_lot::RwLock;
+
 use crate::tls;
 
 type Handler = unsafe extern "C" fn();
@@ -36,24 +38,55 @@ pub(crate) fn functions() -> [(&'static str, u64); 5] {
     ]
 }
 
+/// A runtime's address range and the `__dso_handle` of the code in it.
+struct Range {
+    start: u64,
+    end: u64,
+    dso: u64,
+}
+
+static RANGES: RwLock<Vec<Range>> = RwLock::new(Vec::new());
+
+/// Makes handlers whose code lies in `start..end` belong to `dso`.
+pub(crate) fn add_range(start: u64, end: u64, dso: u64) {
+    RANGES.write().push(Range { start, end, dso });
+}
+
+/// Ends [`add_range`].
+pub(crate) fn remove_range(dso: u64) {
+    RANGES.write().retain(|range| range.dso != dso);
+}
+
 // The C library's own versions of the first three pass the address of the program's
-// `__dso_handle`, so that handlers of an unloaded library are found. Generated code is
-// never unloaded that way; null means the program itself.
+// `__dso_handle`, so that an unloaded library takes its handlers with it. Here the
+// handler's address says which runtime it belongs to.
+
+fn dso_of(handler: u64) -> *mut c_void {
+    let ranges = RANGES.read();
+    let range = ranges.iter().find(|r| (r.start..r.end).contains(&handler));
+    range.map_or(std::ptr::null_mut(), |r| r.dso as *mut c_void)
+}
 
 unsafe extern "C" fn atexit(f: Handler) -> c_int {
     // SAFETY: a handler without parameters may be called with one on every ABI supported
     // here; the C library's own atexit does the same.
-    unsafe { __cxa_atexit(std::mem::transmute::<Handler, unsafe extern "C" fn(*mut c_void)>(f), std::ptr::null_mut(), std::ptr::null_mut()) }
+    let f1 = unsafe { std::mem::transmute::<Handler, unsafe extern "C" fn(*mut c_void)>(f) };
+    // SAFETY: the caller keeps `f` callable until the process, or its runtime, ends.
+    unsafe { __cxa_atexit(f1, std::ptr::null_mut(), dso_of(f as usize as u64)) }
 }
 
 unsafe extern "C" fn at_quick_exit(f: Handler) -> c_int {
     // SAFETY: as for `atexit`.
-    unsafe { __cxa_at_quick_exit(std::mem::transmute::<Handler, unsafe extern "C" fn(*mut c_void)>(f), std::ptr::null_mut()) }
+    let f1 = unsafe { std::mem::transmute::<Handler, unsafe extern "C" fn(*mut c_void)>(f) };
+    // SAFETY: as for `atexit`.
+    unsafe { __cxa_at_quick_exit(f1, dso_of(f as usize as u64)) }
 }
 
 unsafe extern "C" fn pthread_atfork(prepare: Option<Handler>, parent: Option<Handler>, child: Option<Handler>) -> c_int {
+    let any = prepare.or(parent).or(child);
+    let dso = dso_of(any.map_or(0, |f| f as usize as u64));
     // SAFETY: passes its arguments on.
-    unsafe { __register_atfork(prepare, parent, child, std::ptr::null_mut()) }
+    unsafe { __register_atfork(prepare, parent, child, dso) }
 }
 
 /// Runs and removes the exit handlers registered under `dso`, newest first.

@@ -84,14 +84,14 @@ pub(crate) struct TlsBlock {
 }
 
 impl TlsBlock {
-    /// Registers a block of `size` bytes whose first are `init`. `static_model` asks for
-    /// a constant offset from the thread pointer.
-    pub(crate) fn register(size: usize, align: usize, init: &[u8], static_model: bool) -> Result<Self> {
+    /// Registers a zeroed block of `size` bytes. `static_model` asks for a constant offset
+    /// from the thread pointer.
+    pub(crate) fn register(size: usize, align: usize, static_model: bool) -> Result<Self> {
         let layout = Layout::from_size_align(size.max(1), align.max(1))
             .map_err(|_| Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large")))?;
         let mut registry = REGISTRY.lock();
-        let in_pool = if static_model { Some(take_from_pool(&mut registry, layout, init)?) } else { None };
-        let template = Template { layout, init: init.into(), in_pool };
+        let in_pool = if static_model { Some(take_from_pool(&mut registry, layout)?) } else { None };
+        let template = Template { layout, init: Box::default(), in_pool };
         let index = match registry.free.pop() {
             Some(index) => {
                 registry.templates[index as usize] = Some(template);
@@ -103,6 +103,20 @@ impl TlsBlock {
             }
         };
         Ok(Self { index, in_pool })
+    }
+
+    /// Gives the block's first bytes their initial values, before any code can use it. In
+    /// the static pool the calling thread gets them at once, later threads as they start.
+    pub(crate) fn initialise(&self, init: &[u8]) {
+        let mut registry = REGISTRY.lock();
+        let Some(template) = registry.templates[self.index as usize].as_mut() else { return };
+        let init = &init[..init.len().min(template.layout.size())];
+        template.init = init.into();
+        if let Some(offset) = self.in_pool {
+            let block = thread_pointer().wrapping_offset(offset as isize);
+            // SAFETY: this block's part of the calling thread's pool, which no code uses yet.
+            unsafe { block.copy_from_nonoverlapping(init.as_ptr(), init.len()) };
+        }
     }
 
     /// The word by which a pair names the variable at `offset` of this block.
@@ -152,6 +166,17 @@ pub(crate) fn foreign_word(module: u64, offset: u64) -> u64 {
     OURS | FOREIGN | (index as u64) << 32
 }
 
+/// The constant offset from the thread pointer of the variable that `word` names, if it
+/// has one.
+pub(crate) fn thread_offset(word: u64) -> Option<u64> {
+    if word & (OURS | FOREIGN) != OURS {
+        return None;
+    }
+    let registry = REGISTRY.lock();
+    let template = registry.templates.get((word >> 32) as usize & 0x3fff_ffff)?.as_ref()?;
+    Some((template.in_pool? as u64).wrapping_add(word & 0xffff_ffff))
+}
+
 /// The address of the variable that `word` names, in the calling thread.
 pub(crate) fn address(word: u64) -> *mut u8 {
     let (index, offset) = ((word >> 32) as u32 & 0x3fff_ffff, word as u32 as usize);
@@ -198,7 +223,7 @@ fn slow_block(index: u32) -> *mut u8 {
         return null_mut();
     };
     let block = match template.in_pool {
-        Some(offset) => thread_pointer().wrapping_add_signed(offset as isize),
+        Some(offset) => thread_pointer().wrapping_offset(offset as isize),
         None => {
             // SAFETY: the layout is not empty.
             let block = unsafe { alloc_zeroed(template.layout) };
@@ -244,7 +269,7 @@ unsafe extern "C" fn end_thread(thread: *mut c_void) {
     }
 }
 
-fn take_from_pool(registry: &mut Registry, layout: Layout, init: &[u8]) -> Result<i64> {
+fn take_from_pool(registry: &mut Registry, layout: Layout) -> Result<i64> {
     let refuse = |why: &str| {
         Err(Error::new(ErrorKind::Link, format!("cannot place a thread-local variable for the initial-exec model: {why}"))
             .hint("compile with -fPIC and without -ftls-model=initial-exec or local-exec"))
@@ -260,10 +285,6 @@ fn take_from_pool(registry: &mut Registry, layout: Layout, init: &[u8]) -> Resul
         return refuse(&format!("{} bytes more than the {POOL_SIZE} there are", start + layout.size() - POOL_SIZE));
     }
     registry.pool_used = start + layout.size();
-    POOL.with(|pool| {
-        // SAFETY: inside the pool, and handed out to nobody before.
-        unsafe { pool.0.get().cast::<u8>().add(start).copy_from_nonoverlapping(init.as_ptr(), init.len()) }
-    });
     Ok(base + start as i64)
 }
 
@@ -273,7 +294,7 @@ pub(crate) fn start_thread() {
     let registry = REGISTRY.lock();
     for template in registry.templates.iter().flatten() {
         if let Some(offset) = template.in_pool {
-            let block = thread_pointer().wrapping_add_signed(offset as isize);
+            let block = thread_pointer().wrapping_offset(offset as isize);
             // SAFETY: `offset` leads into this thread's pool; nothing uses it yet.
             unsafe { block.copy_from_nonoverlapping(template.init.as_ptr(), template.init.len()) };
         }
@@ -339,7 +360,8 @@ mod tests {
 
     #[test]
     fn every_thread_has_its_own_block() {
-        let block = TlsBlock::register(16, 16, &[7, 8], false).unwrap();
+        let block = TlsBlock::register(16, 16, false).unwrap();
+        block.initialise(&[7, 8]);
         let word = block.word(1);
         let here = address(word);
         assert_eq!(here, address(word));
@@ -361,12 +383,13 @@ mod tests {
 
     #[test]
     fn a_template_takes_its_blocks_with_it() {
-        let block = TlsBlock::register(8, 8, &[1], false).unwrap();
+        let block = TlsBlock::register(8, 8, false).unwrap();
         let word = block.word(0);
         assert!(!address(word).is_null());
         let index = block.index;
         drop(block);
-        let again = TlsBlock::register(8, 8, &[2], false).unwrap();
+        let again = TlsBlock::register(8, 8, false).unwrap();
+        again.initialise(&[2]);
         if again.index == index {
             // SAFETY: a fresh block of 8 bytes.
             assert_eq!(unsafe { *address(again.word(0)) }, 2);
@@ -375,16 +398,17 @@ mod tests {
 
     #[test]
     fn the_static_pool_is_at_a_constant_offset() {
-        let block = TlsBlock::register(8, 8, &[5], true).unwrap();
+        let block = TlsBlock::register(8, 8, true).unwrap();
+        block.initialise(&[5]);
         let offset = block.thread_offset().unwrap();
-        let p = thread_pointer().wrapping_add_signed(offset as isize);
+        let p = thread_pointer().wrapping_offset(offset as isize);
         // SAFETY: inside this thread's pool.
         assert_eq!(unsafe { *p }, 5);
         assert_eq!(p, address(block.word(0)));
         let there = std::thread::spawn(move || {
             start_thread();
             // SAFETY: as above, in the other thread's pool.
-            unsafe { *thread_pointer().wrapping_add_signed(offset as isize) }
+            unsafe { *thread_pointer().wrapping_offset(offset as isize) }
         });
         assert_eq!(there.join().unwrap(), 5);
     }

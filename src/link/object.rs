@@ -15,6 +15,9 @@ type Header = elf::FileHeader64<LittleEndian>;
 pub(crate) type Relocation = elf::Rela64<LittleEndian>;
 const LE: LittleEndian = LittleEndian;
 
+/// SHN_X86_64_LCOMMON of the psABI: COMMON of the medium and large models.
+const LARGE_COMMON: elf::SymbolSection = elf::SymbolSection(0xff02);
+
 /// The largest alignment a section may ask for, in bytes.
 const MAX_ALIGN: u64 = 1 << 24;
 
@@ -178,8 +181,7 @@ impl<'d> Object<'d> {
         let place = match (symbol.st_shndx(LE), section) {
             (elf::SHN_ABS, _) => Place::Absolute,
             (elf::SHN_COMMON, _) => Place::Common,
-            // The large model's COMMON.
-            (elf::SHN_X86_64_LCOMMON, _) if self.arch == Arch::X86_64 => Place::Common,
+            (LARGE_COMMON, _) if self.arch == Arch::X86_64 => Place::Common,
             (_, Some(SectionIndex(index))) => Place::Section(index),
             (_, None) => Place::Undefined,
         };
@@ -306,5 +308,32 @@ fn classify(name: &str, header: &elf::SectionHeader64<LittleEndian>) -> Kind {
             }
         }
         _ => Kind::Skipped,
+    }
+}
+
+impl Object<'_> {
+    /// Whether section `index` becomes part of the running program.
+    pub(crate) fn is_loaded(&self, index: usize) -> bool {
+        self.sections[index].kind != Kind::Skipped
+    }
+
+    /// Makes `__start_NAME` and `__stop_NAME` the bounds of the object's own section NAME.
+    pub(crate) fn bind_section_bounds(&mut self) {
+        for symbol in &mut self.symbols {
+            if symbol.place != Place::Undefined {
+                continue;
+            }
+            let (name, at_end) = match (symbol.name.strip_prefix("__start_"), symbol.name.strip_prefix("__stop_")) {
+                (Some(name), _) => (name, false),
+                (_, Some(name)) => (name, true),
+                _ => continue,
+            };
+            let found = self.sections.iter().position(|s| s.name == name && s.kind != Kind::Skipped);
+            if let Some(section) = found {
+                symbol.place = Place::Section(section);
+                symbol.value = if at_end { self.sections[section].size } else { 0 };
+                symbol.binding = Binding::Local;
+            }
+        }
     }
 }

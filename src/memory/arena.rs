@@ -113,8 +113,9 @@ impl Arena {
         self.pairs
     }
 
-    pub(crate) fn contains(&self, address: u64) -> bool {
-        address.wrapping_sub(self.memory.base()) < self.memory.len() as u64
+    /// The whole reservation, first address to behind the last.
+    pub(crate) fn range(&self) -> (u64, u64) {
+        (self.memory.base(), self.memory.base() + self.memory.len() as u64)
     }
 
     /// Takes a block of at least `len` bytes at a multiple of `align`. Data blocks are
@@ -152,8 +153,8 @@ impl Arena {
         self.memory.word((address - self.memory.base()) as usize)
     }
 
-    /// Writes bytes into the table's part of the arena (stubs).
-    pub(crate) fn write_table(&self, address: u64, bytes: &[u8]) {
+    /// Writes bytes at an address that generated code sees, outside of any block's filling.
+    pub(crate) fn write(&self, address: u64, bytes: &[u8]) {
         self.memory.copy_in((address - self.memory.base()) as usize, bytes);
     }
 

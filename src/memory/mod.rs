@@ -10,4 +10,4 @@ mod arena;
 mod extents;
 mod os;
 
-pub(crate) use arena::{Arena, Block, Space, Usage};
+pub(crate) use arena::{Arena, Block, Space};

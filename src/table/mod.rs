@@ -6,5 +6,5 @@
 mod slots;
 mod symbols;
 
-pub(crate) use slots::{PairIndex, Slots};
-pub(crate) use symbols::{Owner, Pending, Provider, Rank, Symbol, SymbolId, Symbols, Target};
+pub(crate) use slots::Slots;
+pub(crate) use symbols::{Owner, Pending, Provider, Rank, SymbolId, Symbols, Target};

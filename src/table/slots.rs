@@ -52,7 +52,7 @@ impl Slots {
         let bytes = self.arena.arch().stub(stub, slot).map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?;
         self.store_call(index, 0);
         self.store_address(index, 0);
-        self.arena.write_table(stub, &bytes);
+        self.arena.write(stub, &bytes);
         Ok(index)
     }
 
@@ -116,6 +116,17 @@ impl Slots {
 
     pub(crate) fn store_address(&self, index: u32, address: u64) {
         self.arena.word(self.address_cell(index)).store(address, Ordering::Release);
+    }
+
+    /// Fills a word of the arena that waited for an address.
+    pub(crate) fn store_word(&self, at: u64, value: u64) {
+        // Packed structures may hold unaligned pointers; nothing depends on those being
+        // written in one step.
+        if at.is_multiple_of(8) {
+            self.arena.word(at).store(value, Ordering::Release);
+        } else {
+            self.arena.write(at, &value.to_le_bytes());
+        }
     }
 
     /// Points a pair at a thread-local variable. One word says it all, the second stays

@@ -12,7 +12,7 @@ use runtime_stubs::Arch;
 
 /// The value wanted, in the notation of the ELF supplements: S the symbol's address, A
 /// the addend, G its cell in the table, L its stub, GOT the table's start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Operand {
     /// Nothing to write; a marker for linkers that rewrite code.
     None,
@@ -97,6 +97,16 @@ pub(crate) fn name(arch: Arch, kind: u32) -> String {
         Arch::Aarch64 => aarch64::name(kind),
     };
     known.map_or_else(|| format!("type {kind}"), str::to_owned)
+}
+
+/// Whether `field` is a branch at `place` that needs a veneer to get to `target`.
+pub(crate) fn needs_veneer(field: Field, target: u64, place: u64) -> bool {
+    is_far_branch(field) && aarch64::needs_veneer(target, place)
+}
+
+/// Whether `field` is a branch that may need a veneer.
+pub(crate) fn is_far_branch(field: Field) -> bool {
+    field == Field::A64(aarch64::Instruction::Branch)
 }
 
 /// Writes `value` into the field at `at` of `bytes`, which will run at address `place`.

@@ -199,7 +199,6 @@ fn thread_locals(count: usize, flags: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "a private cell is made for each relocation, not for each symbol"]
 fn descriptors_are_found_by_all_their_instructions() {
     // So many that their descriptors cross pages.
     let data = thread_locals(400, &["-O2", "-fPIC"]);
@@ -249,7 +248,6 @@ fn initial_exec_cells_are_found_by_both_their_instructions() {
 }
 
 #[test]
-#[ignore = "branches are not pointed at veneers yet"]
 fn calls_reach_over_a_large_arena() {
     let source = "extern int far(int); int call(int x) { return far(x) + far(x + 1); } int tail(int x) { return far(x); }";
     let data = compile("large", "c", source, &["-O2", "-fPIC"]);

@@ -1,0 +1,116 @@
+//! The settings of a runtime.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use runtime_stubs::Arch;
+
+use super::missing::MissingEntry;
+use super::state::State;
+use super::{Inner, Runtime};
+use crate::builtins;
+use crate::compile::{CallForm, CompileOptions, OptLevel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::{Arena, Space};
+use crate::process::Process;
+use crate::table::{Owner, Rank, Slots, Symbols, Target};
+
+/// Settings of a [`Runtime`]; made by [`Runtime::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    arena_size: usize,
+    compile: CompileOptions,
+    process_symbols: bool,
+    threads: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            arena_size: 1 << 30,
+            compile: CompileOptions::default(),
+            process_symbols: true,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl Builder {
+    /// How many bytes of address space to reserve for code, data and the table; 1 GiB
+    /// unless said otherwise, at least 4 MiB, less than 2 GiB. Memory is used only as it
+    /// is filled. The table has room for one symbol per KiB.
+    pub fn arena_size(mut self, bytes: usize) -> Self {
+        self.arena_size = bytes;
+        self
+    }
+
+    /// How much LLVM optimises modules that come as IR or bitcode; O2 unless said
+    /// otherwise. Objects are taken as they are.
+    pub fn opt_level(mut self, level: OptLevel) -> Self {
+        self.compile.level = level;
+        self
+    }
+
+    /// How calls between modules are made; [`CallForm::Slot`] unless said otherwise.
+    pub fn call_form(mut self, form: CallForm) -> Self {
+        self.compile.call_form = form;
+        self
+    }
+
+    /// The processor to generate code for, as LLVM names it (`x86-64-v3`), for functions
+    /// that do not say themselves; the host's own unless said otherwise.
+    pub fn cpu(mut self, name: impl Into<String>) -> Self {
+        self.compile.cpu = Some(name.into());
+        self
+    }
+
+    /// Whether names that no module defines are looked up in the whole process: the
+    /// host's exported symbols and every library it is linked with. On unless said
+    /// otherwise; libraries opened explicitly are searched either way.
+    pub fn process_symbols(mut self, search: bool) -> Self {
+        self.process_symbols = search;
+        self
+    }
+
+    /// How many threads may compile modules of one update at once; as many as there are
+    /// processors unless said otherwise. They end with the update.
+    pub fn compile_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Reserves the memory and makes the runtime.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Host`] on a processor other than x86-64, [`ErrorKind::Memory`] where
+    /// the kernel refuses the reservation or lacks a feature (Linux 5.1 has them all).
+    pub fn build(self) -> Result<Runtime> {
+        let arch = match Arch::HOST {
+            Some(Arch::X86_64) => Arch::X86_64,
+            _ => {
+                return Err(Error::new(ErrorKind::Host, "hotslot runs code on x86-64 only")
+                    .hint("other architectures can be linked for, not executed yet"));
+            }
+        };
+        let arena = Arena::new(arch, self.arena_size)?;
+        let symbols = Symbols::new(Slots::new(arena.clone()));
+        let state = Arc::new(Mutex::new(State::new(symbols, Process::new(self.process_symbols))));
+        let missing = MissingEntry::new(&arena, &state)?;
+        let dso = arena.allocate(Space::Data, 16, 16)?;
+        {
+            let mut state = state.lock();
+            for (name, address) in builtins::functions() {
+                state.define(name, Owner::Builtin, Rank::Builtin, Target::Function(address))?;
+            }
+            let table = arena.table_layout().calls;
+            state.define("__dso_handle", Owner::Builtin, Rank::Builtin, Target::Data(dso.address()))?;
+            state.define("_GLOBAL_OFFSET_TABLE_", Owner::Builtin, Rank::Builtin, Target::Data(table))?;
+        }
+        let (start, end) = arena.range();
+        builtins::add_range(start, end, dso.address());
+        Ok(Runtime {
+            inner: Arc::new(Inner { state, missing, dso, compile: self.compile, threads: self.threads, arena }),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Committing an update: nothing here can fail.
+//!
+//! Owns the order of publication: code is written and made visible to every core, unwind
+//! information is registered, then providers change hands and the slots are stored, each
+//! with one Release store. What ends is retired, not freed: a thread may still be in it.
+
+use std::sync::Arc;
+
+use super::prepare::{Prepared, Staged};
+use super::report::{ModuleReport, Report, Shadowed, Undefined};
+use super::state::{Module, State};
+use crate::memory::Arena;
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+use crate::unwind::Frames;
+
+/// What has to be done once the lock is released, because it runs generated code.
+#[derive(Default)]
+pub(super) struct Afterwards {
+    /// Indirect functions: symbol, resolver, and the order of the definition.
+    pub indirect: Vec<(SymbolId, u64, Owner)>,
+    /// Constructors and destructors with their priority, as the update's modules have
+    /// them; [`Afterwards::in_order`] sorts them.
+    init: Vec<(u32, u64)>,
+    fini: Vec<(u32, u64)>,
+}
+
+impl Afterwards {
+    /// Constructors and destructors in the order to run them: by priority over all modules
+    /// of the update, destructors the other way round.
+    pub(super) fn in_order(&self) -> (Vec<u64>, Vec<u64>) {
+        let sorted = |list: &[(u32, u64)]| {
+            let mut list = list.to_vec();
+            list.sort_by_key(|&(priority, _)| priority);
+            list.into_iter().map(|(_, function)| function)
+        };
+        (sorted(&self.init).collect(), sorted(&self.fini).rev().collect())
+    }
+}
+
+/// Makes `prepared` the state of the world.
+pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (Report, Afterwards) {
+    let Prepared { mut staged, removed, providers, references, pending, .. } = prepared;
+    state.order += super::state::ONE_UPDATE;
+    let (mut report, mut after) = (Report::default(), Afterwards::default());
+    arena.publish();
+    for module in &mut staged {
+        register_frames(module);
+    }
+    let mut changed: Vec<SymbolId> = providers.keys().copied().collect();
+    for &id in &removed {
+        if let Some(module) = state.take_module(id) {
+            retract(state, id, &module, &mut changed);
+            report.removed.push(module.name.to_string());
+            state.retired.push(module.image);
+        }
+    }
+    for module in staged.iter().filter(|module| module.replace) {
+        if let Some(old) = state.modules.get_mut(module.id as usize).and_then(Option::take) {
+            retract(state, module.id, &old, &mut changed);
+            state.modules[module.id as usize] = Some(old);
+        }
+    }
+    for (&id, &(called, required)) in &references {
+        let symbol = state.symbols.get_mut(id);
+        symbol.called |= called;
+        symbol.required |= required;
+        changed.push(id);
+    }
+    for (id, waiting) in pending {
+        state.symbols.get_mut(id).pending.push(waiting);
+    }
+    let indirect: Vec<_> = (staged.iter())
+        .flat_map(|m| m.definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(m.id))))
+        .collect();
+    for (id, list) in providers {
+        for mut provider in list {
+            if provider.owner == Owner::Process {
+                state.symbols.get_mut(id).providers.retain(|p| p.owner != Owner::Process);
+            } else if indirect.contains(&(id, provider.owner))
+                && let Target::Function(resolver) = provider.target
+            {
+                after.indirect.push((id, resolver, provider.owner));
+                // Until the resolver has run, calls go where they went before.
+                provider.target = Target::Function(state.symbols.settle(id).call);
+            }
+            state.symbols.get_mut(id).providers.push(provider);
+        }
+    }
+    for module in staged {
+        admit(state, module, &mut report, &mut after);
+    }
+    changed.sort_unstable();
+    changed.dedup();
+    for &id in &changed {
+        state.settle_pending(id);
+        state.symbols.store(id, state.symbols.settle(id));
+    }
+    for &id in &changed {
+        describe(state, id, &report.modules.iter().map(|m| m.name.clone()).collect::<Vec<_>>(), &mut report.undefined, &mut report.shadowed);
+    }
+    (report, after)
+}
+
+fn register_frames(module: &mut Staged) {
+    for begin in std::mem::take(&mut module.image.unregistered_frames) {
+        module.image.frames.push(register(begin));
+    }
+}
+
+#[allow(unsafe_code)]
+fn register(begin: u64) -> Frames {
+    // SAFETY: the linker has checked these records, and they live as long as the image
+    // that owns the registration.
+    unsafe { Frames::register(begin) }
+}
+
+/// Takes back what a module provided and wanted.
+fn retract(state: &mut State, id: u32, module: &Module, changed: &mut Vec<SymbolId>) {
+    for &symbol in &module.defined {
+        state.symbols.get_mut(symbol).providers.retain(|p| p.owner != Owner::Module(id));
+        changed.push(symbol);
+    }
+    for &symbol in &module.wanted {
+        let symbol = state.symbols.get_mut(symbol);
+        symbol.wanted_by.retain(|&m| m != id);
+        symbol.pending.retain(|p| p.owner != Owner::Module(id));
+    }
+}
+
+/// Enters a module into the records.
+fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Afterwards) {
+    let Staged { name, file, id, replace, mut image, interface, definitions, wanted, kept } = module;
+    let previous = state.module(id).filter(|_| replace).map_or(0, |old| old.generation);
+    let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
+    let is_function = |d: &&crate::link::Definition| matches!(d.target, Target::Function(_));
+    let functions = definitions.iter().filter(is_function).count();
+    report.modules.push(ModuleReport {
+        name: name.to_string(),
+        generation: previous + 1,
+        functions,
+        variables: definitions.len() - functions,
+        code_bytes: image.code_bytes(),
+        constant_bytes: image.constant_bytes(),
+        variable_bytes: image.variable_bytes(),
+        kept_storage: kept,
+        skipped_initialisers: if replace { init.len() } else { 0 },
+    });
+    if !replace {
+        after.init.extend(init);
+        after.fini.extend(fini);
+    }
+    for (key, storage) in &image.storages {
+        if let crate::link::StorageKey::Shared(symbol) = key {
+            state.shared.insert(*symbol, Arc::downgrade(storage));
+        }
+    }
+    for &symbol in &wanted {
+        state.symbols.get_mut(symbol).wanted_by.push(id);
+    }
+    let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
+    defined.sort_unstable();
+    defined.dedup();
+    let module = Module { name, file, generation: previous + 1, image, defined, wanted, interface };
+    if let Some(old) = state.insert_module(id, module) {
+        state.retired.push(old.image);
+    }
+}
+
+/// Reports a symbol that nothing defines, or that has more than one strong definition.
+fn describe(state: &State, id: SymbolId, fresh: &[String], undefined: &mut Vec<Undefined>, shadowed: &mut Vec<Shadowed>) {
+    let symbol = state.symbols.get(id);
+    let name_of = |owner: Owner| match owner {
+        Owner::Module(module) => state.module(module).map_or_else(String::new, |m| m.name.to_string()),
+        Owner::Host | Owner::Builtin => "the host".to_owned(),
+        Owner::Process => "the process".to_owned(),
+    };
+    let Some(winner) = symbol.winner() else {
+        if symbol.required && !symbol.wanted_by.is_empty() {
+            let wanted_by = symbol.wanted_by.iter().map(|&m| name_of(Owner::Module(m))).collect();
+            undefined.push(Undefined { symbol: symbol.name.to_string(), wanted_by });
+        }
+        return;
+    };
+    let strong = |p: &&Provider| p.rank == Rank::Strong && p.owner != winner.owner;
+    for loser in symbol.providers.iter().filter(strong).filter(|_| winner.rank == Rank::Strong) {
+        let (used, other) = (name_of(winner.owner), name_of(loser.owner));
+        if fresh.contains(&used) || fresh.contains(&other) {
+            shadowed.push(Shadowed { symbol: symbol.name.to_string(), used, shadowed: other });
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Typed handles to functions of generated code.
+//!
+//! Owns the translation of a Rust function pointer type to the IR type it must match, and
+//! the handle that stays valid over every replacement: it holds a stub's address, which is
+//! the function's for life. Knows nothing of how signatures are found.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::Runtime;
+
+/// A type that a C function can take or return in one IR value.
+///
+/// # Safety
+/// `IR` is the LLVM type to which the platform's C ABI lowers `Self`.
+pub unsafe trait AbiType {
+    /// The LLVM type, as LLVM prints it.
+    const IR: &'static str;
+}
+
+macro_rules! abi {
+    ($($ir:literal: $($t:ty),+;)+) => {
+        $($(
+            // SAFETY: the C ABI passes this type as one LLVM value of that type.
+            unsafe impl AbiType for $t {
+                const IR: &'static str = $ir;
+            }
+        )+)+
+    };
+}
+
+abi! {
+    "i8": i8, u8;
+    "i16": i16, u16;
+    "i32": i32, u32;
+    "i64": i64, u64, isize, usize;
+    "i1": bool;
+    "float": f32;
+    "double": f64;
+    "void": ();
+}
+
+// SAFETY: thin pointers are `ptr`.
+unsafe impl<T> AbiType for *const T {
+    const IR: &'static str = "ptr";
+}
+// SAFETY: as above.
+unsafe impl<T> AbiType for *mut T {
+    const IR: &'static str = "ptr";
+}
+// SAFETY: as above; null is None.
+unsafe impl<T> AbiType for Option<&T> {
+    const IR: &'static str = "ptr";
+}
+
+/// A function pointer type that a handle can have: `extern "C" fn(A, B, …) -> R`, safe or
+/// unsafe, of up to twelve [`AbiType`]s.
+///
+/// # Safety
+/// Implemented by this crate only: `Self` is a function pointer, `ir_type` its LLVM type.
+pub unsafe trait Signature: Copy + Send + Sync + 'static {
+    /// The function's LLVM type, as LLVM prints it: `i64 (i64, ptr)`.
+    fn ir_type() -> String;
+
+    #[doc(hidden)]
+    fn from_address(address: *const c_void) -> Self;
+}
+
+macro_rules! signature {
+    ($($name:ident $value:ident),*) => {
+        signature!(@one [extern "C" fn($($name),*) -> Ret] [] $($name $value),*);
+        signature!(@one [unsafe extern "C" fn($($name),*) -> Ret] [unsafe] $($name $value),*);
+    };
+    (@one [$pointer:ty] [$($unsafe:ident)?] $($name:ident $value:ident),*) => {
+        // SAFETY: a function pointer; the type is put together from its parts.
+        unsafe impl<Ret: AbiType + 'static $(, $name: AbiType + 'static)*> Signature for $pointer {
+            fn ir_type() -> String {
+                let parameters: &[&str] = &[$($name::IR),*];
+                format!("{} ({})", Ret::IR, parameters.join(", "))
+            }
+
+            fn from_address(address: *const c_void) -> Self {
+                // SAFETY: both are thin pointers; that the function has this type is the
+                // promise of whoever made the handle.
+                unsafe { std::mem::transmute::<*const c_void, $pointer>(address) }
+            }
+        }
+
+        impl<Ret: AbiType + 'static $(, $name: AbiType + 'static)*> Function<$pointer> {
+            /// Calls the function as it is now: the newest version committed.
+            ///
+            /// # Safety
+            /// For `unsafe` function types: as the function demands.
+            #[allow(clippy::too_many_arguments)]
+            pub $($unsafe)? fn call(&self $(, $value: $name)*) -> Ret {
+                let function = <$pointer as Signature>::from_address(self.address);
+                signature!(@call [$($unsafe)?] function($($value),*))
+            }
+        }
+    };
+    (@call [unsafe] $call:expr) => {
+        // SAFETY: the caller's promise.
+        unsafe { $call }
+    };
+    (@call [] $call:expr) => { $call };
+}
+
+signature!();
+signature!(A a);
+signature!(A a, B b);
+signature!(A a, B b, C c);
+signature!(A a, B b, C c, D d);
+signature!(A a, B b, C c, D d, E e);
+signature!(A a, B b, C c, D d, E e, F f);
+signature!(A a, B b, C c, D d, E e, F f, G g);
+signature!(A a, B b, C c, D d, E e, F f, G g, H h);
+signature!(A a, B b, C c, D d, E e, F f, G g, H h, I i);
+signature!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j);
+signature!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k);
+signature!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
+
+/// A function of generated code, up to date over every replacement.
+///
+/// It keeps its runtime alive. Made by [`Runtime::function`].
+pub struct Function<F> {
+    address: *const c_void,
+    runtime: Runtime,
+    kind: PhantomData<F>,
+}
+
+// SAFETY: the address is that of a stub, which any thread may call.
+unsafe impl<F: Signature> Send for Function<F> {}
+// SAFETY: as above.
+unsafe impl<F: Signature> Sync for Function<F> {}
+
+impl<F: Signature> Function<F> {
+    pub(super) fn new(address: *const c_void, runtime: Runtime) -> Self {
+        Self { address, runtime, kind: PhantomData }
+    }
+
+    /// The function as a plain pointer: its stub, the same over every replacement. It is
+    /// valid for as long as the runtime.
+    pub fn as_ptr(&self) -> F {
+        F::from_address(self.address)
+    }
+
+    /// The runtime that the function belongs to.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+}
+
+impl<F> Clone for Function<F> {
+    fn clone(&self) -> Self {
+        Self { address: self.address, runtime: self.runtime.clone(), kind: PhantomData }
+    }
+}
+
+impl<F: Signature> fmt::Debug for Function<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Function({} at {:p})", F::ir_type(), self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_printed_as_llvm_does() {
+        assert_eq!(<extern "C" fn(i64) -> i64>::ir_type(), "i64 (i64)");
+        assert_eq!(<unsafe extern "C" fn(*const u8, f64)>::ir_type(), "void (ptr, double)");
+        assert_eq!(<extern "C" fn()>::ir_type(), "void ()");
+    }
+}

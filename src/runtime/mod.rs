@@ -1,0 +1,285 @@
+//! The runtime façade: modules in, functions out.
+//!
+//! [`builder`] has the settings, [`state`] what is known, [`prepare`] and [`commit`] the
+//! two halves of every change, [`update`] ties them to sources, [`function`] is the typed
+//! way in. Everything below this module does one thing and knows nothing of the others.
+
+mod builder;
+mod commit;
+mod entry;
+mod function;
+mod missing;
+mod prepare;
+mod report;
+mod state;
+mod update;
+
+use std::ffi::c_void;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use builder::Builder;
+pub use function::{AbiType, Function, Signature};
+pub use report::{ModuleReport, Report, Shadowed, Times, Undefined};
+pub use update::Update;
+
+use crate::builtins;
+use crate::compile::{CompileOptions, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::{Arena, Block};
+use crate::table::{Owner, Rank, Target};
+use missing::MissingEntry;
+use state::State;
+
+/// A JIT runtime: modules of generated code that call each other through one table.
+///
+/// Cheap to clone; clones are the same runtime. It may be used from any thread. Code stays
+/// in place until the last clone and the last [`Function`] are dropped; then destructors
+/// and exit handlers of the code run, and all of its memory is returned.
+#[derive(Clone)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Arc<Mutex<State>>,
+    missing: MissingEntry,
+    /// What `__dso_handle` is in this runtime.
+    dso: Block,
+    compile: CompileOptions,
+    threads: usize,
+    arena: Arc<Arena>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        entry::run_exit_handlers(self.dso.address());
+        builtins::remove_range(self.dso.address());
+    }
+}
+
+/// What a runtime holds at the moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Modules loaded.
+    pub modules: usize,
+    /// Symbols in the table.
+    pub symbols: usize,
+    /// Bytes of machine code, retired code included.
+    pub code_bytes: usize,
+    /// Bytes of constants.
+    pub constant_bytes: usize,
+    /// Bytes of variables.
+    pub variable_bytes: usize,
+    /// Generations that were replaced or removed and are kept because a thread may be in
+    /// them.
+    pub retired: usize,
+}
+
+impl Runtime {
+    /// Settings for a new runtime.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A runtime with the default settings.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// Starts an update of any number of modules.
+    pub fn update(&self) -> Update<'_> {
+        Update::new(self)
+    }
+
+    /// Loads a module: an [`Update`] of one.
+    ///
+    /// # Errors
+    /// As [`Update::commit`].
+    pub fn load(&self, name: impl Into<String>, source: Source) -> Result<Report> {
+        self.update().load(name, source).commit()
+    }
+
+    /// Replaces a module: an [`Update`] of one. Callers reach the new code with their next
+    /// call; nobody is stopped.
+    ///
+    /// # Errors
+    /// As [`Update::commit`]. The module stays as it was.
+    pub fn replace(&self, name: impl Into<String>, source: Source) -> Result<Report> {
+        self.update().replace(name, source).commit()
+    }
+
+    /// Removes a module: an [`Update`] of one. Symbols that others define too fall back to
+    /// them; a call to one that nobody defines any more reaches a trap that names it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Update`] for an unknown module.
+    pub fn remove(&self, name: impl Into<String>) -> Result<Report> {
+        self.update().remove(name).commit()
+    }
+
+    /// A typed handle to the function `name`.
+    ///
+    /// Where the function came as IR or bitcode its type is checked against `F`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resolve`] for an unknown name, [`ErrorKind::Signature`] for another type.
+    ///
+    /// # Safety
+    /// The function, in this and in every later version, has the type `F`, upholds what
+    /// Rust demands of a function of that type, and its code is sound.
+    #[allow(unsafe_code)]
+    pub unsafe fn function<F: Signature>(&self, name: &str) -> Result<Function<F>> {
+        let mut state = self.inner.state.lock();
+        let (id, target, owner) = self.lookup(&mut state, name)?;
+        if !matches!(target, Target::Function(_) | Target::Process(_)) {
+            return Err(Error::new(ErrorKind::Signature, format!("{name} is not a function"))
+                .about(name)
+                .hint("use address_of for variables"));
+        }
+        if let Owner::Module(module) = owner
+            && let Some(module) = state.module(module)
+            && let Some(actual) = module.interface.type_of(name)
+        {
+            let wanted = F::ir_type();
+            if !same_type(actual, &wanted) {
+                return Err(Error::new(
+                    ErrorKind::Signature,
+                    format!("{name} has type {actual}, not {wanted} as asked for"),
+                )
+                .about(name)
+                .in_module(&module.name)
+                .in_file(module.file.as_deref())
+                .hint("ask for the function with the type it was compiled with"));
+            }
+        }
+        state.symbols.get_mut(id).pinned = true;
+        let stub = state.symbols.slots.stub(id.0);
+        Ok(Function::new(stub as *const c_void, self.clone()))
+    }
+
+    /// The address of `name` as generated code sees it: a function's stub, which stays the
+    /// same over every replacement, or a variable's storage.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resolve`] for an unknown name or a thread-local variable.
+    pub fn address_of(&self, name: &str) -> Result<*const c_void> {
+        let mut state = self.inner.state.lock();
+        let (id, target, _) = self.lookup(&mut state, name)?;
+        let address = state.symbols.address(id, Some(target)).ok_or_else(|| {
+            Error::new(ErrorKind::Resolve, format!("{name} is thread-local: it has an address for each thread"))
+                .about(name)
+                .hint("load a function that returns its address")
+        })?;
+        state.symbols.get_mut(id).pinned = true;
+        Ok(address as *const c_void)
+    }
+
+    fn lookup(&self, state: &mut State, name: &str) -> Result<(crate::table::SymbolId, Target, Owner)> {
+        let known = state.find(name).ok().and_then(|id| {
+            let winner = state.symbols.get(id).winner()?;
+            Some((id, winner.target, winner.owner))
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let provider = state.process_provider(name).ok_or_else(|| state::undefined(name))?;
+        state.define(name, Owner::Process, Rank::Process, provider.target)?;
+        Ok((state.find(name)?, provider.target, Owner::Process))
+    }
+
+    /// Defines a function of the host under `name`, for modules to call. Defining it again
+    /// redirects every caller.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Update`] for an impossible name.
+    ///
+    /// # Safety
+    /// `function` is a function of the type that modules declare it with, callable for as
+    /// long as the runtime or until it is defined again.
+    #[allow(unsafe_code)]
+    pub unsafe fn define_function(&self, name: &str, function: *const c_void) -> Result<()> {
+        let target = Target::Function(function as u64);
+        self.inner.state.lock().define(name, Owner::Host, Rank::Strong, target)
+    }
+
+    /// Defines a variable of the host under `name`, for modules to use.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Update`] for an impossible name.
+    ///
+    /// # Safety
+    /// `data` points to what modules declare, valid for their accesses for as long as the
+    /// runtime.
+    #[allow(unsafe_code)]
+    pub unsafe fn define_data(&self, name: &str, data: *mut c_void) -> Result<()> {
+        let target = Target::Data(data as u64);
+        self.inner.state.lock().define(name, Owner::Host, Rank::Strong, target)
+    }
+
+    /// Opens a shared library, whose symbols modules can then use.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Read`] where the dynamic linker refuses it.
+    pub fn open_library(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.inner.state.lock().process.open(path.as_ref())
+    }
+
+    /// Finds and opens a library as a linker does for `-l name`: `libname.so` in
+    /// `directories`, then in the system's; a static `libname.a` is loaded as modules, the
+    /// members that are needed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resolve`] where there is none, and those of loading it.
+    pub fn find_library(&self, name: &str, directories: &[PathBuf]) -> Result<()> {
+        update::find_library(self, name, directories)
+    }
+
+    /// The modules loaded, with their generation, in no particular order.
+    pub fn modules(&self) -> Vec<(String, u64)> {
+        self.inner.state.lock().live().map(|m| (m.name.to_string(), m.generation)).collect()
+    }
+
+    /// Frees the generations that were replaced or removed.
+    ///
+    /// # Safety
+    /// No thread is in code of such a generation or will return to it, and no jump buffer,
+    /// coroutine or exception in flight leads there; nothing uses a constant (a string
+    /// literal, a vtable) of theirs any more.
+    #[allow(unsafe_code)]
+    pub unsafe fn free_retired(&self) {
+        let retired = std::mem::take(&mut self.inner.state.lock().retired);
+        drop(retired);
+    }
+
+    /// What the runtime holds at the moment.
+    pub fn stats(&self) -> Stats {
+        let state = self.inner.state.lock();
+        let usage = self.inner.arena.usage();
+        Stats {
+            modules: state.live().count(),
+            symbols: state.symbols.slots.len(),
+            code_bytes: usage.code,
+            constant_bytes: usage.read_only,
+            variable_bytes: usage.data,
+            retired: state.retired.len(),
+        }
+    }
+}
+
+/// Whether two function types agree. Rust's `bool` may be passed as i1 or i8.
+fn same_type(actual: &str, wanted: &str) -> bool {
+    actual == wanted || actual == wanted.replace("i1", "i8")
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,395 @@
+//! Preparing an update: everything that can fail, changing nothing.
+//!
+//! Owns the view of the table as it will be once the update is committed: staged
+//! definitions on top of those in place. A dropped [`Prepared`] gives back all memory; new
+//! names that it made are forgotten by [`Prepared::abandon`].
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::state::State;
+use crate::compile::Interface;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{
+    self, Binding, Definition, Image, Kept, Needs, Object, Place, Placement, Resolve, Storage, StorageKey, SymbolKind,
+    ThreadLocals,
+};
+use crate::memory::{Arena, Space};
+use crate::table::{Owner, Pending, Provider, SymbolId, Target};
+
+/// An object to load under a name, or to replace the module of that name with.
+pub(super) struct Input<'d> {
+    pub name: Arc<str>,
+    pub file: Option<Arc<str>>,
+    pub object: Object<'d>,
+    pub interface: Interface,
+    pub replace: bool,
+}
+
+/// A module ready to be committed.
+pub(super) struct Staged {
+    pub name: Arc<str>,
+    pub file: Option<Arc<str>>,
+    pub id: u32,
+    pub replace: bool,
+    pub image: Image,
+    pub interface: Interface,
+    pub definitions: Vec<Definition>,
+    pub wanted: Vec<SymbolId>,
+    pub kept: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub staged: Vec<Staged>,
+    pub removed: Vec<u32>,
+    /// Definitions by symbol, in order of the update.
+    pub providers: HashMap<SymbolId, Vec<Provider>, foldhash::fast::RandomState>,
+    /// Symbols made for this update.
+    created: Vec<SymbolId>,
+    /// References by others: symbol, whether by a call, whether it must be defined.
+    pub references: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,
+    pub pending: Vec<(SymbolId, Pending)>,
+}
+
+impl Prepared {
+    /// Takes back the names that the update made. The memory goes with `self`.
+    pub(super) fn abandon(self, state: &mut State) {
+        let created = self.created;
+        drop(self.staged);
+        for id in created {
+            state.symbols.forget_if_unused(id);
+        }
+    }
+}
+
+/// The settings of a runtime that preparing depends on.
+pub(super) struct Settings<'a> {
+    pub arena: &'a Arc<Arena>,
+    /// Calls go through stubs.
+    pub direct: bool,
+    /// Where missing thunks jump through.
+    pub missing_entry_cell: u64,
+}
+
+/// Prepares to load and replace `inputs` and to remove `removed`, all in one step.
+pub(super) fn prepare(
+    state: &mut State,
+    settings: &Settings<'_>,
+    inputs: Vec<Input<'_>>,
+    removed: Vec<u32>,
+) -> Result<Prepared> {
+    let mut batch = Batch {
+        leaving: removed.iter().map(|&id| Owner::Module(id)).collect(),
+        state,
+        prepared: Prepared { removed, ..Prepared::default() },
+        shared: HashMap::new(),
+        current: Current::default(),
+        index: 0,
+    };
+    match batch.run(settings, inputs) {
+        Ok(()) => Ok(batch.prepared),
+        Err(error) => {
+            let Batch { prepared, state, .. } = batch;
+            prepared.abandon(state);
+            Err(error)
+        }
+    }
+}
+
+struct Batch<'s> {
+    state: &'s mut State,
+    prepared: Prepared,
+    /// Owners whose present definitions end with this update.
+    leaving: HashSet<Owner>,
+    /// Storage of shared variables made in this update.
+    shared: HashMap<SymbolId, Arc<Storage>>,
+    current: Current,
+    /// The position in the update of the module being staged.
+    index: u64,
+}
+
+/// The module being linked.
+#[derive(Default)]
+struct Current {
+    id: u32,
+    name: Arc<str>,
+    definitions: Vec<Definition>,
+    wanted: HashSet<SymbolId, foldhash::fast::RandomState>,
+    locals: HashMap<(String, u64), SymbolId>,
+}
+
+/// A module between being named and being placed.
+struct Named<'d> {
+    input: Input<'d>,
+    id: u32,
+    ids: Vec<Option<SymbolId>>,
+    needs: Needs,
+}
+
+impl Batch<'_> {
+    fn run(&mut self, settings: &Settings<'_>, inputs: Vec<Input<'_>>) -> Result<()> {
+        let mut named = Vec::with_capacity(inputs.len());
+        let mut free = self.state.free_module_ids();
+        for mut input in inputs {
+            let (name, file) = (input.name.clone(), input.file.clone());
+            let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
+            if input.object.arch != settings.arena.arch() {
+                return Err(place(
+                    Error::new(
+                        ErrorKind::Link,
+                        format!("the object is for {:?}, the host is {:?}", input.object.arch, settings.arena.arch()),
+                    )
+                    .hint("compile it for the host"),
+                ));
+            }
+            let needs = link::survey(&input.object).map_err(place)?;
+            let id = match self.state.module_id(&input.name) {
+                Some(id) if input.replace => {
+                    self.leaving.insert(Owner::Module(id));
+                    id
+                }
+                _ => free.next().unwrap_or(u32::MAX),
+            };
+            let ids = self.name_symbols(&mut input.object).map_err(place)?;
+            named.push(Named { input, id, ids, needs });
+        }
+        let static_tls = self.static_tls(&named);
+        let mut placements = Vec::with_capacity(named.len());
+        for (index, module) in named.into_iter().enumerate() {
+            let Named { input, id, ids, needs } = module;
+            let Input { name, file, object, interface, replace } = input;
+            let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
+            let kept = KeptStorage { state: self.state, id: replace.then_some(id), shared: &self.shared };
+            let placement = link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
+            for (symbol, storage) in placement.shared_storage() {
+                self.shared.insert(symbol, storage);
+            }
+            self.index = index as u64;
+            let definitions = self.share_thread_locals(placement.definitions(&ids));
+            self.stage_definitions(id, &definitions);
+            placements.push((name, file, id, interface, replace, ids, placement, definitions));
+        }
+        let layout = *self.state.symbols.slots.layout();
+        for (index, (name, file, id, interface, replace, ids, placement, definitions)) in placements.into_iter().enumerate() {
+            self.index = index as u64;
+            self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
+            let linked = link::link(placement, &ids, &layout, self, settings.direct)
+                .map_err(|e| e.in_module(&name).in_file(file.as_deref()))?;
+            let Current { definitions, wanted, .. } = std::mem::take(&mut self.current);
+            self.prepared.staged.push(Staged {
+                name,
+                file,
+                id,
+                replace,
+                image: linked.image,
+                interface,
+                definitions,
+                wanted: wanted.into_iter().collect(),
+                kept: linked.kept,
+            });
+        }
+        self.make_missing_thunks(settings)
+    }
+
+    /// Gives every global symbol, and every local indirect function, its place in the
+    /// table.
+    fn name_symbols(&mut self, object: &mut Object<'_>) -> Result<Vec<Option<SymbolId>>> {
+        object.bind_section_bounds();
+        let mut ids = Vec::with_capacity(object.symbols.len());
+        for symbol in &object.symbols {
+            let global = symbol.binding != Binding::Local && !symbol.name.is_empty();
+            let skip = symbol.kind == SymbolKind::Section
+                || matches!(symbol.place, Place::Section(s) if !object.is_loaded(s));
+            if !global || skip {
+                ids.push(None);
+                continue;
+            }
+            let (id, new) = self.state.symbols.intern(symbol.name)?;
+            if new {
+                self.prepared.created.push(id);
+            }
+            ids.push(Some(id));
+        }
+        Ok(ids)
+    }
+
+    /// Which modules' thread-local variables some code reaches by a constant offset.
+    fn static_tls(&self, named: &[Named<'_>]) -> Vec<bool> {
+        let mut wanted = HashSet::new();
+        let mut result: Vec<bool> = Vec::with_capacity(named.len());
+        for module in named {
+            result.push(!module.needs.static_tls.is_empty());
+            wanted.extend(module.needs.static_tls.iter().filter_map(|&index| module.ids[index]));
+        }
+        if wanted.is_empty() {
+            return result;
+        }
+        for (module, result) in named.iter().zip(&mut result) {
+            let symbols = module.input.object.symbols.iter().zip(&module.ids);
+            *result |= symbols
+                .filter(|(symbol, _)| symbol.kind == SymbolKind::ThreadLocal && symbol.place != Place::Undefined)
+                .any(|(_, id)| id.is_some_and(|id| wanted.contains(&id)));
+        }
+        result
+    }
+
+    /// Weak thread-local variables (C++ inline ones) are one variable, however many
+    /// modules define them: later definitions take the place of the first.
+    fn share_thread_locals(&self, mut definitions: Vec<Definition>) -> Vec<Definition> {
+        for definition in &mut definitions {
+            if matches!(definition.target, Target::ThreadLocal(_))
+                && definition.rank == crate::table::Rank::Weak
+                && let Some(Target::ThreadLocal(first)) = self.winner(definition.id).map(|p| p.target)
+            {
+                definition.target = Target::ThreadLocal(first);
+            }
+        }
+        definitions
+    }
+
+    fn stage_definitions(&mut self, id: u32, definitions: &[Definition]) {
+        for definition in definitions {
+            let provider = self.provider(id, definition);
+            self.prepared.providers.entry(definition.id).or_default().push(provider);
+        }
+    }
+
+    fn provider(&self, id: u32, definition: &Definition) -> Provider {
+        // Within one update the first definition wins, as it does for a linker; a later
+        // update's come before those of earlier ones.
+        let order = self.state.order + (u64::from(u32::MAX) - self.index);
+        Provider { owner: Owner::Module(id), rank: definition.rank, order, target: definition.target }
+    }
+
+    /// Who will provide `id` after the commit.
+    fn winner(&self, id: SymbolId) -> Option<&Provider> {
+        let staged = self.prepared.providers.get(&id).into_iter().flatten();
+        let present = self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
+        present.chain(staged).max_by_key(|p| (p.rank, p.order))
+    }
+
+    /// Looks in the process for a symbol that nothing else will provide.
+    fn ask_process(&mut self, id: SymbolId) -> Option<Target> {
+        let provider = self.state.process_provider(&self.state.symbols.get(id).name)?;
+        self.prepared.providers.entry(id).or_default().push(provider);
+        Some(provider.target)
+    }
+
+    /// Symbols that calls may reach while nothing defines them get a thunk that names them.
+    fn make_missing_thunks(&mut self, settings: &Settings<'_>) -> Result<()> {
+        let removed = self.prepared.removed.iter().copied();
+        let replaced = self.prepared.staged.iter().filter(|s| s.replace).map(|s| s.id);
+        let mut exposed: Vec<SymbolId> = self.prepared.references.iter().filter(|(_, r)| r.0).map(|(&id, _)| id).collect();
+        for module in removed.chain(replaced).filter_map(|id| self.state.module(id)) {
+            exposed.extend(&module.defined);
+        }
+        for id in exposed {
+            if self.state.symbols.get(id).missing.is_some() || self.winner(id).is_some() || self.ask_process(id).is_some() {
+                continue;
+            }
+            let arena = settings.arena;
+            let block = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)?;
+            let thunk = arena.arch().missing_thunk(block.address(), id.0, settings.missing_entry_cell);
+            block.fill(&thunk.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
+            self.state.symbols.get_mut(id).missing = Some(block);
+        }
+        Ok(())
+    }
+}
+
+impl Resolve for Batch<'_> {
+    fn target(&mut self, id: SymbolId) -> Option<Target> {
+        match self.winner(id) {
+            Some(provider) => Some(provider.target),
+            None => self.ask_process(id),
+        }
+    }
+
+    fn local_function(&mut self, name: &str, body: u64, indirect: bool) -> Result<SymbolId> {
+        let key = (name.to_owned(), body);
+        if let Some(&id) = self.current.locals.get(&key) {
+            return Ok(id);
+        }
+        // A zero byte keeps these apart from every global name. The second local function
+        // of the same name in a module is numbered.
+        let same = self.current.locals.keys().filter(|(n, _)| n == name).count();
+        let scoped = match same {
+            0 => format!("{name}\0{}", self.current.name),
+            n => format!("{name}\0{}\0{n}", self.current.name),
+        };
+        let (id, new) = self.state.symbols.intern(&scoped)?;
+        if new {
+            self.prepared.created.push(id);
+        }
+        let definition =
+            Definition { id, rank: crate::table::Rank::Strong, target: Target::Function(body), indirect };
+        self.stage_definitions(self.current.id, &[definition]);
+        self.current.definitions.push(definition);
+        self.current.locals.insert(key, id);
+        Ok(id)
+    }
+
+    fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64> {
+        let Some(Target::Process(address)) = self.target(id) else { return None };
+        let (module, offset) = crate::process::thread_local_name(address)?;
+        let word = crate::tls::foreign_word(module, offset);
+        let providers = self.prepared.providers.entry(id).or_default();
+        providers.retain(|p| p.owner != Owner::Process);
+        let target = Target::ThreadLocal(word);
+        providers.push(Provider { owner: Owner::Process, rank: crate::table::Rank::Process, order: 0, target });
+        Some(word)
+    }
+
+    fn pair(&mut self, id: SymbolId) -> Result<u64> {
+        let pair = self.state.symbols.pair(id)?;
+        Ok(self.state.symbols.slots.pair(pair))
+    }
+
+    fn refer(&mut self, id: SymbolId, called: bool, required: bool) {
+        let known = self.prepared.references.entry(id).or_default();
+        known.0 |= called;
+        known.1 |= required;
+        if self.current.wanted.insert(id) && self.winner(id).is_none() {
+            self.ask_process(id);
+        }
+    }
+
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64) {
+        let pending = Pending { owner: Owner::Module(self.current.id), address, addend };
+        self.prepared.pending.push((id, pending));
+    }
+}
+
+struct KeptStorage<'a> {
+    state: &'a State,
+    /// The module whose earlier generation is replaced.
+    id: Option<u32>,
+    shared: &'a HashMap<SymbolId, Arc<Storage>>,
+}
+
+impl Kept for KeptStorage<'_> {
+    fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>> {
+        if let StorageKey::Shared(symbol) = key {
+            let staged = self.shared.get(symbol).cloned();
+            return staged.or_else(|| self.state.shared.get(symbol)?.upgrade());
+        }
+        let module = self.state.module(self.id?)?;
+        module.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
+    }
+
+    fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
+        self.state.module(self.id?)?.image.thread_locals.clone()
+    }
+}
+
+impl Placement<'_> {
+    /// The storage this object shares with other modules.
+    fn shared_storage(&self) -> Vec<(SymbolId, Arc<Storage>)> {
+        let shared = self.storages().filter_map(|(key, storage)| match key {
+            StorageKey::Shared(symbol) => Some((*symbol, storage.clone())),
+            _ => None,
+        });
+        shared.collect()
+    }
+}

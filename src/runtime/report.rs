@@ -1,0 +1,91 @@
+//! What an update did, as data.
+
+use std::time::Duration;
+
+/// What a load, a replacement, a removal or a whole update did.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// The modules loaded or replaced, in the order of the update.
+    pub modules: Vec<ModuleReport>,
+    /// Names of the modules removed.
+    pub removed: Vec<String>,
+    /// Symbols that the modules of this update refer to and that nothing defines yet. A
+    /// call to one reaches a trap that names it.
+    pub undefined: Vec<Undefined>,
+    /// Strong definitions that lost to a newer one.
+    pub shadowed: Vec<Shadowed>,
+    /// Where the time went.
+    pub times: Times,
+}
+
+/// One module of an update.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ModuleReport {
+    /// The module's name; a member of an archive is named `archive(member)`.
+    pub name: String,
+    /// 1 after the first load, one more after each replacement.
+    pub generation: u64,
+    /// How many functions it defines for others.
+    pub functions: usize,
+    /// How many variables it defines for others.
+    pub variables: usize,
+    /// Bytes of machine code.
+    pub code_bytes: usize,
+    /// Bytes of constants, unwind information included.
+    pub constant_bytes: usize,
+    /// Bytes of variables, those that were kept included.
+    pub variable_bytes: usize,
+    /// Sections of variables that kept their storage and value.
+    pub kept_storage: usize,
+    /// Functions registered to run at load (constructors) that were not run because the
+    /// module was replaced, not loaded.
+    pub skipped_initialisers: usize,
+}
+
+/// A symbol that nothing defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Undefined {
+    /// The symbol.
+    pub symbol: String,
+    /// The modules that refer to it.
+    pub wanted_by: Vec<String>,
+}
+
+/// A strong definition that lost to a newer one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shadowed {
+    /// The symbol.
+    pub symbol: String,
+    /// The module whose definition is used.
+    pub used: String,
+    /// The module whose definition is not.
+    pub shadowed: String,
+}
+
+/// Time spent in each phase. Phases of compilation are summed over modules, which may
+/// have been compiled in parallel.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Times {
+    /// Reading IR or bitcode.
+    pub parse: Duration,
+    /// LLVM's optimisation passes.
+    pub optimise: Duration,
+    /// LLVM's code generation.
+    pub codegen: Duration,
+    /// Reading objects, placing sections, relocating.
+    pub link: Duration,
+    /// Making code visible and storing slots.
+    pub publish: Duration,
+}
+
+impl Report {
+    /// The report of the module called `name`, if the update concerned it.
+    pub fn module(&self, name: &str) -> Option<&ModuleReport> {
+        self.modules.iter().find(|module| module.name == name)
+    }
+}

@@ -87,6 +87,11 @@ impl Error {
         Some(first)
     }
 
+    /// What went wrong, without the places and the advice.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The phase that failed.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind.unwrap_or(ErrorKind::Update)

@@ -11,7 +11,7 @@ mod table;
 mod tls;
 mod unwind;
 
-pub use compile::{CallForm, OptLevel, Source};
+pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
 pub use runtime::{
     AbiType, Builder, Function, ModuleReport, Report, Runtime, Shadowed, Signature, Stats, Times, Undefined, Update,

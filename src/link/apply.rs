@@ -121,6 +121,7 @@ struct Linker<'p, 'd> {
     next_veneer: usize,
     /// Veneers by where they lead.
     veneers: HashMap<u64, u64>,
+    #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     descriptors: Vec<Box<TlsDescArgument>>,
 }
 

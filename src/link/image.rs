@@ -57,6 +57,7 @@ pub(crate) struct Image {
     pub storages: Vec<(StorageKey, Arc<Storage>)>,
     pub thread_locals: Option<Arc<ThreadLocals>>,
     /// What TLS descriptors point at; boxed so that their addresses stay.
+    #[allow(dead_code, clippy::vec_box, reason = "owned here, read by generated code")]
     pub descriptors: Vec<Box<TlsDescArgument>>,
     /// Functions to call after loading and at the end, with their priority: lowest first
     /// after loading, last at the end.

@@ -5,7 +5,7 @@
 //! Writes nothing to the arena yet; deliberately knows nothing of what relocations store.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use object::LittleEndian;
@@ -250,12 +250,10 @@ impl Gathered {
 }
 
 fn hash_layout<'a>(parts: impl Iterator<Item = (&'a str, u64, u64)>) -> u64 {
-    // A fixed seed: shapes of different generations are compared.
-    let mut hasher = foldhash::fast::FixedState::with_seed(0).build_hasher();
     let mut parts: Vec<_> = parts.collect();
     parts.sort_unstable_by_key(|&(name, offset, _)| (offset, name));
-    parts.hash(&mut hasher);
-    hasher.finish()
+    // A fixed seed: shapes of different generations are compared.
+    foldhash::fast::FixedState::with_seed(0).hash_one(parts)
 }
 
 impl Placement<'_> {

@@ -64,8 +64,12 @@ pub unsafe trait Signature: Copy + Send + Sync + 'static {
     /// The function's LLVM type, as LLVM prints it: `i64 (i64, ptr)`.
     fn ir_type() -> String;
 
+    /// The function pointer with this address.
+    ///
+    /// # Safety
+    /// There is a function of type `Self` at `address`.
     #[doc(hidden)]
-    fn from_address(address: *const c_void) -> Self;
+    unsafe fn from_address(address: *const c_void) -> Self;
 }
 
 macro_rules! signature {
@@ -81,9 +85,8 @@ macro_rules! signature {
                 format!("{} ({})", Ret::IR, parameters.join(", "))
             }
 
-            fn from_address(address: *const c_void) -> Self {
-                // SAFETY: both are thin pointers; that the function has this type is the
-                // promise of whoever made the handle.
+            unsafe fn from_address(address: *const c_void) -> Self {
+                // SAFETY: both are thin pointers; the rest is the caller's promise.
                 unsafe { std::mem::transmute::<*const c_void, $pointer>(address) }
             }
         }
@@ -95,7 +98,7 @@ macro_rules! signature {
             /// For `unsafe` function types: as the function demands.
             #[allow(clippy::too_many_arguments)]
             pub $($unsafe)? fn call(&self $(, $value: $name)*) -> Ret {
-                let function = <$pointer as Signature>::from_address(self.address);
+                let function = self.as_ptr();
                 signature!(@call [$($unsafe)?] function($($value),*))
             }
         }
@@ -143,7 +146,8 @@ impl<F: Signature> Function<F> {
     /// The function as a plain pointer: its stub, the same over every replacement. It is
     /// valid for as long as the runtime.
     pub fn as_ptr(&self) -> F {
-        F::from_address(self.address)
+        // SAFETY: the promise of whoever made the handle, see `Runtime::function`.
+        unsafe { F::from_address(self.address) }
     }
 
     /// The runtime that the function belongs to.

@@ -106,10 +106,6 @@ impl Slots {
         self.layout.pair(pair.0)
     }
 
-    pub(crate) fn load_call(&self, index: u32) -> u64 {
-        self.arena.word(self.call_slot(index)).load(Ordering::Acquire)
-    }
-
     pub(crate) fn store_call(&self, index: u32, target: u64) {
         self.arena.word(self.call_slot(index)).store(target, Ordering::Release);
     }

@@ -1,0 +1,98 @@
+//! The compile stage: IR becomes a relocatable object.
+//!
+//! [`source`] is what a host hands in, [`archive`] takes archives apart, [`ir`] prepares a
+//! module so that its calls can be redirected, [`emit`] drives LLVM, [`isolate`] does the
+//! same in a child process for input that may be damaged. Only this module uses LLVM; it
+//! knows nothing of tables, addresses or running code.
+
+mod archive;
+mod emit;
+mod ir;
+mod isolate;
+mod source;
+
+use std::time::Duration;
+
+pub use emit::llvm_version;
+pub use source::Source;
+pub(crate) use source::SourceKind;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How much LLVM optimises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OptLevel {
+    /// Not at all: code is ready soonest.
+    O0,
+    /// Little.
+    O1,
+    /// As release builds usually are.
+    #[default]
+    O2,
+    /// As much as LLVM can.
+    O3,
+}
+
+/// How a call to another module's function is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CallForm {
+    /// The call loads its target from the function's slot in the table: as fast as a
+    /// direct call. Code that was compiled to call through a PLT goes through the stub.
+    #[default]
+    Slot,
+    /// Every call goes through the function's stub.
+    Stub,
+}
+
+/// What the compile stage needs to know of a runtime's settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CompileOptions {
+    pub level: OptLevel,
+    pub call_form: CallForm,
+    /// The processor's name for LLVM; the host's when `None`.
+    pub cpu: Option<String>,
+}
+
+/// What a compiled module tells others of its functions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interface {
+    /// Name and LLVM type of every function it defines for others, sorted by name.
+    functions: Vec<(String, String)>,
+}
+
+impl Interface {
+    fn new(mut functions: Vec<(String, String)>) -> Self {
+        functions.sort_unstable();
+        Self { functions }
+    }
+
+    /// The LLVM type of the function `name`, as LLVM prints it.
+    pub(crate) fn type_of(&self, name: &str) -> Option<&str> {
+        let at = self.functions.binary_search_by(|(n, _)| n.as_str().cmp(name)).ok()?;
+        Some(&self.functions[at].1)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CompileTimes {
+    pub parse: Duration,
+    pub optimise: Duration,
+    pub codegen: Duration,
+}
+
+pub(crate) struct Compiled {
+    pub object: Vec<u8>,
+    pub interface: Interface,
+    pub times: CompileTimes,
+}
+
+/// Compiles a source of IR or bitcode. May be called from several threads at once.
+pub(crate) fn compile(source: &Source, options: &CompileOptions) -> Result<Compiled> {
+    match source.kind() {
+        SourceKind::Ir | SourceKind::Bitcode if source.is_trusted() => isolate::in_process(source, options),
+        SourceKind::Ir | SourceKind::Bitcode => isolate::in_child(source, options),
+        SourceKind::Object | SourceKind::Archive => {
+            Err(Error::new(ErrorKind::Compile, "only IR and bitcode are compiled"))
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::ffi::{CString, OsString, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStringExt;
 
-use hotslot::Runtime;
+use hotslot::{ErrorKind, Runtime};
 
 use super::failure::Failure;
 
@@ -55,8 +55,11 @@ impl Entry {
                 address,
                 _runtime: ManuallyDrop::new(runtime),
             }),
-            Err(error) => Err(Failure::from(error)
-                .hint("a program starts in `main`; name another function with --entry")),
+            Err(error) if error.kind() == ErrorKind::Resolve => Err(Failure::new(format!(
+                "no function `{symbol}` for the program to start in"
+            ))
+            .hint("name another function with --entry")),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -182,9 +182,13 @@ fn check(report: &Report) -> Result<(), Failure> {
         )
     });
     let shadowed = report.shadowed.iter().map(|double| {
+        // In the order of the command line, whichever of them won.
+        let mut modules = [&double.shadowed, &double.used];
+        modules.sort_by_key(|name| report.modules.iter().position(|m| m.name == **name));
+        let [first, second] = modules;
         format!(
-            "multiple definitions of {}: {} and {}",
-            double.symbol, double.shadowed, double.used
+            "multiple definitions of {}: {first} and {second}",
+            double.symbol
         )
     });
     let lines: Vec<String> = shadowed.chain(undefined).collect();

@@ -166,7 +166,7 @@ fn a_closed_pipe_ends_the_program() {
 fn an_ignored_pipe_signal_stays_ignored() {
     let place = Place::new(&[(
         "yes.c",
-        "#include <stdio.h>\nint main(void) { while (puts(\"y\") >= 0) ; return 9; }\n",
+        "#include <stdio.h>\nint main(void) { while (puts(\"y\") >= 0) {} return 9; }\n",
     )]);
     let hotslot = env!("CARGO_BIN_EXE_hotslot");
     let line = format!("trap '' PIPE; exec '{hotslot}' run yes.c");

@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("builtins", &["tls"]),
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
-    ("link", &["error", "memory", "table"]),
+    ("link", &["error", "unwind", "memory", "tls", "table"]),
     (
         "runtime",
         &[
@@ -52,10 +52,25 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cli/probe.rs",
     // Restores signal dispositions.
     "cli/signals.rs",
+    // LLVM's C interface, where inkwell has no call.
+    "compile/emit.rs",
+    "compile/ir.rs",
+    // Compiles in a child process: fork, pipes.
+    "compile/isolate.rs",
     // Maps and writes memory.
     "memory/os.rs",
     // The dynamic loader's interface.
     "process.rs",
+    // Registers call frame information of published code.
+    "runtime/commit.rs",
+    // Calls resolvers, constructors and destructors.
+    "runtime/entry.rs",
+    // Typed handles: addresses as function pointers.
+    "runtime/function.rs",
+    // Is called by generated code.
+    "runtime/missing.rs",
+    // `unsafe fn`s of the public interface.
+    "runtime/mod.rs",
     // Blocks that generated code gets at by address.
     "tls.rs",
     // The unwinder's interface.

@@ -82,7 +82,11 @@ unsafe extern "C" fn at_quick_exit(f: Handler) -> c_int {
     unsafe { __cxa_at_quick_exit(f1, dso_of(f as usize as u64)) }
 }
 
-unsafe extern "C" fn pthread_atfork(prepare: Option<Handler>, parent: Option<Handler>, child: Option<Handler>) -> c_int {
+unsafe extern "C" fn pthread_atfork(
+    prepare: Option<Handler>,
+    parent: Option<Handler>,
+    child: Option<Handler>,
+) -> c_int {
     let any = prepare.or(parent).or(child);
     let dso = dso_of(any.map_or(0, |f| f as usize as u64));
     // SAFETY: passes its arguments on.

@@ -182,11 +182,8 @@ mod tests {
 
     #[test]
     fn lists_all_problems() {
-        let all = Error::all(vec![
-            Error::new(ErrorKind::Resolve, "a"),
-            Error::new(ErrorKind::Link, "b"),
-        ])
-        .unwrap();
+        let all =
+            Error::all(vec![Error::new(ErrorKind::Resolve, "a"), Error::new(ErrorKind::Link, "b")]).unwrap();
         assert_eq!(all.to_string(), "a\nb");
         assert_eq!(all.problems().count(), 2);
         assert!(Error::all(vec![]).is_none());

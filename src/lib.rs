@@ -14,5 +14,6 @@ mod unwind;
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
 pub use runtime::{
-    AbiType, Builder, Function, ModuleReport, Report, Runtime, Shadowed, Signature, Stats, Times, Undefined, Update,
+    AbiType, Builder, Function, ModuleReport, Report, Runtime, Shadowed, Signature, Stats, Times, Undefined,
+    Update,
 };

@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::tls;
 
 /// An open library, closed when dropped.
 struct Library(*mut c_void);
@@ -60,8 +61,18 @@ impl Process {
     /// caller has to load as modules.
     pub(crate) fn find_library(&mut self, name: &str, directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let file = format!("lib{name}.so");
-        let system = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
-            "/usr/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"].map(PathBuf::from);
+        let system = [
+            "/lib/x86_64-linux-gnu",
+            "/usr/lib/x86_64-linux-gnu",
+            "/lib/aarch64-linux-gnu",
+            "/usr/lib/aarch64-linux-gnu",
+            "/lib64",
+            "/usr/lib64",
+            "/lib",
+            "/usr/lib",
+            "/usr/local/lib",
+        ]
+        .map(PathBuf::from);
         for directory in directories.iter().chain(&system) {
             let shared = directory.join(&file);
             if shared.is_file() {
@@ -105,6 +116,14 @@ impl Process {
         Ok(archives)
     }
 
+    /// The offset from the thread pointer of the thread-local variable `name`, if it is the
+    /// same in every thread: that of a library loaded with the program.
+    pub(crate) fn thread_offset(&self, name: &str) -> Option<u64> {
+        let here = || Some(self.find(name)?.address.wrapping_sub(tls::thread_pointer() as u64));
+        let elsewhere = std::thread::scope(|scope| scope.spawn(here).join().ok().flatten());
+        elsewhere.filter(|_| elsewhere == here())
+    }
+
     /// Looks `name` up in the process, then in each library in the order opened.
     pub(crate) fn find(&self, name: &str) -> Option<Found> {
         let name = CString::new(name).ok()?;
@@ -144,7 +163,8 @@ fn versioned(directory: &Path, file: &str) -> Option<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
             path.file_name().and_then(|n| n.to_str()).is_some_and(|n| {
-                n.strip_prefix(&prefix).is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+                n.strip_prefix(&prefix)
+                    .is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
             })
         })
         .collect();
@@ -166,7 +186,12 @@ fn is_function(address: *mut c_void) -> bool {
         info: u8,
     }
     unsafe extern "C" {
-        fn dladdr1(address: *const c_void, info: *mut libc::Dl_info, extra: *mut *mut c_void, flags: c_int) -> c_int;
+        fn dladdr1(
+            address: *const c_void,
+            info: *mut libc::Dl_info,
+            extra: *mut *mut c_void,
+            flags: c_int,
+        ) -> c_int;
     }
     const RTLD_DL_SYMENT: c_int = 1;
     let mut info = libc::Dl_info {

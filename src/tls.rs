@@ -87,8 +87,9 @@ impl TlsBlock {
     /// Registers a zeroed block of `size` bytes. `static_model` asks for a constant offset
     /// from the thread pointer.
     pub(crate) fn register(size: usize, align: usize, static_model: bool) -> Result<Self> {
-        let layout = Layout::from_size_align(size.max(1), align.max(1))
-            .map_err(|_| Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large")))?;
+        let layout = Layout::from_size_align(size.max(1), align.max(1)).map_err(|_| {
+            Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large"))
+        })?;
         let mut registry = REGISTRY.lock();
         let in_pool = if static_model { Some(take_from_pool(&mut registry, layout)?) } else { None };
         let template = Template { layout, init: Box::default(), in_pool };
@@ -271,8 +272,11 @@ unsafe extern "C" fn end_thread(thread: *mut c_void) {
 
 fn take_from_pool(registry: &mut Registry, layout: Layout) -> Result<i64> {
     let refuse = |why: &str| {
-        Err(Error::new(ErrorKind::Link, format!("cannot place a thread-local variable for the initial-exec model: {why}"))
-            .hint("compile with -fPIC and without -ftls-model=initial-exec or local-exec"))
+        Err(Error::new(
+            ErrorKind::Link,
+            format!("cannot place a thread-local variable for the initial-exec model: {why}"),
+        )
+        .hint("compile with -fPIC and without -ftls-model=initial-exec or local-exec"))
     };
     let Some(base) = pool_offset() else {
         return refuse("the host's own static TLS has no fixed place, as in a library opened at run time");
@@ -282,7 +286,10 @@ fn take_from_pool(registry: &mut Registry, layout: Layout) -> Result<i64> {
     }
     let start = registry.pool_used.next_multiple_of(layout.align());
     if start + layout.size() > POOL_SIZE {
-        return refuse(&format!("{} bytes more than the {POOL_SIZE} there are", start + layout.size() - POOL_SIZE));
+        return refuse(&format!(
+            "{} bytes more than the {POOL_SIZE} there are",
+            start + layout.size() - POOL_SIZE
+        ));
     }
     registry.pool_used = start + layout.size();
     Ok(base + start as i64)
@@ -314,7 +321,7 @@ fn pool_offset() -> Option<i64> {
 }
 
 /// The calling thread's pointer register.
-fn thread_pointer() -> *mut u8 {
+pub(crate) fn thread_pointer() -> *mut u8 {
     let pointer: *mut u8;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the System V ABI stores the thread pointer at its own address, %fs:0.

@@ -62,13 +62,7 @@ const LEVELS: Variants = &[
 const PIE: Variants = &[&["-O0", "-fPIE"], &["-O2", "-fPIE"]];
 const SPLIT: Variants = &[
     &["-O2", "-fPIC", "-ffunction-sections", "-fdata-sections"],
-    &[
-        "-O0",
-        "-fPIC",
-        "-fno-plt",
-        "-ffunction-sections",
-        "-fdata-sections",
-    ],
+    &["-O0", "-fPIC", "-fno-plt", "-ffunction-sections", "-fdata-sections"],
 ];
 const DEBUG: Variants = &[
     &["-O0", "-fPIC", "-g"],
@@ -76,10 +70,7 @@ const DEBUG: Variants = &[
     &["-O2", "-fPIC", "-g", "-gdwarf-4", "-fdebug-types-section"],
     &["-O2", "-fPIC", "-g", "-gsplit-dwarf"],
 ];
-const NO_PIC: Variants = &[
-    &["-O0", "-fno-pic", "-mcmodel=small"],
-    &["-O2", "-fno-pic", "-mcmodel=small"],
-];
+const NO_PIC: Variants = &[&["-O0", "-fno-pic", "-mcmodel=small"], &["-O2", "-fno-pic", "-mcmodel=small"]];
 const MODELS: Variants = &[
     &["-O2", "-fPIC", "-mcmodel=medium"],
     &["-O0", "-fPIC", "-mcmodel=medium"],
@@ -290,12 +281,7 @@ fn argv0_is_the_first_file() {
     let inputs = build.inputs().unwrap();
     let got = build.run_hotslot("slot", &inputs).unwrap();
     let path = inputs[0].to_str().unwrap();
-    assert_eq!(
-        got.stdout,
-        format!("1 {path}\n{path}\nmain.c.o\n"),
-        "{}",
-        got.stderr
-    );
+    assert_eq!(got.stdout, format!("1 {path}\n{path}\nmain.c.o\n"), "{}", got.stderr);
     assert_eq!(got.end, End::Code(0));
 }
 
@@ -316,11 +302,7 @@ fn with_relocation_type(kind: u32, words: &[&str]) {
     let offset = format!("{offset:#x}");
     for calls in ["slot", "stub"] {
         let got = build.run_hotslot(calls, &inputs).unwrap();
-        let words: Vec<&str> = words
-            .iter()
-            .copied()
-            .chain([offset.as_str(), "present", ".text"])
-            .collect();
+        let words: Vec<&str> = words.iter().copied().chain([offset.as_str(), "present", ".text"]).collect();
         outcome::is_error(&got, &words).unwrap();
     }
 }

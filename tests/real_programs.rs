@@ -17,42 +17,27 @@ use common::build::{self, CLANG, Form, GCC, Variant};
 use common::programs::{self, Case, Program};
 use common::run::{self, Outcome};
 
-const CLANG_BITCODE: Variant = Variant {
-    name: "clang_bitcode",
-    forms: &[Form::Bitcode("-O2 -fPIC")],
-    lighter: false,
-};
+const CLANG_BITCODE: Variant =
+    Variant { name: "clang_bitcode", forms: &[Form::Bitcode("-O2 -fPIC")], lighter: false };
 /// As the front end leaves it: all optimisation is hotslot's.
 const CLANG_BITCODE_RAW: Variant = Variant {
     name: "clang_bitcode_raw",
     forms: &[Form::Bitcode("-O2 -fPIC -Xclang -disable-llvm-passes")],
     lighter: true,
 };
-const CLANG_OBJECTS: Variant = Variant {
-    name: "clang_objects",
-    forms: &[Form::Object(CLANG, "-O2 -fPIC")],
-    lighter: false,
-};
+const CLANG_OBJECTS: Variant =
+    Variant { name: "clang_objects", forms: &[Form::Object(CLANG, "-O2 -fPIC")], lighter: false };
 /// What a debugging build gives, and more relocations of other kinds.
 const CLANG_OBJECTS_O0: Variant = Variant {
     name: "clang_objects_o0",
-    forms: &[Form::Object(
-        CLANG,
-        "-O0 -g -fPIC -fno-plt -mtls-dialect=gnu2",
-    )],
+    forms: &[Form::Object(CLANG, "-O0 -g -fPIC -fno-plt -mtls-dialect=gnu2")],
     lighter: false,
 };
-const GCC_OBJECTS: Variant = Variant {
-    name: "gcc_objects",
-    forms: &[Form::Object(GCC, "-O2 -fPIC")],
-    lighter: false,
-};
+const GCC_OBJECTS: Variant =
+    Variant { name: "gcc_objects", forms: &[Form::Object(GCC, "-O2 -fPIC")], lighter: false };
 const GCC_OBJECTS_NO_PLT: Variant = Variant {
     name: "gcc_objects_no_plt",
-    forms: &[Form::Object(
-        GCC,
-        "-O2 -fPIC -fno-plt -ffunction-sections -fdata-sections",
-    )],
+    forms: &[Form::Object(GCC, "-O2 -fPIC -fno-plt -ffunction-sections -fdata-sections")],
     lighter: true,
 };
 const GCC_OBJECTS_O0: Variant = Variant {
@@ -60,16 +45,9 @@ const GCC_OBJECTS_O0: Variant = Variant {
     forms: &[Form::Object(GCC, "-O0 -g -fPIC -mtls-dialect=gnu2")],
     lighter: false,
 };
-const GCC_OBJECTS_O3: Variant = Variant {
-    name: "gcc_objects_o3",
-    forms: &[Form::Object(GCC, "-O3 -fPIC -fno-plt")],
-    lighter: false,
-};
-const SOURCES: Variant = Variant {
-    name: "sources",
-    forms: &[Form::Source],
-    lighter: true,
-};
+const GCC_OBJECTS_O3: Variant =
+    Variant { name: "gcc_objects_o3", forms: &[Form::Object(GCC, "-O3 -fPIC -fno-plt")], lighter: false };
+const SOURCES: Variant = Variant { name: "sources", forms: &[Form::Source], lighter: true };
 /// Two compilers, every kind of file, side by side in one program.
 const MIXED: Variant = Variant {
     name: "mixed",
@@ -162,16 +140,8 @@ fn compare(program: &Program, variant: &Variant) {
     let set = build::file_set(program, variant);
     let built = started.elapsed();
     // A case costs a whole code generation where hotslot compiles, so only the first is run.
-    let count = if variant.is_precompiled() {
-        program.cases.len()
-    } else {
-        1
-    };
-    let forms: &[&str] = if self_check {
-        &["native"]
-    } else {
-        &["slot", "stub"]
-    };
+    let count = if variant.is_precompiled() { program.cases.len() } else { 1 };
+    let forms: &[&str] = if self_check { &["native"] } else { &["slot", "stub"] };
     let mut failures = String::new();
     for (case, expected) in program.cases.iter().zip(expected.iter()).take(count) {
         for calls in forms {
@@ -180,10 +150,7 @@ fn compare(program: &Program, variant: &Variant) {
             } else {
                 run::hotslot(program, &set, case, calls)
             };
-            let heading = format!(
-                "{} as {}, {}, {calls}",
-                program.name, variant.name, case.name
-            );
+            let heading = format!("{} as {}, {}, {calls}", program.name, variant.name, case.name);
             // Seen with --nocapture.
             println!(
                 "{heading}: files made in {built:.1?}, run {:.2?}, reference {:.2?}",

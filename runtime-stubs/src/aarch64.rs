@@ -69,23 +69,16 @@ impl<const N: usize> Code<N> {
     /// `adrp x16,cell; ldr register,[x16,:lo12:cell]`
     fn load_cell(self, register: u32, cell: u64) -> Result<Self, OutOfRange> {
         if !cell.is_multiple_of(8) {
-            return Err(OutOfRange {
-                from: self.at,
-                to: cell,
-            });
+            return Err(OutOfRange { from: self.at, to: cell });
         }
         let scaled = (cell & 0xfff) as u32 / 8;
-        Ok(self
-            .page_of(X16, cell)?
-            .put(0xf940_0000 | scaled << 10 | X16 << 5 | register))
+        Ok(self.page_of(X16, cell)?.put(0xf940_0000 | scaled << 10 | X16 << 5 | register))
     }
 
     /// `adrp x16,to; add x16,x16,:lo12:to`
     fn address_in_x16(self, to: u64) -> Result<Self, OutOfRange> {
         let low = (to & 0xfff) as u32;
-        Ok(self
-            .page_of(X16, to)?
-            .put(0x9100_0000 | low << 10 | X16 << 5 | X16))
+        Ok(self.page_of(X16, to)?.put(0x9100_0000 | low << 10 | X16 << 5 | X16))
     }
 
     /// `ldr x16,` the eight bytes that start at `offset` of this piece of code.
@@ -167,11 +160,7 @@ pub fn veneer(at: u64, target: u64) -> Result<[u8; VENEER_SIZE], OutOfRange> {
 
 /// `ldr x16,target; br x16`, then the target.
 pub fn far_jump(target: u64) -> [u8; VENEER_SIZE] {
-    Code::new(0)
-        .load_literal(8)
-        .jump(X16)
-        .literal(8, target)
-        .bytes
+    Code::new(0).load_literal(8).jump(X16).literal(8, target).bytes
 }
 
 /// `brk #0`, over and over.

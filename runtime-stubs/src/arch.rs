@@ -31,11 +31,7 @@ pub struct OutOfRange {
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "address {:#x} is out of reach, or misaligned, for the stub at {:#x}",
-            self.to, self.from
-        )
+        write!(f, "address {:#x} is out of reach, or misaligned, for the stub at {:#x}", self.to, self.from)
     }
 }
 
@@ -43,8 +39,7 @@ impl core::error::Error for OutOfRange {}
 
 impl Arch {
     /// The architecture this crate was compiled for, if it is one that it can encode.
-    pub const HOST: Option<Arch> = if cfg!(all(target_arch = "x86_64", target_pointer_width = "64"))
-    {
+    pub const HOST: Option<Arch> = if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
         Some(Arch::X86_64)
     } else if cfg!(all(target_arch = "aarch64", target_endian = "little")) {
         Some(Arch::Aarch64)
@@ -84,12 +79,7 @@ impl Arch {
     /// `entry_cell`, a cell that holds the address of the runtime's [context thunk].
     ///
     /// [context thunk]: Arch::context_thunk
-    pub fn missing_thunk(
-        self,
-        at: u64,
-        index: u32,
-        entry_cell: u64,
-    ) -> Result<[u8; THUNK_SIZE], OutOfRange> {
+    pub fn missing_thunk(self, at: u64, index: u32, entry_cell: u64) -> Result<[u8; THUNK_SIZE], OutOfRange> {
         match self {
             Arch::X86_64 => x86_64::missing_thunk(at, index, entry_cell),
             Arch::Aarch64 => aarch64::missing_thunk(at, index, entry_cell),
@@ -114,13 +104,7 @@ impl Arch {
     ///
     /// Only `word` must be in reach. The two targets are stored in the thunk and may lie anywhere:
     /// either of them may be a function of the host.
-    pub fn gate_thunk(
-        self,
-        at: u64,
-        word: u64,
-        old: u64,
-        new: u64,
-    ) -> Result<[u8; GATE_SIZE], OutOfRange> {
+    pub fn gate_thunk(self, at: u64, word: u64, old: u64, new: u64) -> Result<[u8; GATE_SIZE], OutOfRange> {
         match self {
             Arch::X86_64 => x86_64::gate_thunk(at, word, old, new),
             Arch::Aarch64 => aarch64::gate_thunk(at, word, old, new),

@@ -22,11 +22,8 @@ pub use host::{
 ///
 /// It may unwind; the caller then sees the exception come out of its call. It may instead have found
 /// or compiled a definition meanwhile: then the call continues there as if nothing had happened.
-pub type ResolveHandler = unsafe extern "C-unwind" fn(
-    data: *mut c_void,
-    index: u32,
-    return_address: usize,
-) -> *const c_void;
+pub type ResolveHandler =
+    unsafe extern "C-unwind" fn(data: *mut c_void, index: u32, return_address: usize) -> *const c_void;
 
 /// Answers the first question of a thread-local access: where is the calling thread's copy of the
 /// variable `key`? It must not unwind.

@@ -45,11 +45,8 @@ struct StateLayout {
     compact: AtomicU64,
 }
 
-static STATE: StateLayout = StateLayout {
-    mask: AtomicU64::new(0),
-    size: AtomicU64::new(FXSAVE_SIZE),
-    compact: AtomicU64::new(0),
-};
+static STATE: StateLayout =
+    StateLayout { mask: AtomicU64::new(0), size: AtomicU64::new(FXSAVE_SIZE), compact: AtomicU64::new(0) };
 
 /// The legacy region of every save area.
 const FXSAVE_SIZE: u64 = 512;
@@ -457,10 +454,7 @@ mod tests {
     }
 
     fn keeps_everything(argument: &TlsDescArgument, level: Level) {
-        let descriptor = [
-            tlsdesc_entry_address(),
-            core::ptr::from_ref(argument) as u64,
-        ];
+        let descriptor = [tlsdesc_entry_address(), core::ptr::from_ref(argument) as u64];
         let mut before = Registers::distinct(level);
         before.rax = descriptor.as_ptr() as u64;
         let mut after = Registers::zero();

@@ -53,11 +53,7 @@ impl TableLayout {
     /// Which symbol's stub covers `address`, in a table of `count` symbols.
     pub const fn stub_index(&self, address: u64, count: u32) -> Option<u32> {
         let index = address.wrapping_sub(self.stubs) / STUB_SIZE as u64;
-        if index < count as u64 {
-            Some(index as u32)
-        } else {
-            None
-        }
+        if index < count as u64 { Some(index as u32) } else { None }
     }
 }
 

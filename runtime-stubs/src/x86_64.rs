@@ -21,11 +21,7 @@ struct Code<const N: usize> {
 
 impl<const N: usize> Code<N> {
     fn new(at: u64) -> Self {
-        Code {
-            bytes: [INT3; N],
-            at,
-            len: 0,
-        }
+        Code { bytes: [INT3; N], at, len: 0 }
     }
 
     fn put(mut self, bytes: &[u8]) -> Self {
@@ -36,15 +32,10 @@ impl<const N: usize> Code<N> {
 
     /// An opcode, a displacement to `to`, and `immediate` behind it.
     fn put_relative(self, opcode: &[u8], to: u64, immediate: &[u8]) -> Result<Self, OutOfRange> {
-        let end = self
-            .at
-            .wrapping_add((self.len + opcode.len() + 4 + immediate.len()) as u64);
+        let end = self.at.wrapping_add((self.len + opcode.len() + 4 + immediate.len()) as u64);
         let distance = to.wrapping_sub(end) as i64;
         let displacement = i32::try_from(distance).map_err(|_| OutOfRange { from: self.at, to })?;
-        Ok(self
-            .put(opcode)
-            .put(&displacement.to_le_bytes())
-            .put(immediate))
+        Ok(self.put(opcode).put(&displacement.to_le_bytes()).put(immediate))
     }
 
     /// `jmp *cell(%rip)`
@@ -55,11 +46,7 @@ impl<const N: usize> Code<N> {
 
 /// A cell that is loaded or changed as one unit must not straddle a cache line.
 fn aligned(at: u64, cell: u64, alignment: u64) -> Result<(), OutOfRange> {
-    if cell.is_multiple_of(alignment) {
-        Ok(())
-    } else {
-        Err(OutOfRange { from: at, to: cell })
-    }
+    if cell.is_multiple_of(alignment) { Ok(()) } else { Err(OutOfRange { from: at, to: cell }) }
 }
 
 /// `endbr64; jmp *slot(%rip)`
@@ -73,20 +60,15 @@ pub fn stub(at: u64, slot: u64) -> Result<[u8; STUB_SIZE], OutOfRange> {
 pub fn counting_stub(at: u64, slot: u64, counter: u64) -> Result<[u8; STUB_SIZE], OutOfRange> {
     aligned(at, slot, 8)?;
     aligned(at, counter, 8)?;
-    let code = Code::new(at)
-        .put_relative(&[0xf0, 0x48, 0xff, 0x05], counter, &[])?
-        .jump_through(slot)?;
+    let code = Code::new(at).put_relative(&[0xf0, 0x48, 0xff, 0x05], counter, &[])?.jump_through(slot)?;
     Ok(code.bytes)
 }
 
 /// `endbr64; mov $index,%r11d; jmp *entry_cell(%rip)`
 pub fn missing_thunk(at: u64, index: u32, entry_cell: u64) -> Result<[u8; THUNK_SIZE], OutOfRange> {
     aligned(at, entry_cell, 8)?;
-    let code = Code::new(at)
-        .put(&ENDBR64)
-        .put(&[0x41, 0xbb])
-        .put(&index.to_le_bytes())
-        .jump_through(entry_cell)?;
+    let code =
+        Code::new(at).put(&ENDBR64).put(&[0x41, 0xbb]).put(&index.to_le_bytes()).jump_through(entry_cell)?;
     Ok(code.bytes)
 }
 
@@ -131,11 +113,7 @@ pub fn veneer(at: u64, target: u64) -> Result<[u8; VENEER_SIZE], OutOfRange> {
 
 /// `jmp *2(%rip)`, two traps, then the target.
 pub fn far_jump(target: u64) -> [u8; VENEER_SIZE] {
-    Code::new(0)
-        .put(&[0xff, 0x25, 2, 0, 0, 0])
-        .put(&[INT3, INT3])
-        .put(&target.to_le_bytes())
-        .bytes
+    Code::new(0).put(&[0xff, 0x25, 2, 0, 0, 0]).put(&[INT3, INT3]).put(&target.to_le_bytes()).bytes
 }
 
 /// `int3`, over and over.

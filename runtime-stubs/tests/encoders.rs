@@ -13,20 +13,13 @@ const AT: u64 = 0x10_0000;
 const CELL: u64 = 0x20_1238;
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn golden_x86_64() {
     // From the end of the jump, at AT + 10, to CELL: 0x10122e.
-    assert_eq!(
-        hex(&X86.stub(AT, CELL).unwrap()),
-        "f3 0f 1e fa ff 25 2e 12 10 00 cc cc cc cc cc cc"
-    );
+    assert_eq!(hex(&X86.stub(AT, CELL).unwrap()), "f3 0f 1e fa ff 25 2e 12 10 00 cc cc cc cc cc cc");
     assert_eq!(
         hex(&X86.counting_stub(AT, CELL, CELL + 8).unwrap().unwrap()),
         "f0 48 ff 05 38 12 10 00 ff 25 2a 12 10 00 cc cc"
@@ -43,21 +36,13 @@ fn golden_x86_64() {
          cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc"
     );
     assert_eq!(
-        hex(&X86
-            .gate_thunk(AT, CELL + 4, 0x1111_2222_3333_4444, 5)
-            .unwrap()),
+        hex(&X86.gate_thunk(AT, CELL + 4, 0x1111_2222_3333_4444, 5).unwrap()),
         "f3 0f 1e fa 83 3d 31 12 10 00 00 75 06 ff 25 0d \
          00 00 00 ff 25 0f 00 00 00 cc cc cc cc cc cc cc \
          44 44 33 33 22 22 11 11 05 00 00 00 00 00 00 00"
     );
-    assert_eq!(
-        hex(&X86.veneer(AT, AT - 0x1000).unwrap()),
-        "e9 fb ef ff ff cc cc cc cc cc cc cc cc cc cc cc"
-    );
-    assert_eq!(
-        hex(&X86.far_jump(0x1122_3344_5566_7788)),
-        "ff 25 02 00 00 00 cc cc 88 77 66 55 44 33 22 11"
-    );
+    assert_eq!(hex(&X86.veneer(AT, AT - 0x1000).unwrap()), "e9 fb ef ff ff cc cc cc cc cc cc cc cc cc cc cc");
+    assert_eq!(hex(&X86.far_jump(0x1122_3344_5566_7788)), "ff 25 02 00 00 00 cc cc 88 77 66 55 44 33 22 11");
     let mut fill = [0; 5];
     X86.trap_fill(&mut fill);
     assert_eq!(hex(&fill), "cc cc cc cc cc");
@@ -65,10 +50,7 @@ fn golden_x86_64() {
 
 #[test]
 fn golden_aarch64() {
-    assert_eq!(
-        hex(&ARM.stub(AT, CELL).unwrap()),
-        "5f 24 03 d5 10 08 00 b0 11 1e 41 f9 20 02 1f d6"
-    );
+    assert_eq!(hex(&ARM.stub(AT, CELL).unwrap()), "5f 24 03 d5 10 08 00 b0 11 1e 41 f9 20 02 1f d6");
     assert_eq!(ARM.counting_stub(AT, CELL, CELL), Ok(None));
     assert_eq!(
         hex(&ARM.missing_thunk(AT, 0x1234_5678, CELL).unwrap()),
@@ -82,21 +64,13 @@ fn golden_aarch64() {
          00 ff ee dd cc bb aa 99 00 00 20 d4 00 00 20 d4"
     );
     assert_eq!(
-        hex(&ARM
-            .gate_thunk(AT, CELL + 4, 0x1111_2222_3333_4444, 5)
-            .unwrap()),
+        hex(&ARM.gate_thunk(AT, CELL + 4, 0x1111_2222_3333_4444, 5).unwrap()),
         "5f 24 03 d5 10 08 00 b0 10 f2 08 91 11 fe df 88 \
          90 00 00 58 51 00 00 34 90 00 00 58 00 02 1f d6 \
          44 44 33 33 22 22 11 11 05 00 00 00 00 00 00 00"
     );
-    assert_eq!(
-        hex(&ARM.veneer(AT, AT - 0x1000).unwrap()),
-        "f0 ff ff f0 10 02 00 91 00 02 1f d6 00 00 20 d4"
-    );
-    assert_eq!(
-        hex(&ARM.far_jump(0x1122_3344_5566_7788)),
-        "50 00 00 58 00 02 1f d6 88 77 66 55 44 33 22 11"
-    );
+    assert_eq!(hex(&ARM.veneer(AT, AT - 0x1000).unwrap()), "f0 ff ff f0 10 02 00 91 00 02 1f d6 00 00 20 d4");
+    assert_eq!(hex(&ARM.far_jump(0x1122_3344_5566_7788)), "50 00 00 58 00 02 1f d6 88 77 66 55 44 33 22 11");
     let mut fill = [0; 6];
     ARM.trap_fill(&mut fill);
     assert_eq!(hex(&fill), "00 00 20 d4 00 00");
@@ -203,9 +177,8 @@ fn sizes_keep_the_alignment_of_stubs() {
 
 /// The instructions of `bytes`, white space squeezed; nothing when there is no `llvm-mc`.
 fn disassemble(triple: &str, bytes: &[u8]) -> Option<Vec<String>> {
-    let program = ["llvm-mc-19", "llvm-mc"]
-        .into_iter()
-        .find(|p| Command::new(p).arg("--version").output().is_ok())?;
+    let program =
+        ["llvm-mc-19", "llvm-mc"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok())?;
     let mut child = Command::new(program)
         .args(["--disassemble", "--triple", triple, "--mattr=+bti,+lse"])
         .stdin(Stdio::piped())
@@ -214,12 +187,7 @@ fn disassemble(triple: &str, bytes: &[u8]) -> Option<Vec<String>> {
         .spawn()
         .unwrap();
     let text: String = bytes.iter().map(|b| format!("0x{b:02x} ")).collect();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
     Some(
@@ -248,21 +216,11 @@ fn reads_as(triple: &str, bytes: &[u8], expected: &[&str]) {
 #[test]
 fn llvm_reads_x86_64() {
     let t = "x86_64-unknown-linux-gnu";
-    reads_as(
-        t,
-        &X86.stub(AT, CELL).unwrap()[..10],
-        &["endbr64", "jmpq *1053230(%rip)"],
-    );
+    reads_as(t, &X86.stub(AT, CELL).unwrap()[..10], &["endbr64", "jmpq *1053230(%rip)"]);
     reads_as(
         t,
         &X86.counting_stub(AT, CELL, CELL + 8).unwrap().unwrap(),
-        &[
-            "lock",
-            "incq 1053240(%rip)",
-            "jmpq *1053226(%rip)",
-            "int3",
-            "int3",
-        ],
+        &["lock", "incq 1053240(%rip)", "jmpq *1053226(%rip)", "int3", "int3"],
     );
     reads_as(
         t,
@@ -285,13 +243,7 @@ fn llvm_reads_x86_64() {
     reads_as(
         t,
         &X86.gate_thunk(AT, CELL, 1, 2).unwrap()[..25],
-        &[
-            "endbr64",
-            "cmpl $0, 1053229(%rip)",
-            "jne 6",
-            "jmpq *13(%rip)",
-            "jmpq *15(%rip)",
-        ],
+        &["endbr64", "cmpl $0, 1053229(%rip)", "jne 6", "jmpq *13(%rip)", "jmpq *15(%rip)"],
     );
     reads_as(t, &X86.veneer(AT, AT + 0x105).unwrap()[..5], &["jmp 256"]);
     reads_as(t, &X86.far_jump(0)[..6], &["jmpq *2(%rip)"]);
@@ -302,11 +254,7 @@ fn llvm_reads_aarch64() {
     let t = "aarch64-unknown-linux-gnu";
     // 0x100 pages and one, as bytes.
     let page = "adrp x16, #1052672";
-    reads_as(
-        t,
-        &ARM.stub(AT, CELL).unwrap(),
-        &["bti c", page, "ldr x17, [x16, #568]", "br x17"],
-    );
+    reads_as(t, &ARM.stub(AT, CELL).unwrap(), &["bti c", page, "ldr x17, [x16, #568]", "br x17"]);
     reads_as(
         t,
         &ARM.missing_thunk(AT, 0xffff_0001, CELL).unwrap(),
@@ -324,14 +272,7 @@ fn llvm_reads_aarch64() {
     reads_as(
         t,
         &ARM.context_thunk(1, 2)[..24],
-        &[
-            "bti c",
-            "ldr x16, #20",
-            "stp x16, x17, [sp, #-16]!",
-            "ldr x16, #20",
-            "br x16",
-            "brk #0",
-        ],
+        &["bti c", "ldr x16, #20", "stp x16, x17, [sp, #-16]!", "ldr x16, #20", "br x16", "brk #0"],
     );
     reads_as(
         t,

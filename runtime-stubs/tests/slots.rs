@@ -2,12 +2,7 @@
 
 use runtime_stubs::TableLayout;
 
-const LAYOUT: TableLayout = TableLayout {
-    calls: 0x1000,
-    addrs: 0x2000,
-    stubs: 0x3000,
-    pairs: 0x4000,
-};
+const LAYOUT: TableLayout = TableLayout { calls: 0x1000, addrs: 0x2000, stubs: 0x3000, pairs: 0x4000 };
 
 #[test]
 fn cells_of_a_symbol() {

@@ -29,20 +29,10 @@ struct Finding {
 /// Looks at everything, prints the list, and fails when something is missing.
 pub fn doctor(options: &DoctorOptions) -> Result<ExitCode, Failure> {
     let findings = examine(options);
-    let text = if options.json {
-        json(&findings)
-    } else {
-        lines(&findings)
-    };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Failure::new(format!("stdout: {error}")))?;
+    let text = if options.json { json(&findings) } else { lines(&findings) };
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("stdout: {error}")))?;
     let healthy = findings.iter().all(|finding| finding.outcome.is_ok());
-    Ok(if healthy {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn examine(options: &DoctorOptions) -> Vec<Finding> {
@@ -54,11 +44,7 @@ fn examine(options: &DoctorOptions) -> Vec<Finding> {
             outcome: processor(std::env::consts::ARCH),
             advice: "run hotslot on an x86-64 machine",
         },
-        Finding {
-            name: "LLVM library",
-            outcome: Ok(format!("{major}.{minor}.{patch}")),
-            advice: "",
-        },
+        Finding { name: "LLVM library", outcome: Ok(format!("{major}.{minor}.{patch}")), advice: "" },
         Finding {
             name: "C compiler",
             outcome: clang(&options.compilers.cc),
@@ -136,9 +122,7 @@ fn compiler(program: &Path, ours: u32) -> Result<String, String> {
     };
     // Newer LLVM reads older bitcode, never the other way.
     if theirs > ours {
-        return Err(format!(
-            "{name} is clang {theirs}, whose bitcode LLVM {ours} cannot read"
-        ));
+        return Err(format!("{name} is clang {theirs}, whose bitcode LLVM {ours} cannot read"));
     }
     Ok(format!("{name}: {first}"))
 }
@@ -169,12 +153,7 @@ fn clang_major(line: &str) -> Option<u32> {
 
 fn lines(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding {
-        name,
-        outcome,
-        advice,
-    } in findings
-    {
+    for Finding { name, outcome, advice } in findings {
         match outcome {
             Ok(what) => text.push_str(&format!("ok       {name:<18}{what}\n")),
             Err(why) => {
@@ -199,10 +178,7 @@ fn json(findings: &[Finding]) -> String {
             format!(r#"    {{"name": {name}, "ok": {ok}, "detail": {detail}, "advice": {advice}}}"#)
         })
         .collect();
-    format!(
-        "{{\n  \"ok\": {healthy},\n  \"checks\": [\n{}\n  ]\n}}\n",
-        rows.join(",\n")
-    )
+    format!("{{\n  \"ok\": {healthy},\n  \"checks\": [\n{}\n  ]\n}}\n", rows.join(",\n"))
 }
 
 /// A JSON string.
@@ -234,16 +210,8 @@ mod tests {
     #[test]
     fn a_missing_thing_comes_with_advice() {
         let findings = [
-            Finding {
-                name: "a",
-                outcome: Ok("there".into()),
-                advice: "x",
-            },
-            Finding {
-                name: "b",
-                outcome: Err("say \"no\"".into()),
-                advice: "apt install b",
-            },
+            Finding { name: "a", outcome: Ok("there".into()), advice: "x" },
+            Finding { name: "b", outcome: Err("say \"no\"".into()), advice: "apt install b" },
         ];
         let text = lines(&findings);
         assert!(text.contains("ok       a"), "{text}");

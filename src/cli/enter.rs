@@ -51,14 +51,11 @@ impl Entry {
     /// while the program runs.
     pub fn find(runtime: Runtime, symbol: &str) -> Result<Self, Failure> {
         match runtime.address_of(symbol) {
-            Ok(address) => Ok(Self {
-                address,
-                _runtime: ManuallyDrop::new(runtime),
-            }),
-            Err(error) if error.kind() == ErrorKind::Resolve => Err(Failure::new(format!(
-                "no function `{symbol}` for the program to start in"
-            ))
-            .hint("name another function with --entry")),
+            Ok(address) => Ok(Self { address, _runtime: ManuallyDrop::new(runtime) }),
+            Err(error) if error.kind() == ErrorKind::Resolve => {
+                Err(Failure::new(format!("no function `{symbol}` for the program to start in"))
+                    .hint("name another function with --entry"))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -68,6 +65,7 @@ impl Entry {
     /// in a native program.
     pub fn run(self, arguments: Arguments) -> ! {
         let argv = arguments.argv.leak();
+        name_process(argv);
         let argc = c_int::try_from(argv.len() - 1).unwrap_or(c_int::MAX);
         // SAFETY: a plain read of libc's variable; no other thread of ours changes it.
         let envp = unsafe { environ };
@@ -76,6 +74,24 @@ impl Entry {
         // it gets; that a function named with --entry is like `main` is the user's word.
         // argv ends with a null pointer and, like its strings, is never freed.
         unsafe { outermost(self.address, argc, argv.as_mut_ptr(), envp) }
+    }
+}
+
+/// Tells the C library the program's name, which it prints in messages.
+fn name_process(argv: &[*mut c_char]) {
+    unsafe extern "C" {
+        static mut program_invocation_name: *mut c_char;
+        static mut program_invocation_short_name: *mut c_char;
+    }
+    let Some(&name) = argv.first().filter(|name| !name.is_null()) else {
+        return;
+    };
+    // SAFETY: `name` is a C string that is never freed; the program, which may read the
+    // two variables, does not run yet.
+    unsafe {
+        let slash = libc::strrchr(name, c_int::from(b'/'));
+        program_invocation_name = name;
+        program_invocation_short_name = if slash.is_null() { name } else { slash.add(1) };
     }
 }
 

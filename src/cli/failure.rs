@@ -13,10 +13,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with one message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            lines: vec![message.into()],
-            hint: None,
-        }
+        Self { lines: vec![message.into()], hint: None }
     }
 
     /// Several findings of equal rank, as a linker lists them.
@@ -72,9 +69,6 @@ mod tests {
     #[test]
     fn every_line_carries_the_prefix() {
         let failure = Failure::list(vec!["one".into(), "two".into()]).hint("do this");
-        assert_eq!(
-            failure.render(),
-            "hotslot: one\nhotslot: two\nhotslot: hint: do this\n"
-        );
+        assert_eq!(failure.render(), "hotslot: one\nhotslot: two\nhotslot: hint: do this\n");
     }
 }

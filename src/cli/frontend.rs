@@ -59,11 +59,7 @@ impl Frontend {
         if let Some(cpu) = &options.cpu {
             // clang writes the CPU into each function, where it wins over the
             // runtime's; and the source's own `#ifdef`s must agree with it.
-            let flag = if cfg!(target_arch = "x86_64") {
-                "-march"
-            } else {
-                "-mcpu"
-            };
+            let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
             flags.push(format!("{flag}={cpu}").into());
         }
         if std::io::stderr().is_terminal() {
@@ -71,15 +67,10 @@ impl Frontend {
             flags.push("-fcolor-diagnostics".into());
         }
         for text in &options.cflags {
-            let words =
-                words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
+            let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
             flags.extend(words.into_iter().map(OsString::from));
         }
-        Ok(Self {
-            cc: options.compilers.cc.clone(),
-            cxx: options.compilers.cxx.clone(),
-            flags,
-        })
+        Ok(Self { cc: options.compilers.cc.clone(), cxx: options.compilers.cxx.clone(), flags })
     }
 
     /// Compiles every job and returns the bitcode in the same order. The line on
@@ -94,9 +85,7 @@ impl Frontend {
             return Ok(Vec::new());
         }
         progress.say(format!("compiled 0 of {total}"));
-        let width = std::thread::available_parallelism()
-            .map_or(1, |n| n.get())
-            .min(jobs.len());
+        let width = std::thread::available_parallelism().map_or(1, |n| n.get()).min(jobs.len());
         let next = AtomicUsize::new(0);
         let (sender, results) = mpsc::channel();
         let mut finished: Vec<Option<Result<Vec<u8>, Failure>>> = Vec::new();
@@ -157,11 +146,7 @@ impl Frontend {
     }
 
     /// The bitcode or the failure, and what the compiler had to say.
-    fn judge(
-        &self,
-        job: &Job,
-        output: std::io::Result<Output>,
-    ) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
+    fn judge(&self, job: &Job, output: std::io::Result<Output>) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
         let compiler = self.compiler(job.language).display();
         let path = job.path.display();
         let output = match output {
@@ -172,16 +157,10 @@ impl Frontend {
             }
         };
         let result = if !output.status.success() {
-            Err(Failure::new(format!(
-                "{path}: {compiler} failed ({})",
-                output.status
-            )))
+            Err(Failure::new(format!("{path}: {compiler} failed ({})", output.status)))
         } else if !is_bitcode(&output.stdout) {
-            Err(
-                Failure::new(format!("{path}: {compiler} did not write LLVM bitcode")).hint(
-                    "give --cc and --cxx a clang, and in --cflags nothing that changes the kind of output",
-                ),
-            )
+            Err(Failure::new(format!("{path}: {compiler} did not write LLVM bitcode"))
+                .hint("give --cc and --cxx a clang, and in --cflags nothing that changes the kind of output"))
         } else {
             Ok(output.stdout)
         };
@@ -206,8 +185,6 @@ fn is_bitcode(bytes: &[u8]) -> bool {
 fn install_hint(language: Language) -> &'static str {
     match language {
         Language::C => "install clang-19 (apt install clang-19) or name another clang with --cc",
-        Language::Cxx => {
-            "install clang++-19 (apt install clang-19) or name another clang++ with --cxx"
-        }
+        Language::Cxx => "install clang++-19 (apt install clang-19) or name another clang++ with --cxx",
     }
 }

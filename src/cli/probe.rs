@@ -19,8 +19,7 @@ const MEMBARRIER_SYNC_CORE: libc::c_long = 1 << 5;
 /// through another that can never become writable.
 pub fn dual_mapping() -> Result<(), String> {
     let file = memory_file().map_err(|error| format!("memfd_create: {error}"))?;
-    file.set_len(PAGE as u64)
-        .map_err(|error| format!("ftruncate of a memfd: {error}"))?;
+    file.set_len(PAGE as u64).map_err(|error| format!("ftruncate of a memfd: {error}"))?;
     let _writable = Mapping::of(&file, libc::PROT_READ | libc::PROT_WRITE)
         .map_err(|error| format!("writable mapping of a memfd: {error}"))?;
     // SAFETY: the call takes integers only.
@@ -60,9 +59,7 @@ pub fn reserve(bytes: usize) -> Result<(), String> {
 pub fn mapping_limit() -> Result<u64, String> {
     let path = "/proc/sys/vm/max_map_count";
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    text.trim()
-        .parse()
-        .map_err(|_| format!("{path}: `{}` is not a number", text.trim()))
+    text.trim().parse().map_err(|_| format!("{path}: `{}` is not a number", text.trim()))
 }
 
 /// Whether a process can see its own mappings and threads.
@@ -95,12 +92,7 @@ impl Mapping {
         Self::new(PAGE, access, libc::MAP_SHARED, file.as_raw_fd())
     }
 
-    fn new(
-        bytes: usize,
-        access: libc::c_int,
-        flags: libc::c_int,
-        fd: libc::c_int,
-    ) -> io::Result<Self> {
+    fn new(bytes: usize, access: libc::c_int, flags: libc::c_int, fd: libc::c_int) -> io::Result<Self> {
         // SAFETY: without MAP_FIXED a mapping goes where nothing else is.
         let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, fd, 0) };
         if start == libc::MAP_FAILED {

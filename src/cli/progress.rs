@@ -37,10 +37,7 @@ impl Progress {
     }
 
     fn start_if(drawn: bool, what: &str) -> Self {
-        let shared = Shared {
-            message: Some(what.to_owned()),
-            bar: None,
-        };
+        let shared = Shared { message: Some(what.to_owned()), bar: None };
         let shared = Arc::new((Mutex::new(shared), Condvar::new()));
         let drawer = drawn.then(|| {
             let shared = Arc::clone(&shared);

@@ -6,10 +6,12 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hotslot::{CallForm, OptLevel, Report, Runtime, Source};
+use hotslot::{CallForm, ErrorKind, OptLevel, Report, Runtime, Source};
 
 use super::enter::{Arguments, Entry};
 use super::failure::Failure;
@@ -69,8 +71,9 @@ fn kind_of(path: &Path) -> Result<Kind, Failure> {
         Some("ll" | "bc" | "o") => Kind::Ready,
         Some("a") => Kind::Archive,
         _ => {
-            return Err(Failure::new(format!("{name}: unknown kind of file"))
-                .hint("files end in .c .cc .cpp .cxx .ll .bc .o or .a; what follows `--` goes to the program"));
+            return Err(Failure::new(format!("{name}: unknown kind of file")).hint(
+                "files end in .c .cc .cpp .cxx .ll .bc .o or .a; what follows `--` goes to the program",
+            ));
         }
     };
     match std::fs::metadata(path) {
@@ -81,11 +84,16 @@ fn kind_of(path: &Path) -> Result<Kind, Failure> {
 }
 
 fn arguments(options: &RunOptions) -> Result<Arguments, Failure> {
+    Arguments::new(words(options))
+}
+
+/// The program's name and arguments.
+fn words(options: &RunOptions) -> impl Iterator<Item = OsString> {
     let first = options.argv0.clone().or_else(|| {
         let file = options.files.first()?;
         Some(file.clone().into_os_string())
     });
-    Arguments::new(first.into_iter().chain(options.args.iter().cloned()))
+    first.into_iter().chain(options.args.iter().cloned())
 }
 
 /// Everything up to the program's first instruction, except its constructors,
@@ -94,18 +102,26 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
     let progress = Progress::start("starting");
     let sources = sources(files, frontend, &progress)?;
     let runtime = build(options)?;
-    let libraries = libraries::open(&runtime, &options.libraries, &options.library_dirs)?;
-
     progress.say("generating code".to_owned());
-    let mut update = runtime.update();
-    for (name, source) in sources.into_iter().chain(libraries) {
-        update.load(&name, source);
-    }
     // The end of the update runs the program's constructors.
     signals::restore();
-    let report = update.commit()?;
+    let mut support = None;
+    let report = loop {
+        let mut update = runtime.update();
+        for (name, source) in sources.iter().chain(&support) {
+            update.load(name, source.clone());
+        }
+        libraries::add(&mut update, &options.libraries, &options.library_dirs)?;
+        match update.strict().commit() {
+            // A few names are in the compiler's own static library only. That is rare
+            // enough to look there last.
+            Err(error) if support.is_none() && error.kind() == ErrorKind::Resolve => {
+                support = Some(libraries::compiler_support().ok_or(error)?);
+            }
+            result => break result?,
+        }
+    };
     progress.finish();
-    check(&report)?;
     for (name, took) in phases(&report) {
         timing::phase(name, took);
     }
@@ -121,10 +137,7 @@ fn sources(
     let jobs: Vec<Job> = files
         .iter()
         .filter_map(|file| match file.kind {
-            Kind::Source(language) => Some(Job {
-                path: file.path.to_owned(),
-                language,
-            }),
+            Kind::Source(language) => Some(Job { path: file.path.to_owned(), language }),
             Kind::Ready | Kind::Archive => None,
         })
         .collect();
@@ -160,7 +173,10 @@ fn build(options: &RunOptions) -> Result<Runtime, Failure> {
         .call_form(match options.calls {
             Calls::Slot => CallForm::Slot,
             Calls::Stub => CallForm::Stub,
-        });
+        })
+        // What the program may use is what it is linked with, not what hotslot is.
+        .process_symbols(false)
+        .arguments(words(options).map(|word| word.into_vec()));
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);
     }
@@ -168,39 +184,6 @@ fn build(options: &RunOptions) -> Result<Runtime, Failure> {
         builder = builder.cpu(cpu);
     }
     Ok(builder.build()?)
-}
-
-/// What a linker would refuse: a name nobody defines, a name defined twice. The
-/// library can live with both, as what is missing may be loaded later; a program
-/// that is loaded once cannot.
-fn check(report: &Report) -> Result<(), Failure> {
-    let undefined = report.undefined.iter().map(|missing| {
-        let wanted_by = missing.wanted_by.join(", ");
-        format!(
-            "undefined symbol: {}, wanted by {wanted_by}",
-            missing.symbol
-        )
-    });
-    let shadowed = report.shadowed.iter().map(|double| {
-        // In the order of the command line, whichever of them won.
-        let mut modules = [&double.shadowed, &double.used];
-        modules.sort_by_key(|name| report.modules.iter().position(|m| m.name == **name));
-        let [first, second] = modules;
-        format!(
-            "multiple definitions of {}: {first} and {second}",
-            double.symbol
-        )
-    });
-    let lines: Vec<String> = shadowed.chain(undefined).collect();
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let failure = Failure::list(lines);
-    Err(if report.undefined.is_empty() {
-        failure
-    } else {
-        failure.hint("add the file that defines it, or its library with -l and -L")
-    })
 }
 
 /// The library's phases in the order they happen.

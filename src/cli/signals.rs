@@ -17,10 +17,7 @@ extern "C" fn note_inherited() {
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: with no new action the call only writes to `old`, which lives here.
     let known = unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut old) } == 0;
-    PIPE_IGNORED.store(
-        known && old.sa_sigaction == libc::SIG_IGN,
-        Ordering::Relaxed,
-    );
+    PIPE_IGNORED.store(known && old.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
 }
 
 // SAFETY: the section is an array of function pointers that libc calls once before
@@ -32,16 +29,8 @@ static NOTE_INHERITED: extern "C" fn() = note_inherited;
 /// Restores what a native program starts with. Call once, before any of the
 /// program's code runs.
 pub fn restore() {
-    let pipe = if PIPE_IGNORED.load(Ordering::Relaxed) {
-        libc::SIG_IGN
-    } else {
-        libc::SIG_DFL
-    };
-    let off = libc::stack_t {
-        ss_sp: std::ptr::null_mut(),
-        ss_flags: libc::SS_DISABLE,
-        ss_size: 0,
-    };
+    let pipe = if PIPE_IGNORED.load(Ordering::Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
+    let off = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
     // SAFETY: these replace Rust's handlers by the kernel's own actions; no handler is
     // running, and no Rust code relies on them: a stack overflow is now a plain SIGSEGV.
     // The signal stack is only used by those handlers and stays mapped.

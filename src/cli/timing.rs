@@ -99,10 +99,7 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let text = table(
-            &[
-                ("front end", Duration::from_micros(123_456)),
-                ("link", Duration::from_micros(420)),
-            ],
+            &[("front end", Duration::from_micros(123_456)), ("link", Duration::from_micros(420))],
             Duration::from_secs(2),
         );
         assert_eq!(

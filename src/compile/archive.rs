@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The name and bytes of every member, in order, without the archive's own tables.
 pub(super) fn members(archive: &[u8]) -> Result<Vec<(String, &[u8])>> {
     let malformed = |e: &dyn std::fmt::Display| {
-        Error::new(ErrorKind::Parse, format!("malformed archive: {e}")).hint("it may be truncated: build it again")
+        Error::new(ErrorKind::Parse, format!("malformed archive: {e}"))
+            .hint("it may be truncated: build it again")
     };
     let file = ArchiveFile::parse(archive).map_err(|e| malformed(&e))?;
     if file.is_thin() {

@@ -17,7 +17,9 @@ use inkwell::llvm_sys::prelude::LLVMDiagnosticInfoRef;
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
-use inkwell::targets::{CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
+use inkwell::targets::{
+    CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple,
+};
 
 use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, ir};
 use crate::error::{Error, ErrorKind, Result};
@@ -33,7 +35,8 @@ pub(super) fn compile(source: &Source, options: &CompileOptions) -> Result<Compi
     unsafe {
         LLVMContextSetDiagnosticHandler(context.raw(), Some(collect), (&raw mut diagnostics).cast());
     }
-    let buffer = MemoryBuffer::create_from_memory_range_copy(source.bytes(), source.file().unwrap_or("module"));
+    let buffer =
+        MemoryBuffer::create_from_memory_range_copy(source.bytes(), source.file().unwrap_or("module"));
     let module = context.create_module_from_ir(buffer).map_err(|message| {
         Error::new(ErrorKind::Parse, format!("cannot read the module: {}", first_line(&message.to_string())))
     })?;
@@ -117,8 +120,11 @@ fn target_machine(module: &Module<'_>, options: &CompileOptions) -> Result<Targe
     if given.is_empty() {
         module.set_triple(&host);
     } else if arch(&given) != arch(&host_text) || !given.contains("linux") {
-        return Err(Error::new(ErrorKind::Compile, format!("the module is for {given}, the host is {host_text}"))
-            .hint("compile it for the host, or leave the target triple out"));
+        return Err(Error::new(
+            ErrorKind::Compile,
+            format!("the module is for {given}, the host is {host_text}"),
+        )
+        .hint("compile it for the host, or leave the target triple out"));
     }
     let triple = if given.is_empty() { host } else { TargetTriple::create(&given) };
     let target = Target::from_triple(&triple)

@@ -20,6 +20,7 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Interface {
     let raw = module.as_mut_ptr();
     add_flag(raw, "SemanticInterposition", 1);
     add_flag(raw, "PIC Level", 2);
+    clear_flag(raw, "PIE Level");
     if form == CallForm::Slot {
         // Calls that code generation makes up (memcpy) load their target too.
         add_flag(raw, "RtLibUseGOT", 1);
@@ -37,7 +38,9 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Interface {
             let at = inkwell::llvm_sys::LLVMAttributeFunctionIndex;
             match form {
                 CallForm::Slot => LLVMAddAttributeAtIndex(function, at, attribute),
-                CallForm::Stub => LLVMRemoveEnumAttributeAtIndex(function, at, LLVMGetEnumAttributeKind(attribute)),
+                CallForm::Stub => {
+                    LLVMRemoveEnumAttributeAtIndex(function, at, LLVMGetEnumAttributeKind(attribute))
+                }
             }
             if LLVMIsDeclaration(function) == 0 {
                 separate(function, "text");
@@ -93,6 +96,35 @@ fn add_flag(module: LLVMModuleRef, key: &str, value: u64) {
     }
 }
 
+/// Sets an integer flag that exists to zero: the C interface cannot remove it.
+fn clear_flag(module: LLVMModuleRef, key: &str) {
+    const FLAGS: &CStr = c"llvm.module.flags";
+    // SAFETY: the buffers have room for as many operands as LLVM says there are; a flag
+    // is a node of behaviour, key and value.
+    unsafe {
+        let mut flags =
+            vec![std::ptr::null_mut(); LLVMGetNamedMetadataNumOperands(module, FLAGS.as_ptr()) as usize];
+        LLVMGetNamedMetadataOperands(module, FLAGS.as_ptr(), flags.as_mut_ptr());
+        for flag in flags {
+            let mut parts = [std::ptr::null_mut(); 3];
+            if LLVMGetMDNodeNumOperands(flag) != 3 {
+                continue;
+            }
+            LLVMGetMDNodeOperands(flag, parts.as_mut_ptr());
+            let mut length = 0;
+            let text =
+                if parts[1].is_null() { std::ptr::null() } else { LLVMGetMDString(parts[1], &mut length) };
+            if !text.is_null()
+                && std::slice::from_raw_parts(text.cast::<u8>(), length as usize) == key.as_bytes()
+            {
+                let context = LLVMGetModuleContext(module);
+                let zero = LLVMConstInt(LLVMInt32TypeInContext(context), 0, 0);
+                LLVMReplaceMDNodeOperandWith(flag, 2, LLVMValueAsMetadata(zero));
+            }
+        }
+    }
+}
+
 unsafe fn attribute(module: LLVMModuleRef, name: &str) -> LLVMAttributeRef {
     // SAFETY: a live module; the name is passed with its length.
     unsafe {
@@ -106,7 +138,8 @@ unsafe fn name(value: LLVMValueRef) -> String {
     // SAFETY: LLVM returns a pointer to `length` bytes that live as long as the value.
     unsafe {
         let text = LLVMGetValueName2(value, &mut length);
-        let bytes = if text.is_null() { &[][..] } else { std::slice::from_raw_parts(text.cast::<u8>(), length) };
+        let bytes =
+            if text.is_null() { &[][..] } else { std::slice::from_raw_parts(text.cast::<u8>(), length) };
         String::from_utf8_lossy(bytes).into_owned()
     }
 }
@@ -125,7 +158,9 @@ unsafe fn is_visible(value: LLVMValueRef) -> bool {
     // SAFETY: a global of a live module.
     !matches!(
         unsafe { LLVMGetLinkage(value) },
-        LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage | LLVMLinkage::LLVMAvailableExternallyLinkage
+        LLVMLinkage::LLVMInternalLinkage
+            | LLVMLinkage::LLVMPrivateLinkage
+            | LLVMLinkage::LLVMAvailableExternallyLinkage
     )
 }
 
@@ -136,7 +171,10 @@ unsafe fn separate(value: LLVMValueRef, family: &str) {
     unsafe {
         let section = LLVMGetSection(value);
         let placed = !section.is_null() && *section != 0;
-        if placed || !LLVMGetComdat(value).is_null() || LLVMGetLinkage(value) == LLVMLinkage::LLVMAvailableExternallyLinkage {
+        if placed
+            || !LLVMGetComdat(value).is_null()
+            || LLVMGetLinkage(value) == LLVMLinkage::LLVMAvailableExternallyLinkage
+        {
             return;
         }
         let name = name(value);

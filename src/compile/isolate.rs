@@ -189,7 +189,8 @@ fn decode(mut bytes: &[u8]) -> Option<Result<Compiled>> {
         [b"ok", object, parse, optimise, codegen, functions @ ..] => {
             let time = |field: &[u8]| Some(Duration::from_nanos(u64::from_le_bytes(field.try_into().ok()?)));
             let functions = functions.chunks_exact(2).map(|pair| (text(pair[0]), text(pair[1]))).collect();
-            let times = CompileTimes { parse: time(parse)?, optimise: time(optimise)?, codegen: time(codegen)? };
+            let times =
+                CompileTimes { parse: time(parse)?, optimise: time(optimise)?, codegen: time(codegen)? };
             Some(Ok(Compiled { object: object.to_vec(), interface: Interface::new(functions), times }))
         }
         [kind, message, hint] => {

@@ -141,7 +141,10 @@ impl Source {
         let members = archive::members(&self.bytes)?;
         let sources = members.into_iter().map(|(name, bytes)| {
             let kind = kind_of(bytes).filter(|kind| *kind != SourceKind::Archive).ok_or_else(|| {
-                Error::new(ErrorKind::Parse, format!("archive member {name} is neither an ELF object nor bitcode"))
+                Error::new(
+                    ErrorKind::Parse,
+                    format!("archive member {name} is neither an ELF object nor bitcode"),
+                )
             })?;
             let mut source = Self::new(kind, bytes);
             source.file = self.file.as_ref().map(|file| format!("{file}({name})").into());

@@ -24,7 +24,9 @@ pub(super) fn check(bytes: &[u8], address: u64, code: std::ops::Range<u64>) -> R
                 .map_err(|e| malformed(&e))?;
             let (start, end) = (fde.initial_address(), fde.initial_address().wrapping_add(fde.len()));
             if end < start || start < code.start || end > code.end {
-                return Err(malformed(&format_args!("a record covers {start:#x}..{end:#x}, outside its module's code")));
+                return Err(malformed(&format_args!(
+                    "a record covers {start:#x}..{end:#x}, outside its module's code"
+                )));
             }
         }
     }

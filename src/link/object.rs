@@ -111,8 +111,11 @@ impl<'d> Object<'d> {
             elf::EM_X86_64 => Arch::X86_64,
             elf::EM_AARCH64 => Arch::Aarch64,
             other => {
-                return Err(Error::new(ErrorKind::Parse, format!("ELF machine {} is not supported", other.0))
-                    .hint("hotslot links x86-64 and aarch64 objects"));
+                return Err(Error::new(
+                    ErrorKind::Parse,
+                    format!("ELF machine {} is not supported", other.0),
+                )
+                .hint("hotslot links x86-64 and aarch64 objects"));
             }
         };
         if header.e_type(LE) != elf::ET_REL {
@@ -121,6 +124,7 @@ impl<'d> Object<'d> {
         }
         let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new() };
         object.read(header, data)?;
+        object.define_linker_symbols();
         Ok(object)
     }
 
@@ -154,7 +158,9 @@ impl<'d> Object<'d> {
                     }
                 }
                 elf::SHT_GROUP => {
-                    let Some((flags, members)) = section.group(LE, data).map_err(malformed)? else { continue };
+                    let Some((flags, members)) = section.group(LE, data).map_err(malformed)? else {
+                        continue;
+                    };
                     if flags.contains(elf::GRP_COMDAT) {
                         for member in members {
                             let member = member.get(LE) as usize;
@@ -243,7 +249,10 @@ impl<'d> Object<'d> {
         for relocation in relocations {
             let symbol = relocation.symbol(LE, false).unwrap_or(SymbolIndex(0)).0;
             if symbol >= symbol_count {
-                return Err(malformed(format!("a relocation of {} names symbol {symbol} of {symbol_count}", to.name)));
+                return Err(malformed(format!(
+                    "a relocation of {} names symbol {symbol} of {symbol_count}",
+                    to.name
+                )));
             }
         }
         if !relocations.is_empty() && to.bytes.is_empty() {
@@ -254,7 +263,11 @@ impl<'d> Object<'d> {
     }
 }
 
-fn read_section<'d>(name: &'d str, header: &elf::SectionHeader64<LittleEndian>, data: &'d [u8]) -> Result<Section<'d>> {
+fn read_section<'d>(
+    name: &'d str,
+    header: &elf::SectionHeader64<LittleEndian>,
+    data: &'d [u8],
+) -> Result<Section<'d>> {
     let kind = classify(name, header);
     let (mut align, mut size, mut bytes) = (1, 0, &data[..0]);
     if kind != Kind::Skipped {
@@ -281,7 +294,8 @@ fn classify(name: &str, header: &elf::SectionHeader64<LittleEndian>) -> Kind {
     if !flags.contains(elf::SHF_ALLOC) {
         return Kind::Skipped;
     }
-    let is = |family: &str| name == family || name.strip_prefix(family).is_some_and(|rest| rest.starts_with('.'));
+    let is =
+        |family: &str| name == family || name.strip_prefix(family).is_some_and(|rest| rest.starts_with('.'));
     match header.sh_type(LE) {
         elf::SHT_INIT_ARRAY => Kind::Init,
         elf::SHT_FINI_ARRAY => Kind::Fini,
@@ -317,17 +331,27 @@ impl Object<'_> {
         self.sections[index].kind != Kind::Skipped
     }
 
-    /// Makes `__start_NAME` and `__stop_NAME` the bounds of the object's own section NAME.
-    pub(crate) fn bind_section_bounds(&mut self) {
+    /// Defines what linkers define: `__start_NAME` and `__stop_NAME` are the bounds of the
+    /// object's own section NAME, `_TLS_MODULE_BASE_` the start of its thread-local block.
+    fn define_linker_symbols(&mut self) {
         for symbol in &mut self.symbols {
             if symbol.place != Place::Undefined {
                 continue;
             }
-            let (name, at_end) = match (symbol.name.strip_prefix("__start_"), symbol.name.strip_prefix("__stop_")) {
-                (Some(name), _) => (name, false),
-                (_, Some(name)) => (name, true),
-                _ => continue,
-            };
+            if symbol.name == "_TLS_MODULE_BASE_" {
+                // The block starts with the first of its sections.
+                let first = self.sections.iter().position(|s| s.kind == Kind::ThreadLocal);
+                if let Some(section) = first {
+                    (symbol.place, symbol.binding) = (Place::Section(section), Binding::Local);
+                }
+                continue;
+            }
+            let (name, at_end) =
+                match (symbol.name.strip_prefix("__start_"), symbol.name.strip_prefix("__stop_")) {
+                    (Some(name), _) => (name, false),
+                    (_, Some(name)) => (name, true),
+                    _ => continue,
+                };
             let found = self.sections.iter().position(|s| s.name == name && s.kind != Kind::Skipped);
             if let Some(section) = found {
                 symbol.place = Place::Section(section);

@@ -13,11 +13,11 @@ use object::LittleEndian;
 use super::image::{Shape, Storage, StorageKey, ThreadLocals};
 use super::object::{Binding, Kind, Object, Place, Section};
 use super::relocate::{self, Operand};
-use runtime_stubs::VENEER_SIZE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
 use crate::table::SymbolId;
 use crate::tls::TlsBlock;
+use runtime_stubs::VENEER_SIZE;
 
 const LE: LittleEndian = LittleEndian;
 
@@ -257,7 +257,12 @@ fn hash_layout<'a>(parts: impl Iterator<Item = (&'a str, u64, u64)>) -> u64 {
 }
 
 impl Placement<'_> {
-    fn place_variables(&mut self, ids: &[Option<SymbolId>], arena: &Arc<Arena>, kept: &dyn Kept) -> Result<()> {
+    fn place_variables(
+        &mut self,
+        ids: &[Option<SymbolId>],
+        arena: &Arc<Arena>,
+        kept: &dyn Kept,
+    ) -> Result<()> {
         // The symbols of each section, found in one pass.
         let mut named: HashMap<usize, Vec<usize>, foldhash::fast::RandomState> = HashMap::default();
         for (index, symbol) in self.object.symbols.iter().enumerate() {

@@ -33,10 +33,11 @@ impl Extents {
     /// Takes `length` bytes (a multiple of the granule) at a multiple of `align`.
     pub(super) fn take(&mut self, length: usize, align: usize) -> Option<usize> {
         debug_assert!(length > 0 && length.is_multiple_of(GRANULE) && align.is_power_of_two());
-        let (start, free_len, offset) = self.by_length.range((length, 0)..).find_map(|&(free_len, start)| {
-            let offset = start.checked_next_multiple_of(align)?;
-            (offset.checked_add(length)? <= start + free_len).then_some((start, free_len, offset))
-        })?;
+        let (start, free_len, offset) =
+            self.by_length.range((length, 0)..).find_map(|&(free_len, start)| {
+                let offset = start.checked_next_multiple_of(align)?;
+                (offset.checked_add(length)? <= start + free_len).then_some((start, free_len, offset))
+            })?;
         self.remove(start, free_len);
         if offset > start {
             self.insert(start, offset - start);

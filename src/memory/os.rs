@@ -39,9 +39,8 @@ impl Reservation {
     pub(super) fn new(len: usize, file_len: usize, views: &[(usize, View)]) -> Result<Self> {
         let mut options = MmapOptions::new();
         options.len(len).no_reserve_swap();
-        let range = options
-            .map_anon()
-            .map_err(|e| refused(&format!("reserve {len} bytes of address space"), &e))?;
+        let range =
+            options.map_anon().map_err(|e| refused(&format!("reserve {len} bytes of address space"), &e))?;
         let file = memory_file(file_len)?;
         // The order matters: a writable mapping made before the seal stays writable, one
         // made after it can never become so (memfd_create(2), F_SEAL_FUTURE_WRITE).
@@ -190,8 +189,7 @@ fn memory_file(len: usize) -> Result<File> {
     }
     // SAFETY: `fd` is open and owned by nobody else.
     let file = unsafe { File::from_raw_fd(fd) };
-    file.set_len(len as u64)
-        .map_err(|e| refused(&format!("size a memory file of {len} bytes"), &e))?;
+    file.set_len(len as u64).map_err(|e| refused(&format!("size a memory file of {len} bytes"), &e))?;
     Ok(file)
 }
 

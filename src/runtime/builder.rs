@@ -1,10 +1,12 @@
 //! The settings of a runtime.
 
+use std::ffi::CString;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use runtime_stubs::Arch;
 
+use super::entry::Arguments;
 use super::missing::MissingEntry;
 use super::state::State;
 use super::{Inner, Runtime};
@@ -23,6 +25,7 @@ pub struct Builder {
     compile: CompileOptions,
     process_symbols: bool,
     threads: usize,
+    arguments: Vec<CString>,
 }
 
 impl Default for Builder {
@@ -32,6 +35,7 @@ impl Default for Builder {
             compile: CompileOptions::default(),
             process_symbols: true,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            arguments: Vec::new(),
         }
     }
 }
@@ -80,6 +84,17 @@ impl Builder {
         self
     }
 
+    /// The program's arguments, its name first, which the C library passes to constructors;
+    /// none unless said otherwise. A word ends at its first zero byte.
+    pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        let word = |word: W| {
+            let bytes: Vec<u8> = word.into();
+            CString::new(bytes.split(|&b| b == 0).next().unwrap_or_default()).unwrap_or_default()
+        };
+        self.arguments = words.into_iter().map(word).collect();
+        self
+    }
+
     /// Reserves the memory and makes the runtime.
     ///
     /// # Errors
@@ -110,7 +125,15 @@ impl Builder {
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
         Ok(Runtime {
-            inner: Arc::new(Inner { state, missing, dso, compile: self.compile, threads: self.threads, arena }),
+            inner: Arc::new(Inner {
+                state,
+                missing,
+                dso,
+                compile: self.compile,
+                threads: self.threads,
+                arguments: Arguments::new(self.arguments),
+                arena,
+            }),
         })
     }
 }

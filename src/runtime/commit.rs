@@ -96,7 +96,13 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
         state.symbols.store(id, state.symbols.settle(id));
     }
     for &id in &changed {
-        describe(state, id, &report.modules.iter().map(|m| m.name.clone()).collect::<Vec<_>>(), &mut report.undefined, &mut report.shadowed);
+        describe(
+            state,
+            id,
+            &report.modules.iter().map(|m| m.name.clone()).collect::<Vec<_>>(),
+            &mut report.undefined,
+            &mut report.shadowed,
+        );
     }
     (report, after)
 }
@@ -167,7 +173,13 @@ fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Aft
 }
 
 /// Reports a symbol that nothing defines, or that has more than one strong definition.
-fn describe(state: &State, id: SymbolId, fresh: &[String], undefined: &mut Vec<Undefined>, shadowed: &mut Vec<Shadowed>) {
+fn describe(
+    state: &State,
+    id: SymbolId,
+    fresh: &[String],
+    undefined: &mut Vec<Undefined>,
+    shadowed: &mut Vec<Shadowed>,
+) {
     let symbol = state.symbols.get(id);
     let name_of = |owner: Owner| match owner {
         Owner::Module(module) => state.module(module).map_or_else(String::new, |m| m.name.to_string()),

@@ -3,7 +3,7 @@
 //! Owns the few calls from the host into generated code that no handle makes.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 
 use crate::builtins;
 
@@ -15,17 +15,31 @@ pub(super) fn call_resolver(resolver: u64) -> u64 {
     resolver()
 }
 
+/// The program's arguments, as the C library passes them to constructors.
+#[derive(Default)]
+pub(super) struct Arguments {
+    words: Vec<CString>,
+}
+
+impl Arguments {
+    pub(super) fn new(words: Vec<CString>) -> Self {
+        Self { words }
+    }
+}
+
 /// Calls a constructor with the arguments that the C library passes.
-pub(super) fn call_initialiser(function: u64) {
+pub(super) fn call_initialiser(function: u64, arguments: &Arguments) {
     unsafe extern "C" {
         static environ: *const *const c_char;
     }
-    let arguments: [*const c_char; 1] = [std::ptr::null()];
+    let count = c_int::try_from(arguments.words.len()).unwrap_or(c_int::MAX);
+    let words = arguments.words.iter().map(|word| word.as_ptr());
+    let arguments: Vec<*const c_char> = words.chain([std::ptr::null()]).collect();
     // SAFETY: an entry of .init_array in published code.
     let function: extern "C-unwind" fn(c_int, *const *const c_char, *const *const c_char) =
         unsafe { std::mem::transmute(function as usize) };
     // SAFETY: read as any program reads it.
-    function(0, arguments.as_ptr(), unsafe { environ });
+    function(count, arguments.as_ptr(), unsafe { environ });
 }
 
 /// Arranges for `functions` to run when the process exits or the runtime ends.

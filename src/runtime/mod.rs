@@ -30,6 +30,7 @@ use crate::compile::{CompileOptions, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
 use crate::table::{Owner, Rank, Target};
+use entry::Arguments;
 use missing::MissingEntry;
 use state::State;
 
@@ -50,6 +51,8 @@ struct Inner {
     dso: Block,
     compile: CompileOptions,
     threads: usize,
+    /// What constructors get as argc and argv.
+    arguments: Arguments,
     arena: Arc<Arena>,
 }
 
@@ -173,9 +176,12 @@ impl Runtime {
         let mut state = self.inner.state.lock();
         let (id, target, _) = self.lookup(&mut state, name)?;
         let address = state.symbols.address(id, Some(target)).ok_or_else(|| {
-            Error::new(ErrorKind::Resolve, format!("{name} is thread-local: it has an address for each thread"))
-                .about(name)
-                .hint("load a function that returns its address")
+            Error::new(
+                ErrorKind::Resolve,
+                format!("{name} is thread-local: it has an address for each thread"),
+            )
+            .about(name)
+            .hint("load a function that returns its address")
         })?;
         state.symbols.get_mut(id).pinned = true;
         Ok(address as *const c_void)
@@ -238,7 +244,7 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::Resolve`] where there is none, and those of loading it.
     pub fn find_library(&self, name: &str, directories: &[PathBuf]) -> Result<()> {
-        update::find_library(self, name, directories)
+        self.update().library(name, directories)?.commit().map(|_| ())
     }
 
     /// The modules loaded, with their generation, in no particular order.

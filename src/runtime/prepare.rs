@@ -11,11 +11,11 @@ use super::state::State;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{
-    self, Binding, Definition, Image, Kept, Needs, Object, Place, Placement, Resolve, Storage, StorageKey, SymbolKind,
-    ThreadLocals,
+    self, Binding, Definition, Image, Kept, Needs, Object, Place, Placement, Resolve, Storage, StorageKey,
+    SymbolKind, ThreadLocals,
 };
 use crate::memory::{Arena, Space};
-use crate::table::{Owner, Pending, Provider, SymbolId, Target};
+use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
@@ -70,6 +70,8 @@ pub(super) struct Settings<'a> {
     pub direct: bool,
     /// Where missing thunks jump through.
     pub missing_entry_cell: u64,
+    /// Undefined and multiply defined symbols are errors.
+    pub strict: bool,
 }
 
 /// Prepares to load and replace `inputs` and to remove `removed`, all in one step.
@@ -131,14 +133,18 @@ impl Batch<'_> {
     fn run(&mut self, settings: &Settings<'_>, inputs: Vec<Input<'_>>) -> Result<()> {
         let mut named = Vec::with_capacity(inputs.len());
         let mut free = self.state.free_module_ids();
-        for mut input in inputs {
+        for input in inputs {
             let (name, file) = (input.name.clone(), input.file.clone());
             let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
             if input.object.arch != settings.arena.arch() {
                 return Err(place(
                     Error::new(
                         ErrorKind::Link,
-                        format!("the object is for {:?}, the host is {:?}", input.object.arch, settings.arena.arch()),
+                        format!(
+                            "the object is for {:?}, the host is {:?}",
+                            input.object.arch,
+                            settings.arena.arch()
+                        ),
                     )
                     .hint("compile it for the host"),
                 ));
@@ -151,7 +157,7 @@ impl Batch<'_> {
                 }
                 _ => free.next().unwrap_or(u32::MAX),
             };
-            let ids = self.name_symbols(&mut input.object).map_err(place)?;
+            let ids = self.name_symbols(&input.object).map_err(place)?;
             named.push(Named { input, id, ids, needs });
         }
         let static_tls = self.static_tls(&named);
@@ -161,7 +167,8 @@ impl Batch<'_> {
             let Input { name, file, object, interface, replace } = input;
             let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
             let kept = KeptStorage { state: self.state, id: replace.then_some(id), shared: &self.shared };
-            let placement = link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
+            let placement =
+                link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
             for (symbol, storage) in placement.shared_storage() {
                 self.shared.insert(symbol, storage);
             }
@@ -171,7 +178,9 @@ impl Batch<'_> {
             placements.push((name, file, id, interface, replace, ids, placement, definitions));
         }
         let layout = *self.state.symbols.slots.layout();
-        for (index, (name, file, id, interface, replace, ids, placement, definitions)) in placements.into_iter().enumerate() {
+        for (index, (name, file, id, interface, replace, ids, placement, definitions)) in
+            placements.into_iter().enumerate()
+        {
             self.index = index as u64;
             self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
             let linked = link::link(placement, &ids, &layout, self, settings.direct)
@@ -189,13 +198,61 @@ impl Batch<'_> {
                 kept: linked.kept,
             });
         }
+        if settings.strict {
+            self.refuse_loose_ends()?;
+        }
         self.make_missing_thunks(settings)
+    }
+
+    /// What a linker refuses: a symbol that nothing defines, or more than one module.
+    fn refuse_loose_ends(&mut self) -> Result<()> {
+        let mut problems = Vec::new();
+        let staged = &self.prepared.staged;
+        let mut names: Vec<_> = self.prepared.providers.keys().map(|&id| (self.name(id), id)).collect();
+        names.sort_unstable();
+        for (name, id) in names {
+            let new = self.prepared.providers[&id].iter();
+            let old =
+                self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
+            let mut strong: Vec<_> =
+                old.chain(new).filter(|p| p.rank == Rank::Strong).map(|p| p.owner).collect();
+            strong.dedup();
+            if let [first, second, ..] = strong[..] {
+                let place = |owner| match owner {
+                    Owner::Module(id) => match staged.iter().find(|s| s.id == id) {
+                        Some(module) => module.name.to_string(),
+                        None => self.state.module(id).map_or_else(String::new, |m| m.name.to_string()),
+                    },
+                    _ => "the host".to_owned(),
+                };
+                let text = format!("multiple definitions of {name}: {} and {}", place(first), place(second));
+                problems.push(Error::new(ErrorKind::Resolve, text).about(&name));
+            }
+        }
+        let mut open: Vec<_> = (self.prepared.references.iter())
+            .filter(|(id, (_, required))| *required && self.winner(**id).is_none())
+            .map(|(&id, _)| (self.name(id), id))
+            .collect();
+        open.sort_unstable();
+        for (name, id) in open {
+            let wanting = staged.iter().filter(|s| s.wanted.contains(&id)).map(|s| &*s.name);
+            let wanting = wanting.collect::<Vec<_>>().join(", ");
+            problems.push(
+                Error::new(ErrorKind::Resolve, format!("undefined symbol: {name}, wanted by {wanting}"))
+                    .about(&name)
+                    .hint("add the module or file that defines it, or its library (-l and -L)"),
+            );
+        }
+        Error::all(problems).map_or(Ok(()), Err)
+    }
+
+    fn name(&self, id: SymbolId) -> String {
+        self.state.symbols.get(id).name.to_string()
     }
 
     /// Gives every global symbol, and every local indirect function, its place in the
     /// table.
-    fn name_symbols(&mut self, object: &mut Object<'_>) -> Result<Vec<Option<SymbolId>>> {
-        object.bind_section_bounds();
+    fn name_symbols(&mut self, object: &Object<'_>) -> Result<Vec<Option<SymbolId>>> {
         let mut ids = Vec::with_capacity(object.symbols.len());
         for symbol in &object.symbols {
             let global = symbol.binding != Binding::Local && !symbol.name.is_empty();
@@ -228,7 +285,9 @@ impl Batch<'_> {
         for (module, result) in named.iter().zip(&mut result) {
             let symbols = module.input.object.symbols.iter().zip(&module.ids);
             *result |= symbols
-                .filter(|(symbol, _)| symbol.kind == SymbolKind::ThreadLocal && symbol.place != Place::Undefined)
+                .filter(|(symbol, _)| {
+                    symbol.kind == SymbolKind::ThreadLocal && symbol.place != Place::Undefined
+                })
                 .any(|(_, id)| id.is_some_and(|id| wanted.contains(&id)));
         }
         result
@@ -239,7 +298,7 @@ impl Batch<'_> {
     fn share_thread_locals(&self, mut definitions: Vec<Definition>) -> Vec<Definition> {
         for definition in &mut definitions {
             if matches!(definition.target, Target::ThreadLocal(_))
-                && definition.rank == crate::table::Rank::Weak
+                && definition.rank == Rank::Weak
                 && let Some(Target::ThreadLocal(first)) = self.winner(definition.id).map(|p| p.target)
             {
                 definition.target = Target::ThreadLocal(first);
@@ -259,13 +318,20 @@ impl Batch<'_> {
         // Within one update the first definition wins, as it does for a linker; a later
         // update's come before those of earlier ones.
         let order = self.state.order + (u64::from(u32::MAX) - self.index);
-        Provider { owner: Owner::Module(id), rank: definition.rank, order, target: definition.target }
+        Provider {
+            owner: Owner::Module(id),
+            rank: definition.rank,
+            order,
+            target: definition.target,
+            size: definition.size,
+        }
     }
 
     /// Who will provide `id` after the commit.
     fn winner(&self, id: SymbolId) -> Option<&Provider> {
         let staged = self.prepared.providers.get(&id).into_iter().flatten();
-        let present = self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
+        let present =
+            self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
         present.chain(staged).max_by_key(|p| (p.rank, p.order))
     }
 
@@ -280,12 +346,16 @@ impl Batch<'_> {
     fn make_missing_thunks(&mut self, settings: &Settings<'_>) -> Result<()> {
         let removed = self.prepared.removed.iter().copied();
         let replaced = self.prepared.staged.iter().filter(|s| s.replace).map(|s| s.id);
-        let mut exposed: Vec<SymbolId> = self.prepared.references.iter().filter(|(_, r)| r.0).map(|(&id, _)| id).collect();
+        let mut exposed: Vec<SymbolId> =
+            self.prepared.references.iter().filter(|(_, r)| r.0).map(|(&id, _)| id).collect();
         for module in removed.chain(replaced).filter_map(|id| self.state.module(id)) {
             exposed.extend(&module.defined);
         }
         for id in exposed {
-            if self.state.symbols.get(id).missing.is_some() || self.winner(id).is_some() || self.ask_process(id).is_some() {
+            if self.state.symbols.get(id).missing.is_some()
+                || self.winner(id).is_some()
+                || self.ask_process(id).is_some()
+            {
                 continue;
             }
             let arena = settings.arena;
@@ -323,7 +393,7 @@ impl Resolve for Batch<'_> {
             self.prepared.created.push(id);
         }
         let definition =
-            Definition { id, rank: crate::table::Rank::Strong, target: Target::Function(body), indirect };
+            Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
         self.stage_definitions(self.current.id, &[definition]);
         self.current.definitions.push(definition);
         self.current.locals.insert(key, id);
@@ -337,8 +407,16 @@ impl Resolve for Batch<'_> {
         let providers = self.prepared.providers.entry(id).or_default();
         providers.retain(|p| p.owner != Owner::Process);
         let target = Target::ThreadLocal(word);
-        providers.push(Provider { owner: Owner::Process, rank: crate::table::Rank::Process, order: 0, target });
+        providers.push(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0 });
         Some(word)
+    }
+
+    fn foreign_thread_offset(&mut self, id: SymbolId) -> Option<u64> {
+        self.state.process.thread_offset(&self.state.symbols.get(id).name)
+    }
+
+    fn size(&mut self, id: SymbolId) -> Option<u64> {
+        self.winner(id).filter(|p| matches!(p.owner, Owner::Module(_))).map(|p| p.size)
     }
 
     fn pair(&mut self, id: SymbolId) -> Result<u64> {

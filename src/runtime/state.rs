@@ -102,13 +102,22 @@ impl State {
     /// The provider that the process has for `name`.
     pub(super) fn process_provider(&self, name: &str) -> Option<Provider> {
         let Found { address, .. } = self.process.find(name)?;
-        Some(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target: Target::Process(address) })
+        Some(Provider {
+            owner: Owner::Process,
+            rank: Rank::Process,
+            order: 0,
+            target: Target::Process(address),
+            size: 0,
+        })
     }
 
     /// Defines a symbol on behalf of the host or of hotslot itself.
     pub(super) fn define(&mut self, name: &str, owner: Owner, rank: Rank, target: Target) -> Result<()> {
         if name.is_empty() || name.contains('\0') {
-            return Err(Error::new(ErrorKind::Update, "a symbol's name cannot be empty or contain a zero byte"));
+            return Err(Error::new(
+                ErrorKind::Update,
+                "a symbol's name cannot be empty or contain a zero byte",
+            ));
         }
         let (id, _) = self.symbols.intern(name)?;
         let order = self.order;
@@ -116,7 +125,7 @@ impl State {
         let symbol = self.symbols.get_mut(id);
         symbol.pinned = true;
         symbol.providers.retain(|p| p.owner != owner);
-        symbol.providers.push(Provider { owner, rank, order, target });
+        symbol.providers.push(Provider { owner, rank, order, target, size: 0 });
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())

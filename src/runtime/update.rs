@@ -20,6 +20,7 @@ use super::{Inner, Runtime, entry};
 use crate::compile::{self, CallForm, Interface, Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Object, Place};
+use crate::table::{Rank, Target};
 
 enum Step {
     Load(String, Source),
@@ -35,6 +36,7 @@ enum Step {
 pub struct Update<'rt> {
     runtime: &'rt Runtime,
     steps: Vec<Step>,
+    strict: bool,
 }
 
 /// A module whose object is ready to be linked.
@@ -58,7 +60,7 @@ struct Unit {
 
 impl<'rt> Update<'rt> {
     pub(super) fn new(runtime: &'rt Runtime) -> Self {
-        Self { runtime, steps: Vec::new() }
+        Self { runtime, steps: Vec::new(), strict: false }
     }
 
     /// Adds a new module. An archive becomes one module a member, named
@@ -78,6 +80,33 @@ impl<'rt> Update<'rt> {
     /// Removes the module of that name.
     pub fn remove(&mut self, name: impl Into<String>) -> &mut Self {
         self.steps.push(Step::Remove(name.into()));
+        self
+    }
+
+    /// Adds `-l name`: `libname.so` in `directories`, then in the system's, is opened at
+    /// once; a static `libname.a` becomes part of this update, those of its members that
+    /// are needed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resolve`] where there is none, [`ErrorKind::Read`] where the dynamic
+    /// linker refuses it.
+    pub fn library(&mut self, name: &str, directories: &[PathBuf]) -> Result<&mut Self> {
+        let archives = self.runtime.inner.state.lock().process.find_library(name, directories)?;
+        for path in archives {
+            let module = path.to_string_lossy().into_owned();
+            let known = self.runtime.inner.state.lock().groups.contains_key(module.as_str());
+            let staged = self.steps.iter().any(|step| matches!(step, Step::Load(name, _) if *name == module));
+            if !known && !staged {
+                self.steps.push(Step::Load(module, Source::from_path(&path)?.on_demand()));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Makes the update fail, as a linker would, where one of its modules refers to a
+    /// symbol that nothing defines or defines one that another module defines too.
+    pub fn strict(&mut self) -> &mut Self {
+        self.strict = true;
         self
     }
 
@@ -121,6 +150,7 @@ impl<'rt> Update<'rt> {
                 arena: &inner.arena,
                 direct: inner.compile.call_form == CallForm::Stub,
                 missing_entry_cell: inner.missing.cell(),
+                strict: self.strict,
             };
             let prepared = prepare::prepare(&mut state, &settings, inputs, removed)?;
             times.link += started.elapsed();
@@ -164,7 +194,10 @@ fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<(Vec<Unit>, Vec<Arc<
             }
         };
         if name.is_empty() || name.contains('\0') {
-            return Err(Error::new(ErrorKind::Update, "a module's name cannot be empty or contain a zero byte"));
+            return Err(Error::new(
+                ErrorKind::Update,
+                "a module's name cannot be empty or contain a zero byte",
+            ));
         }
         let name: Arc<str> = name.into();
         if source.kind() != SourceKind::Archive {
@@ -204,7 +237,9 @@ fn already_loaded(name: &str) -> Error {
 }
 
 fn unknown_module(name: &str) -> Error {
-    Error::new(ErrorKind::Update, format!("there is no module {name}")).in_module(name).hint("use load to add it")
+    Error::new(ErrorKind::Update, format!("there is no module {name}"))
+        .in_module(name)
+        .hint("use load to add it")
 }
 
 /// Compiles what is not an object yet, on several threads if there is enough to do.
@@ -269,7 +304,7 @@ fn select_on_demand(state: &Mutex<State>, ready: &mut Vec<Ready>) -> Result<()> 
     if !ready.iter().any(|unit| unit.on_demand) {
         return Ok(());
     }
-    let mut wanted: HashSet<String> = HashSet::new();
+    let (mut wanted, mut defined): (HashSet<String>, HashSet<String>) = Default::default();
     let mut waiting = Vec::new();
     let place = |e: Error, unit: &Ready| e.in_module(&unit.name).in_file(unit.file.as_deref());
     for (index, unit) in ready.iter().enumerate() {
@@ -278,10 +313,13 @@ fn select_on_demand(state: &Mutex<State>, ready: &mut Vec<Ready>) -> Result<()> 
             waiting.push((index, defines, needs));
         } else {
             wanted.extend(needs);
+            defined.extend(defines);
         }
     }
     {
         let state = state.lock();
+        let known = state.symbols.iter().filter(|(_, s)| s.winner().is_some_and(|w| w.rank > Rank::Process));
+        defined.extend(known.map(|(_, s)| s.name.to_string()));
         let open = state.symbols.iter().filter(|(_, s)| s.required && s.winner().is_none());
         wanted.extend(open.map(|(_, s)| s.name.to_string()));
         wanted.insert("main".into());
@@ -290,9 +328,10 @@ fn select_on_demand(state: &Mutex<State>, ready: &mut Vec<Ready>) -> Result<()> 
     loop {
         let before = keep.len();
         waiting.retain(|(index, defines, needs)| {
-            let needed = defines.iter().any(|name| wanted.contains(name));
+            let needed = defines.iter().any(|name| wanted.contains(name) && !defined.contains(name));
             if needed {
                 keep.insert(*index);
+                defined.extend(defines.iter().cloned());
                 wanted.extend(needs.iter().cloned());
             }
             !needed
@@ -347,7 +386,8 @@ fn check_names(state: &State, inputs: &[Input<'_>], removed: &[Arc<str>]) -> Res
         match state.module_id(name) {
             Some(id) if seen.insert(name) => ids.push(id),
             Some(_) => problems.push(
-                Error::new(ErrorKind::Update, format!("module {name} is both removed and changed")).in_module(name),
+                Error::new(ErrorKind::Update, format!("module {name} is both removed and changed"))
+                    .in_module(name),
             ),
             None => problems.push(unknown_module(name)),
         }
@@ -362,7 +402,7 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
         let mut state = inner.state.lock();
         for provider in &mut state.symbols.get_mut(id).providers {
             if provider.owner == owner {
-                provider.target = crate::table::Target::Function(target);
+                provider.target = Target::Function(target);
             }
         }
         let cells = state.symbols.settle(id);
@@ -373,16 +413,6 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
         entry::run_at_exit(fini, inner.dso.address());
     }
     for function in init {
-        entry::call_initialiser(function);
+        entry::call_initialiser(function, &inner.arguments);
     }
-}
-
-/// Finds `-l name`; archives that stand for it are loaded as modules, on demand.
-pub(super) fn find_library(runtime: &Runtime, name: &str, directories: &[PathBuf]) -> Result<()> {
-    let archives = runtime.inner.state.lock().process.find_library(name, directories)?;
-    for path in archives {
-        let source = Source::from_path(&path)?.on_demand();
-        runtime.update().load(path.to_string_lossy(), source).commit()?;
-    }
-    Ok(())
 }

@@ -49,7 +49,8 @@ impl Slots {
             }
         };
         let (stub, slot) = (self.layout.stub(index), self.layout.call_slot(index));
-        let bytes = self.arena.arch().stub(stub, slot).map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?;
+        let bytes =
+            self.arena.arch().stub(stub, slot).map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?;
         self.store_call(index, 0);
         self.store_address(index, 0);
         self.arena.write(stub, &bytes);
@@ -68,8 +69,11 @@ impl Slots {
             return Ok(PairIndex(index));
         }
         if self.next_pair == self.arena.pair_capacity() {
-            return Err(Error::new(ErrorKind::Memory, "the table has no room for more thread-local variables")
-                .hint("raise the arena's size (Builder::arena_size)"));
+            return Err(Error::new(
+                ErrorKind::Memory,
+                "the table has no room for more thread-local variables",
+            )
+            .hint("raise the arena's size (Builder::arena_size)"));
         }
         self.next_pair += 1;
         Ok(PairIndex(self.next_pair - 1))

@@ -57,6 +57,8 @@ pub(crate) struct Provider {
     /// Later definitions have higher numbers.
     pub order: u64,
     pub target: Target,
+    /// In bytes, as the object that defines it says; 0 where nobody does.
+    pub size: u64,
 }
 
 /// A word in the arena that waits for the symbol to be defined.
@@ -235,7 +237,13 @@ mod tests {
     }
 
     fn provider(owner: u32, rank: Rank, order: u64) -> Provider {
-        Provider { owner: Owner::Module(owner), rank, order, target: Target::Function(0x1000 * order) }
+        Provider {
+            owner: Owner::Module(owner),
+            rank,
+            order,
+            target: Target::Function(0x1000 * order),
+            size: 0,
+        }
     }
 
     #[test]

@@ -32,9 +32,7 @@ fn warnings_do_not_stop_a_program() {
 fn a_missing_compiler_comes_with_advice() {
     let place = Place::new(&[("a.c", HELLO), ("b.cc", "")]);
     let outcome = place.run(&["--cc", "no-such-cc", "a.c"]);
-    outcome.refused(&[
-        "hotslot: a.c: cannot start no-such-cc: No such file or directory (os error 2)",
-    ]);
+    outcome.refused(&["hotslot: a.c: cannot start no-such-cc: No such file or directory (os error 2)"]);
     assert!(outcome.stderr.contains("apt install clang-19"));
     let outcome = place.run(&["--cxx", "no-such-cxx", "b.cc"]);
     assert!(outcome.stderr.contains("--cxx"), "{outcome:?}");
@@ -43,9 +41,7 @@ fn a_missing_compiler_comes_with_advice() {
 #[test]
 fn what_is_not_bitcode_is_refused() {
     let place = Place::new(&[("a.c", HELLO)]);
-    place
-        .run(&["--cc", "echo", "a.c"])
-        .refused(&["hotslot: a.c: echo did not write LLVM bitcode"]);
+    place.run(&["--cc", "echo", "a.c"]).refused(&["hotslot: a.c: echo did not write LLVM bitcode"]);
 }
 
 #[test]
@@ -62,10 +58,8 @@ fn cflags_are_split_like_a_shell_does() {
 
 #[test]
 fn the_cpu_reaches_the_source() {
-    let place = Place::new(&[(
-        "a.c",
-        "#ifndef __SSE4_2__\n#error no sse\n#endif\nint main(void) { return 0; }\n",
-    )]);
+    let place =
+        Place::new(&[("a.c", "#ifndef __SSE4_2__\n#error no sse\n#endif\nint main(void) { return 0; }\n")]);
     if cfg!(target_arch = "x86_64") {
         assert_eq!(place.run(&["--cpu", "nehalem", "a.c"]).code(), 0);
     }

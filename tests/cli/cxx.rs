@@ -18,16 +18,13 @@ int main(int argc, char **argv) {
     return 0;
 }
 "#;
-const PARSE_CXX: &str =
-    "#include <string>\nint parse(const std::string &t) { return std::stoi(t); }\n";
+const PARSE_CXX: &str = "#include <string>\nint parse(const std::string &t) { return std::stoi(t); }\n";
 
 #[test]
 fn cxx_with_iostream_and_exceptions() {
     let place = Place::new(&[("main.cpp", HELLO_CXX), ("parse.cc", PARSE_CXX)]);
     for level in ["-O0", "-O2"] {
-        place
-            .run(&[level, "main.cpp", "parse.cc"])
-            .printed("hello 42\ncaught\n~global\n");
+        place.run(&[level, "main.cpp", "parse.cc"]).printed("hello 42\ncaught\n~global\n");
     }
 }
 

@@ -15,8 +15,7 @@ impl Place {
     pub fn new(files: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("cli-{}-{number}", std::process::id()));
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         for (name, text) in files {
             std::fs::write(dir.join(name), text).unwrap();
@@ -27,10 +26,7 @@ impl Place {
     /// `hotslot` with these arguments, run here.
     pub fn hotslot(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
-        command
-            .args(args)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null());
+        command.args(args).current_dir(&self.dir).stdin(Stdio::null());
         command
     }
 
@@ -79,12 +75,7 @@ impl Outcome {
     /// Ran to its end with this on stdout and nothing on stderr.
     #[track_caller]
     pub fn printed(&self, text: &str) {
-        assert_eq!(
-            (self.stderr.as_str(), self.stdout.as_str()),
-            ("", text),
-            "{:?}",
-            self.output.status
-        );
+        assert_eq!((self.stderr.as_str(), self.stdout.as_str()), ("", text), "{:?}", self.output.status);
         assert_eq!(self.code(), 0);
     }
 
@@ -94,11 +85,7 @@ impl Outcome {
         assert_eq!(self.code(), 1, "{self:?}");
         assert_eq!(self.stdout, "");
         for line in lines {
-            assert!(
-                self.stderr.lines().any(|found| found == *line),
-                "no line `{line}` in:\n{}",
-                self.stderr
-            );
+            assert!(self.stderr.lines().any(|found| found == *line), "no line `{line}` in:\n{}", self.stderr);
         }
     }
 }
@@ -106,11 +93,7 @@ impl Outcome {
 impl From<Output> for Outcome {
     fn from(output: Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self {
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-            output,
-        }
+        Self { stdout: text(&output.stdout), stderr: text(&output.stderr), output }
     }
 }
 

@@ -12,10 +12,7 @@ fn time_is_a_table_at_the_end_however_the_program_ends() {
              static void last(void) { fputs(\"last\\n\", stderr); }\n\
              int main(void) { atexit(last); exit(6); }\n",
         ),
-        (
-            "quick.c",
-            "#include <stdlib.h>\nint main(void) { quick_exit(7); }\n",
-        ),
+        ("quick.c", "#include <stdlib.h>\nint main(void) { quick_exit(7); }\n"),
         (
             "forks.c",
             "#include <stdlib.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
@@ -26,23 +23,10 @@ fn time_is_a_table_at_the_end_however_the_program_ends() {
         let outcome = place.run(&["--time", file]);
         assert_eq!(outcome.code(), code, "{outcome:?}");
         let table = outcome.stderr.trim_start_matches("last\n");
-        let phases: Vec<&str> = table
-            .lines()
-            .map(|line| line.split("  ").next().unwrap())
-            .collect();
+        let phases: Vec<&str> = table.lines().map(|line| line.split("  ").next().unwrap()).collect();
         assert_eq!(
             phases,
-            [
-                "phase",
-                "front end",
-                "parse",
-                "optimise",
-                "code generation",
-                "link",
-                "publish",
-                "run",
-                "total"
-            ],
+            ["phase", "front end", "parse", "optimise", "code generation", "link", "publish", "run", "total"],
             "{file}"
         );
         for line in table.lines().skip(1) {
@@ -57,10 +41,7 @@ fn time_is_a_table_at_the_end_however_the_program_ends() {
 #[test]
 fn a_pipe_sees_no_progress() {
     // A compiler that takes its time, longer than a terminal would be kept waiting.
-    let place = Place::new(&[
-        ("a.c", HELLO),
-        ("slow", "#!/bin/sh\nsleep 0.6\nexec clang-19 \"$@\"\n"),
-    ]);
+    let place = Place::new(&[("a.c", HELLO), ("slow", "#!/bin/sh\nsleep 0.6\nexec clang-19 \"$@\"\n")]);
     place.tool("chmod", &["+x", "slow"]);
     place.run(&["--cc", "./slow", "a.c"]).printed("hello\n");
 }
@@ -83,10 +64,7 @@ fn the_doctor_says_what_to_install() {
     let place = Place::new(&[]);
     let outcome = Outcome::of(&mut place.hotslot(&["doctor", "--cc", "no-such-cc"]));
     assert_eq!(outcome.code(), 1);
-    assert!(
-        outcome.stdout.contains("MISSING  C compiler"),
-        "{outcome:?}"
-    );
+    assert!(outcome.stdout.contains("MISSING  C compiler"), "{outcome:?}");
     assert!(outcome.stdout.contains("apt install clang-19"));
     let mut command = place.hotslot(&["doctor", "--json", "--cxx", "gcc"]);
     let outcome = Outcome::of(&mut command);

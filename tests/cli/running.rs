@@ -25,16 +25,11 @@ fn a_program_of_many_files_in_both_call_forms() {
             "#include <stdio.h>\nint twice(int), count;\n\
              int main(void) { printf(\"%d %d\\n\", twice(21), count); return 0; }\n",
         ),
-        (
-            "twice.c",
-            "extern int count;\nint twice(int x) { count++; return 2 * x; }\n",
-        ),
+        ("twice.c", "extern int count;\nint twice(int x) { count++; return 2 * x; }\n"),
     ]);
     for level in ["-O0", "-O2"] {
         for calls in ["slot", "stub"] {
-            place
-                .run(&[level, "--calls", calls, "main.c", "twice.c"])
-                .printed("42 1\n");
+            place.run(&[level, "--calls", calls, "main.c", "twice.c"]).printed("42 1\n");
         }
     }
 }
@@ -72,10 +67,7 @@ fn the_program_sees_its_arguments_environment_and_input() {
 #[test]
 fn arguments_need_not_be_utf8() {
     use std::os::unix::ffi::OsStrExt;
-    let place = Place::new(&[(
-        "a.c",
-        "int main(int n, char **v) { return (unsigned char)v[1][0]; }\n",
-    )]);
+    let place = Place::new(&[("a.c", "int main(int n, char **v) { return (unsigned char)v[1][0]; }\n")]);
     let mut command = place.hotslot(&["run", "a.c", "--"]);
     let outcome = Outcome::of(command.arg(OsStr::from_bytes(b"\xfe")));
     assert_eq!(outcome.code(), 0xfe);
@@ -102,34 +94,19 @@ int main(void) {
 fn exit_from_a_nested_function_is_a_whole_exit() {
     let place = Place::new(&[
         ("main.c", LEAVER),
-        (
-            "leave.c",
-            "#include <stdlib.h>\nvoid leave(int code) { exit(code); }\n",
-        ),
+        ("leave.c", "#include <stdlib.h>\nvoid leave(int code) { exit(code); }\n"),
     ]);
     let outcome = place.run(&["main.c", "leave.c"]);
     assert_eq!(outcome.code(), 3);
-    assert_eq!(
-        outcome.stdout,
-        "constructor\nno newline, second\nfirst\ndestructor\n"
-    );
+    assert_eq!(outcome.stdout, "constructor\nno newline, second\nfirst\ndestructor\n");
 }
 
 #[test]
 fn signals_end_the_program_as_they_do_natively() {
     let place = Place::new(&[
-        (
-            "abort.c",
-            "#include <stdlib.h>\nint main(void) { abort(); }\n",
-        ),
-        (
-            "fault.c",
-            "int main(void) { *(volatile int *)8 = 1; return 0; }\n",
-        ),
-        (
-            "raise.c",
-            "#include <signal.h>\nint main(void) { raise(SIGTERM); return 0; }\n",
-        ),
+        ("abort.c", "#include <stdlib.h>\nint main(void) { abort(); }\n"),
+        ("fault.c", "int main(void) { *(volatile int *)8 = 1; return 0; }\n"),
+        ("raise.c", "#include <signal.h>\nint main(void) { raise(SIGTERM); return 0; }\n"),
         (
             "deep.c",
             "int main(int n, char **v) { volatile char a[4096]; a[0] = n; return main(n + 1, v) + a[0]; }\n",
@@ -149,15 +126,8 @@ fn signals_end_the_program_as_they_do_natively() {
 
 #[test]
 fn a_closed_pipe_ends_the_program() {
-    let place = Place::new(&[(
-        "yes.c",
-        "#include <stdio.h>\nint main(void) { for (;;) puts(\"y\"); }\n",
-    )]);
-    let mut child = place
-        .hotslot(&["run", "yes.c"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let place = Place::new(&[("yes.c", "#include <stdio.h>\nint main(void) { for (;;) puts(\"y\"); }\n")]);
+    let mut child = place.hotslot(&["run", "yes.c"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGPIPE));
 }

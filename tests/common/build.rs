@@ -71,10 +71,7 @@ impl Variant {
 /// Macros and include directories of a program, as compiler flags.
 pub fn program_flags(program: &Program) -> Vec<String> {
     let defines = program.defines.iter().map(|d| format!("-D{d}"));
-    let includes = program
-        .includes
-        .iter()
-        .map(|d| format!("-I{}", d.display()));
+    let includes = program.includes.iter().map(|d| format!("-I{}", d.display()));
     defines.chain(includes).collect()
 }
 
@@ -119,13 +116,7 @@ pub fn file_set(program: &Program, variant: &Variant) -> FileSet {
     let dir = cached(program.name, variant.name, key, |dir| {
         compile_all(dir, &flags, &plan);
         if !archived.is_empty() {
-            checked(
-                Command::new("ar")
-                    .arg("rcs")
-                    .arg("members.a")
-                    .args(&archived)
-                    .current_dir(dir),
-            );
+            checked(Command::new("ar").arg("rcs").arg("members.a").args(&archived).current_dir(dir));
         }
     });
     FileSet {
@@ -208,10 +199,7 @@ fn compile_all(dir: &Path, flags: &[String], plan: &[Step]) {
             let emit_llvm = step.output.ends_with(".bc").then_some("-emit-llvm");
             let mut command = Command::new(step.compiler);
             command.args(&step.flags).args(emit_llvm).args(flags);
-            command
-                .args(["-w", "-c", "-o"])
-                .arg(dir.join(&step.output))
-                .arg(&step.source);
+            command.args(["-w", "-c", "-o"]).arg(dir.join(&step.output)).arg(&step.source);
             checked(&mut command);
         }
     };
@@ -225,11 +213,7 @@ fn compile_all(dir: &Path, flags: &[String], plan: &[Step]) {
 fn link(files: &[PathBuf], libs: &[&str], out: &Path) {
     let _permit = Permit::take();
     let mut command = Command::new(CLANG[1]);
-    command
-        .arg("-O2")
-        .arg("-Wl,--whole-archive")
-        .args(files)
-        .arg("-Wl,--no-whole-archive");
+    command.arg("-O2").arg("-Wl,--whole-archive").args(files).arg("-Wl,--no-whole-archive");
     command.args(libs.iter().map(|l| format!("-l{l}")));
     checked(command.arg("-o").arg(out));
 }
@@ -239,11 +223,7 @@ fn checked(command: &mut Command) {
     let output = command.output().unwrap_or_else(|e| {
         panic!("cannot start {program}: {e}. Install it: apt-get install clang-19 gcc g++ binutils")
     });
-    assert!(
-        output.status.success(),
-        "{command:?} failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// As many compilers at once as there are processors, over all threads of the test binary.
@@ -291,9 +271,7 @@ fn cached(program: &str, name: &str, key: u64, build: impl FnOnce(&Path)) -> Pat
     build(&aside);
     // What other inputs made under this name is of no use any more.
     for old in entries(&parent) {
-        let hash = file_name(&old)
-            .strip_prefix(name)
-            .and_then(|r| r.strip_prefix('-'));
+        let hash = file_name(&old).strip_prefix(name).and_then(|r| r.strip_prefix('-'));
         if hash.is_some_and(|h| h.len() == 16 && h.bytes().all(|b| b.is_ascii_hexdigit())) {
             let _ = std::fs::remove_dir_all(&old);
         }

@@ -34,30 +34,20 @@ fn metadata(extra: &[&str]) -> Result<HashMap<String, PathBuf>, String> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    let json: serde_json::Value =
-        serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())?;
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())?;
     let packages = json["packages"].as_array().ok_or("no packages in it")?;
     let dir_of = |package: &serde_json::Value| {
         let manifest = Path::new(package["manifest_path"].as_str()?);
-        Some((
-            package["name"].as_str()?.to_owned(),
-            manifest.parent()?.to_owned(),
-        ))
+        Some((package["name"].as_str()?.to_owned(), manifest.parent()?.to_owned()))
     };
     Ok(packages.iter().filter_map(dir_of).collect())
 }
 
 /// The one sub-directory of `dir` whose name starts with `prefix`: `lua-5.4.` finds `lua-5.4.9`.
 pub fn sub_dir(dir: &Path, prefix: &str) -> PathBuf {
-    let mut found: Vec<PathBuf> = entries(dir)
-        .into_iter()
-        .filter(|p| p.is_dir() && file_name(p).starts_with(prefix))
-        .collect();
-    assert!(
-        found.len() == 1,
-        "expected one {prefix}* in {}, found {found:?}",
-        dir.display()
-    );
+    let mut found: Vec<PathBuf> =
+        entries(dir).into_iter().filter(|p| p.is_dir() && file_name(p).starts_with(prefix)).collect();
+    assert!(found.len() == 1, "expected one {prefix}* in {}, found {found:?}", dir.display());
     found.remove(0)
 }
 
@@ -65,11 +55,7 @@ pub fn sub_dir(dir: &Path, prefix: &str) -> PathBuf {
 pub fn files_in(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = entries(dir);
     files.retain(|p| p.extension().is_some_and(|e| e == extension));
-    assert!(
-        !files.is_empty(),
-        "no *.{extension} in {}: did the crate change its layout?",
-        dir.display()
-    );
+    assert!(!files.is_empty(), "no *.{extension} in {}: did the crate change its layout?", dir.display());
     files
 }
 

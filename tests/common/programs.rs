@@ -53,19 +53,12 @@ const SIGABRT: Ends = Ends::Signal(6);
 
 impl Case {
     fn new(name: &'static str, args: &[&str], ends: Ends) -> Self {
-        Case {
-            name,
-            args: args.iter().map(|&a| a.to_owned()).collect(),
-            stdin: "",
-            ends,
-        }
+        Case { name, args: args.iter().map(|&a| a.to_owned()).collect(), stdin: "", ends }
     }
 }
 
 fn own(dir: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/programs")
-        .join(dir)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(dir)
 }
 
 /// The whole Lua interpreter with a small host of ours.
@@ -124,11 +117,7 @@ pub fn zstd() -> Program {
         libs: &[],
         own_dir,
         lighter: "-O2",
-        cases: vec![Case::new(
-            "round trips",
-            &["1", "3", "9", "19"],
-            Ends::Exit(0),
-        )],
+        cases: vec![Case::new("round trips", &["1", "3", "9", "19"], Ends::Exit(0))],
     }
 }
 
@@ -156,11 +145,7 @@ pub fn sqlite() -> Program {
         libs: &["m", "dl", "pthread"],
         own_dir,
         lighter: "-O1",
-        cases: vec![Case::new(
-            "statements",
-            &["sqlite.db", "8000"],
-            Ends::Exit(0),
-        )],
+        cases: vec![Case::new("statements", &["sqlite.db", "8000"], Ends::Exit(0))],
     }
 }
 

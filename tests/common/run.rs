@@ -66,18 +66,10 @@ fn outcome(mut command: Command, case: &Case) -> Outcome {
     let dir = cache_root().join(format!("run-{}-{run}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     command.current_dir(&dir);
-    command
-        .env("LC_ALL", "C")
-        .env("TZ", "UTC")
-        .env("HOTSLOT_TEST_VARIABLE", "its value");
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.env("LC_ALL", "C").env("TZ", "UTC").env("HOTSLOT_TEST_VARIABLE", "its value");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = Instant::now();
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
 
     let mut input = child.stdin.take().unwrap();
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -100,12 +92,7 @@ fn outcome(mut command: Command, case: &Case) -> Outcome {
     };
     let took = started.elapsed();
     feeder.join().unwrap();
-    let outcome = Outcome {
-        stdout: stdout.join().unwrap(),
-        stderr: stderr.join().unwrap(),
-        status,
-        took,
-    };
+    let outcome = Outcome { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), status, took };
     let _ = std::fs::remove_dir_all(&dir);
     outcome
 }
@@ -122,10 +109,9 @@ pub fn difference(expected: &Outcome, got: &Outcome) -> Option<String> {
     if expected.ends() != got.ends() {
         text += &format!("ended with {}, natively {}\n", got.status, expected.status);
     }
-    for (stream, expected, got) in [
-        ("stdout", &expected.stdout, &got.stdout),
-        ("stderr", &expected.stderr, &got.stderr),
-    ] {
+    for (stream, expected, got) in
+        [("stdout", &expected.stdout, &got.stdout), ("stderr", &expected.stderr, &got.stderr)]
+    {
         if expected != got {
             text += &first_difference(stream, expected, got);
         }

@@ -52,31 +52,22 @@ pub struct Build<'a> {
 
 impl<'a> Build<'a> {
     pub fn new(item: &'a Item, family: &'a Family, flags: &'a [&'a str]) -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/items")
-            .join(item.dir);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/items").join(item.dir);
         let mut all: Vec<String> = fs::read_dir(&source)
             .unwrap_or_else(|e| panic!("{}: {e}", source.display()))
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         all.sort();
         let mut key = DefaultHasher::new();
-        (
-            family.name,
-            flags,
-            item.native_link,
-            item.libs,
-            item.files,
-            item.archived,
-        )
-            .hash(&mut key);
+        (family.name, flags, item.native_link, item.libs, item.files, item.archived).hash(&mut key);
         for name in &all {
             (name, fs::read(source.join(name)).unwrap()).hash(&mut key);
         }
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("items")
-            .join(item.dir)
-            .join(format!("{}-{:016x}", family.name, key.finish()));
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("items").join(item.dir).join(format!(
+            "{}-{:016x}",
+            family.name,
+            key.finish()
+        ));
         fs::create_dir_all(&out).unwrap();
         let files = if item.files.is_empty() {
             all.retain(|name| !name.ends_with(".h") && !item.archived.contains(&name.as_str()));
@@ -84,22 +75,11 @@ impl<'a> Build<'a> {
         } else {
             item.files.iter().map(|name| name.to_string()).collect()
         };
-        Build {
-            item,
-            family,
-            flags,
-            source,
-            out,
-            files,
-        }
+        Build { item, family, flags, source, out, files }
     }
 
     fn check(&self) -> Result<(), String> {
-        let own = if self_test() {
-            None
-        } else {
-            Some(self.inputs()?)
-        };
+        let own = if self_test() { None } else { Some(self.inputs()?) };
         let native = match self.item.expect {
             Expect::Error(_) => None,
             _ => {
@@ -134,20 +114,12 @@ impl<'a> Build<'a> {
                 wrong.push(format!("--calls {calls}: {text}"));
             }
         }
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(wrong.join("\n"))
-        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
     }
 
     /// The files hotslot is given, compiled.
     pub fn inputs(&self) -> Result<Vec<PathBuf>, String> {
-        let forms = if self.item.forms.is_empty() {
-            self.family.forms
-        } else {
-            self.item.forms
-        };
+        let forms = if self.item.forms.is_empty() { self.family.forms } else { self.item.forms };
         let mut inputs = Vec::new();
         for (i, name) in self.files.iter().enumerate() {
             inputs.push(self.compile(name, forms[i % forms.len()])?);
@@ -182,11 +154,7 @@ impl<'a> Build<'a> {
     }
 
     fn archive(&self) -> Result<PathBuf, String> {
-        let members = self
-            .item
-            .archived
-            .iter()
-            .map(|name| self.compile(name, Form::Object));
+        let members = self.item.archived.iter().map(|name| self.compile(name, Form::Object));
         let members: Vec<PathBuf> = members.collect::<Result<_, _>>()?;
         self.cached("libparts.a", |out| {
             let mut command = Command::new("ar");
@@ -206,23 +174,14 @@ impl<'a> Build<'a> {
         let cxx = self.files.iter().find(|file| file.ends_with(".cc"));
         self.cached(name, |out| {
             let mut command = Command::new(self.driver(cxx.map_or("", String::as_str)));
-            command
-                .arg("-o")
-                .arg(out)
-                .args(&objects)
-                .args(flags)
-                .args(self.item.native_link);
+            command.arg("-o").arg(out).args(&objects).args(flags).args(self.item.native_link);
             command.args(self.item.libs.iter().map(|lib| format!("-l{lib}")));
             command
         })
     }
 
     fn driver(&self, name: &str) -> &'static str {
-        if name.ends_with(".cc") {
-            self.family.cxx
-        } else {
-            self.family.cc
-        }
+        if name.ends_with(".cc") { self.family.cxx } else { self.family.cc }
     }
 
     /// Makes `name` with the command unless it is there. Another test may make the same file
@@ -234,9 +193,7 @@ impl<'a> Build<'a> {
         }
         let unfinished = self.out.join(format!("{}-{name}", unique()));
         let mut command = make(&unfinished);
-        let output = command
-            .output()
-            .map_err(|e| format!("cannot run {command:?}: {e}"))?;
+        let output = command.output().map_err(|e| format!("cannot run {command:?}: {e}"))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             return Err(format!("{command:?} failed\n{text}"));
@@ -248,11 +205,7 @@ impl<'a> Build<'a> {
     fn run_native(&self, name: &str, flags: &[&str]) -> Result<Outcome, String> {
         let program = self.link(name, flags)?;
         let argv0 = self.item.same_argv0.then_some("program");
-        self.run(
-            &program,
-            argv0,
-            self.item.args.iter().map(OsString::from).collect(),
-        )
+        self.run(&program, argv0, self.item.args.iter().map(OsString::from).collect())
     }
 
     /// Runs hotslot on `inputs`.
@@ -273,12 +226,7 @@ impl<'a> Build<'a> {
         self.run(Path::new(env!("CARGO_BIN_EXE_hotslot")), None, args)
     }
 
-    fn run(
-        &self,
-        program: &Path,
-        argv0: Option<&str>,
-        args: Vec<OsString>,
-    ) -> Result<Outcome, String> {
+    fn run(&self, program: &Path, argv0: Option<&str>, args: Vec<OsString>) -> Result<Outcome, String> {
         let mut command = Command::new(program);
         command.args(args).envs(self.item.env.iter().copied());
         if let Some(argv0) = argv0 {
@@ -295,9 +243,5 @@ pub fn self_test() -> bool {
 
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "tmp{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("tmp{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

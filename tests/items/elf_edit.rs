@@ -14,10 +14,7 @@ pub fn set_relocation_type(elf: &mut [u8], section: &str, symbol: &str, kind: u3
         if text(elf, name)? != section {
             continue;
         }
-        let (start, size) = (
-            word(elf, at + 0x18, 8)? as usize,
-            word(elf, at + 0x20, 8)? as usize,
-        );
+        let (start, size) = (word(elf, at + 0x18, 8)? as usize, word(elf, at + 0x20, 8)? as usize);
         let symbols = header(elf, word(elf, at + 0x28, 4)? as usize)?;
         let strings = header(elf, word(elf, symbols + 0x28, 4)? as usize)?;
         for entry in (start..start + size).step_by(24) {
@@ -26,8 +23,7 @@ pub fn set_relocation_type(elf: &mut [u8], section: &str, symbol: &str, kind: u3
             let name = word(elf, strings + 0x18, 8)? as usize + word(elf, found, 4)? as usize;
             if text(elf, name)? == symbol {
                 let offset = word(elf, entry, 8)?;
-                elf.get_mut(entry + 8..entry + 12)?
-                    .copy_from_slice(&kind.to_le_bytes());
+                elf.get_mut(entry + 8..entry + 12)?.copy_from_slice(&kind.to_le_bytes());
                 return Some(offset);
             }
         }
@@ -37,12 +33,7 @@ pub fn set_relocation_type(elf: &mut [u8], section: &str, symbol: &str, kind: u3
 
 fn word(elf: &[u8], at: usize, size: usize) -> Option<u64> {
     let bytes = elf.get(at..at + size)?;
-    Some(
-        bytes
-            .iter()
-            .rev()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-    )
+    Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 fn text(elf: &[u8], at: usize) -> Option<&str> {

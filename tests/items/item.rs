@@ -2,11 +2,7 @@
 //! and how it must end. Plain data; `check.rs` carries it out.
 
 /// Flag variants of position-independent code, as both compilers understand them.
-pub const PIC: Variants = &[
-    &["-O0", "-fPIC"],
-    &["-O2", "-fPIC"],
-    &["-O2", "-fPIC", "-fno-plt"],
-];
+pub const PIC: Variants = &[&["-O0", "-fPIC"], &["-O2", "-fPIC"], &["-O2", "-fPIC", "-fno-plt"]];
 /// One variant, where the flags of code generation are not the point.
 pub const PLAIN: Variants = &[&["-O2", "-fPIC"]];
 
@@ -170,20 +166,9 @@ pub struct Family {
     pub variants: Option<Variants>,
 }
 
-pub const CLANG: Family = Family {
-    name: "clang",
-    cc: "clang-19",
-    cxx: "clang++-19",
-    forms: &[Form::Object],
-    variants: None,
-};
-pub const GCC: Family = Family {
-    name: "gcc",
-    cc: "gcc",
-    cxx: "g++",
-    forms: &[Form::Object],
-    variants: None,
-};
+pub const CLANG: Family =
+    Family { name: "clang", cc: "clang-19", cxx: "clang++-19", forms: &[Form::Object], variants: None };
+pub const GCC: Family = Family { name: "gcc", cc: "gcc", cxx: "g++", forms: &[Form::Object], variants: None };
 /// What clang makes when nobody says anything: position-independent executables with
 /// `dso_local` names. Bitcode and text in turn.
 pub const IR: Family = Family {

@@ -23,20 +23,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
     ("link", &["error", "unwind", "memory", "tls", "table"]),
-    (
-        "runtime",
-        &[
-            "error", "unwind", "memory", "process", "tls", "builtins", "compile", "table", "link",
-        ],
-    ),
+    ("runtime", &["error", "unwind", "memory", "process", "tls", "builtins", "compile", "table", "link"]),
 ];
 
 /// Names at the crate's root that are not modules, and the module each belongs to.
-const ROOT_NAMES: &[(&str, &str)] = &[
-    ("Error", "error"),
-    ("ErrorKind", "error"),
-    ("Result", "error"),
-];
+const ROOT_NAMES: &[(&str, &str)] = &[("Error", "error"), ("ErrorKind", "error"), ("Result", "error")];
 
 /// The command is a crate of its own (`src/main.rs`): it gets at the library
 /// through `hotslot::` and so through what is public, which the compiler checks.
@@ -97,12 +88,7 @@ fn modules_use_only_what_lies_below_them() {
         } else if let Some(allowed) = known.get(module) {
             allowed
         } else {
-            say(
-                &mut wrong,
-                &file,
-                0,
-                &format!("module `{module}` is in no table"),
-            );
+            say(&mut wrong, &file, 0, &format!("module `{module}` is in no table"));
             continue;
         };
         for (line, used) in file.uses() {
@@ -125,10 +111,7 @@ fn the_table_has_no_cycles() {
     let mut below = BTreeSet::new();
     for (module, allowed) in MAY_USE {
         for used in *allowed {
-            assert!(
-                below.contains(used),
-                "`{module}` uses `{used}`, which is not below it"
-            );
+            assert!(below.contains(used), "`{module}` uses `{used}`, which is not below it");
         }
         below.insert(*module);
     }
@@ -164,12 +147,7 @@ fn llvm_is_known_to_compile_only() {
         }
         for (line, word) in file.words() {
             if word == "inkwell" || word == "llvm_sys" || word.starts_with("LLVM") {
-                say(
-                    &mut wrong,
-                    &file,
-                    line,
-                    &format!("`{word}` outside src/compile"),
-                );
+                say(&mut wrong, &file, line, &format!("`{word}` outside src/compile"));
             }
         }
     }
@@ -182,20 +160,10 @@ fn files_are_short_and_say_what_they_own() {
     for file in sources() {
         let lines = file.text.lines().count();
         if lines > MOST_LINES {
-            say(
-                &mut wrong,
-                &file,
-                lines,
-                &format!("more than {MOST_LINES} lines"),
-            );
+            say(&mut wrong, &file, lines, &format!("more than {MOST_LINES} lines"));
         }
         if !file.text.starts_with("//! ") {
-            say(
-                &mut wrong,
-                &file,
-                1,
-                "does not start with `//! ` and what it owns",
-            );
+            say(&mut wrong, &file, 1, "does not start with `//! ` and what it owns");
         }
     }
     verdict(&wrong);

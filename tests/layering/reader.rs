@@ -60,9 +60,7 @@ impl Source {
                 "super" if next(1) == "::" && (at == 0 || tokens[at - 1].1 != "::") => {
                     let ups = rest
                         .chunks(2)
-                        .take_while(|pair| {
-                            pair.len() == 2 && pair[0].1 == "super" && pair[1].1 == "::"
-                        })
+                        .take_while(|pair| pair.len() == 2 && pair[0].1 == "super" && pair[1].1 == "::")
                         .count();
                     let depth = self.module.len() + open.iter().filter(|module| **module).count();
                     if ups == depth {
@@ -120,8 +118,7 @@ fn tokens(code: &str) -> Vec<(usize, &str)> {
         let mut rest = line.trim_start();
         while let Some(first) = rest.chars().next() {
             let length = if first.is_alphanumeric() || first == '_' {
-                rest.find(|c: char| !c.is_alphanumeric() && c != '_')
-                    .unwrap_or(rest.len())
+                rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
             } else if rest.starts_with("::") {
                 2
             } else {
@@ -156,11 +153,7 @@ fn blank(text: &str) -> String {
             code.push(first);
             rest = &rest[first.len_utf8()..];
         } else {
-            code.extend(
-                rest[..literal]
-                    .chars()
-                    .map(|c| if c == '\n' { c } else { ' ' }),
-            );
+            code.extend(rest[..literal].chars().map(|c| if c == '\n' { c } else { ' ' }));
             rest = &rest[literal..];
         }
     }
@@ -209,9 +202,7 @@ fn raw_string(text: &str) -> usize {
     }
     let end = format!("\"{}", "#".repeat(hashes));
     let start = 2 + hashes;
-    text[start..]
-        .find(&end)
-        .map_or(text.len(), |at| start + at + end.len())
+    text[start..].find(&end).map_or(text.len(), |at| start + at + end.len())
 }
 
 /// The length of a character literal, or 0 for a lifetime.
@@ -247,21 +238,13 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
 
 fn read(root: &Path, file: &Path) -> Source {
     let relative = file.strip_prefix(root).expect("a file of src");
-    let mut module: Vec<String> = relative
-        .with_extension("")
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
+    let mut module: Vec<String> =
+        relative.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if module.last().is_some_and(|name| name == "mod") {
         module.pop();
     }
     let text = std::fs::read_to_string(file).expect("a source file is UTF-8");
-    Source {
-        path: relative.display().to_string(),
-        module,
-        code: blank(&text),
-        text,
-    }
+    Source { path: relative.display().to_string(), module, code: blank(&text), text }
 }
 
 /// The reader is code too: a blind spot in it would pass everything.
@@ -288,10 +271,7 @@ mod tests {
         code: blank(text),
     };
     let used: Vec<String> = file.uses().into_iter().map(|(_, name)| name).collect();
-    assert_eq!(
-        used,
-        ["memory", "table", "error", "link", "process", "unwind"]
-    );
+    assert_eq!(used, ["memory", "table", "error", "link", "process", "unwind"]);
     assert_eq!(file.code.lines().count(), text.lines().count());
     assert_eq!(file.uses()[0].0, 2, "lines count from one");
 }

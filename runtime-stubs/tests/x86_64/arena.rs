@@ -31,11 +31,7 @@ impl Arena {
             )
         };
         assert_ne!(base, libc::MAP_FAILED);
-        Arena {
-            base: base.cast(),
-            code: 0,
-            data: 0,
-        }
+        Arena { base: base.cast(), code: 0, data: 0 }
     }
 
     /// Where the next code will lie.
@@ -48,9 +44,7 @@ impl Arena {
         let at = self.here();
         assert!(self.code + bytes.len() <= PAGE);
         // SAFETY: inside the first page, which is still writable.
-        unsafe {
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(self.code), bytes.len())
-        };
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(self.code), bytes.len()) };
         self.code = (self.code + bytes.len()).next_multiple_of(16);
         at
     }
@@ -67,8 +61,7 @@ impl Arena {
 
     pub fn seal(self) -> Sealed {
         // SAFETY: our own page; nothing in it is borrowed.
-        let result =
-            unsafe { libc::mprotect(self.base.cast(), PAGE, libc::PROT_READ | libc::PROT_EXEC) };
+        let result = unsafe { libc::mprotect(self.base.cast(), PAGE, libc::PROT_READ | libc::PROT_EXEC) };
         assert_eq!(result, 0);
         Sealed(self)
     }

@@ -70,11 +70,7 @@ fn a_gate_turns_on_its_word() {
     // The upper half of the cell is a neighbour the gate must not look at.
     let neighbour = 1 << 32;
     let gate = arena.here();
-    arena.code(
-        &Arch::X86_64
-            .gate_thunk(gate, word, address(double), address(negate))
-            .unwrap(),
-    );
+    arena.code(&Arch::X86_64.gate_thunk(gate, word, address(double), address(negate)).unwrap());
     let arena = arena.seal();
     let f = function(gate);
     // SAFETY: both targets are functions of this type.

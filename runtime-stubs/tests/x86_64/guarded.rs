@@ -54,10 +54,7 @@ fn nested_calls_recover_to_their_own_frame() {
         let mut inner = RecoveryFrame::new();
         let pointer = &raw mut inner;
         // SAFETY: `dive` takes the frame.
-        assert_eq!(
-            unsafe { hotslot_guarded_call(pointer, dive, pointer.cast()) },
-            7
-        );
+        assert_eq!(unsafe { hotslot_guarded_call(pointer, dive, pointer.cast()) }, 7);
         // SAFETY: the outer call is active; this frame holds nothing to drop.
         unsafe { hotslot_recover(data.cast(), 9) }
     }
@@ -99,18 +96,7 @@ fn recovery_restores_what_a_callee_keeps() {
     // SAFETY: the registers hold the arguments of a guarded call.
     unsafe { probe(&before, &mut after, target, level()) };
     assert_eq!(after.rax as u32, 3);
-    let kept = |r: &Registers| {
-        [
-            r.rbx,
-            r.rbp,
-            r.r12,
-            r.r13,
-            r.r14,
-            r.r15,
-            r.mxcsr,
-            r.x87_control,
-        ]
-    };
+    let kept = |r: &Registers| [r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.mxcsr, r.x87_control];
     assert_eq!(kept(&before), kept(&after));
 }
 
@@ -152,10 +138,7 @@ fn catch_faults() {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = on_fault as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-            assert_eq!(
-                libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut()),
-                0
-            );
+            assert_eq!(libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut()), 0);
         }
     });
 }

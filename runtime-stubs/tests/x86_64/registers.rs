@@ -60,10 +60,8 @@ impl Registers {
             // SAFETY: integers only, without padding.
             unsafe { std::mem::transmute_copy::<Self, [u64; size_of::<Self>() / 8]>(r) }
         };
-        let changed = (0..)
-            .step_by(8)
-            .zip(words(self).into_iter().zip(words(other)))
-            .find(|(_, (a, b))| a != b);
+        let changed =
+            (0..).step_by(8).zip(words(self).into_iter().zip(words(other))).find(|(_, (a, b))| a != b);
         assert_eq!(changed, None, "at byte, before, after");
     }
 
@@ -77,9 +75,8 @@ impl Registers {
         let mut r = Self::zero();
         let value = |n: u64| 0x0101_0101_0101_0101u64.wrapping_mul(n) ^ 0xdead_0000_beef_0000;
         let general = [
-            &mut r.rax, &mut r.rbx, &mut r.rcx, &mut r.rdx, &mut r.rsi, &mut r.rdi, &mut r.rbp,
-            &mut r.r8, &mut r.r9, &mut r.r10, &mut r.r11, &mut r.r12, &mut r.r13, &mut r.r14,
-            &mut r.r15,
+            &mut r.rax, &mut r.rbx, &mut r.rcx, &mut r.rdx, &mut r.rsi, &mut r.rdi, &mut r.rbp, &mut r.r8,
+            &mut r.r9, &mut r.r10, &mut r.r11, &mut r.r12, &mut r.r13, &mut r.r14, &mut r.r15,
         ];
         for (n, register) in (1..).zip(general) {
             *register = value(n);
@@ -105,8 +102,7 @@ impl Registers {
         }
         // 1.0 on top, the next is pi, rounded down as the control word says.
         r.x87_top[7..10].copy_from_slice(&[0x80, 0xff, 0x3f]);
-        r.x87_next[..10]
-            .copy_from_slice(&[0x34, 0xc2, 0x68, 0x21, 0xa2, 0xda, 0x0f, 0xc9, 0, 0x40]);
+        r.x87_next[..10].copy_from_slice(&[0x34, 0xc2, 0x68, 0x21, 0xa2, 0xda, 0x0f, 0xc9, 0, 0x40]);
         r
     }
 }

@@ -28,18 +28,13 @@ struct Undefined {
 
 impl Undefined {
     fn new(handler: ResolveHandler, answer: u64) -> Self {
-        let question = Box::new(Question {
-            answer,
-            asked: Mutex::default(),
-        });
+        let question = Box::new(Question { answer, asked: Mutex::default() });
         let data = std::ptr::from_ref::<Question>(&question) as *mut c_void;
         let context = Box::new(EntryContext::new(handler, data));
         let arch = Arch::X86_64;
         let mut arena = Arena::new();
-        let thunk = arch.context_thunk(
-            std::ptr::from_ref::<EntryContext>(&context) as u64,
-            resolve_entry_address(),
-        );
+        let thunk =
+            arch.context_thunk(std::ptr::from_ref::<EntryContext>(&context) as u64, resolve_entry_address());
         let thunk = arena.code(&thunk);
         let entry_cell = arena.cell(thunk);
         let missing = arena.here();
@@ -47,12 +42,7 @@ impl Undefined {
         let slot = arena.cell(missing);
         let stub = arena.here();
         arena.code(&arch.stub(stub, slot).unwrap());
-        Undefined {
-            stub,
-            question,
-            _context: context,
-            _arena: arena.seal(),
-        }
+        Undefined { stub, question, _context: context, _arena: arena.seal() }
     }
 
     fn asked(&self) -> Vec<(u32, usize)> {
@@ -60,11 +50,7 @@ impl Undefined {
     }
 }
 
-unsafe extern "C-unwind" fn answer(
-    data: *mut c_void,
-    index: u32,
-    return_address: usize,
-) -> *const c_void {
+unsafe extern "C-unwind" fn answer(data: *mut c_void, index: u32, return_address: usize) -> *const c_void {
     // SAFETY: `data` is the question of `Undefined::new`, which outlives the call.
     let question = unsafe { &*data.cast::<Question>() };
     question.asked.lock().unwrap().push((index, return_address));
@@ -124,30 +110,11 @@ fn arguments_in_registers_and_on_the_stack() {
     let through = unsafe {
         std::mem::transmute::<
             *const (),
-            extern "C" fn(
-                i64,
-                i64,
-                i64,
-                i64,
-                i64,
-                i64,
-                i64,
-                f64,
-                f64,
-                f64,
-                f64,
-                f64,
-                f64,
-                f64,
-                f64,
-            ) -> f64,
+            extern "C" fn(i64, i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64) -> f64,
         >(undefined.stub as *const ())
     };
     let direct = doubles(1, 2, 3, 4, 5, 6, 7, 1., 2., 3., 4., 5., 6., 7., 8.);
-    assert_eq!(
-        through(1, 2, 3, 4, 5, 6, 7, 1., 2., 3., 4., 5., 6., 7., 8.),
-        direct
-    );
+    assert_eq!(through(1, 2, 3, 4, 5, 6, 7, 1., 2., 3., 4., 5., 6., 7., 8.), direct);
 }
 
 #[test]
@@ -155,10 +122,9 @@ fn variadic_calls_keep_al() {
     let undefined = Undefined::new(answer, libc::snprintf as *const () as u64);
     // SAFETY: the stub ends in `snprintf`.
     let print = unsafe {
-        std::mem::transmute::<
-            *const (),
-            unsafe extern "C" fn(*mut c_char, usize, *const c_char, ...) -> c_int,
-        >(undefined.stub as *const ())
+        std::mem::transmute::<*const (), unsafe extern "C" fn(*mut c_char, usize, *const c_char, ...) -> c_int>(
+            undefined.stub as *const (),
+        )
     };
     let mut text = [0u8; 128];
     // SAFETY: the buffer is as long as said and the arguments fit the format.
@@ -183,10 +149,7 @@ fn variadic_calls_keep_al() {
             8.5f64,
         )
     };
-    assert_eq!(
-        CStr::from_bytes_until_nul(&text).unwrap(),
-        c"1 2 3 4 5 0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5"
-    );
+    assert_eq!(CStr::from_bytes_until_nul(&text).unwrap(), c"1 2 3 4 5 0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5");
 }
 
 #[test]
@@ -199,9 +162,8 @@ fn a_handler_may_unwind_through_the_entry() {
     }
     let undefined = Undefined::new(refuse, 0);
     // SAFETY: the stub ends in a handler that unwinds.
-    let call = unsafe {
-        std::mem::transmute::<*const (), extern "C-unwind" fn()>(undefined.stub as *const ())
-    };
+    let call =
+        unsafe { std::mem::transmute::<*const (), extern "C-unwind" fn()>(undefined.stub as *const ()) };
     for _ in 0..3 {
         let dropped = Mutex::new(false);
         let kept = std::hint::black_box([1u64, 2, 3, 4, 5, 6]);
@@ -217,32 +179,20 @@ fn a_handler_may_unwind_through_the_entry() {
 
 #[test]
 fn a_backtrace_sees_the_caller() {
-    unsafe extern "C-unwind" fn trace(
-        data: *mut c_void,
-        _: u32,
-        return_address: usize,
-    ) -> *const c_void {
+    unsafe extern "C-unwind" fn trace(data: *mut c_void, _: u32, return_address: usize) -> *const c_void {
         // SAFETY: the question of `Undefined::new`.
         let question = unsafe { &*data.cast::<Question>() };
         let mut frames = [std::ptr::null_mut(); 64];
         // SAFETY: the buffer is as long as said.
         let count = unsafe { libc::backtrace(frames.as_mut_ptr(), 64) } as usize;
-        let found = frames[..count]
-            .iter()
-            .any(|&frame| frame as usize == return_address);
+        let found = frames[..count].iter().any(|&frame| frame as usize == return_address);
         // At least: this function, the entry, the caller, and somebody above it.
         let deep = count > 4;
-        question
-            .asked
-            .lock()
-            .unwrap()
-            .push((u32::from(found && deep), 0));
+        question.asked.lock().unwrap().push((u32::from(found && deep), 0));
         question.answer as *const c_void
     }
     let undefined = Undefined::new(trace, nothing as *const () as u64);
     // SAFETY: the stub ends in `nothing`.
-    unsafe {
-        std::mem::transmute::<*const (), extern "C-unwind" fn()>(undefined.stub as *const ())()
-    };
+    unsafe { std::mem::transmute::<*const (), extern "C-unwind" fn()>(undefined.stub as *const ())() };
     assert_eq!(undefined.asked(), [(1, 0)]);
 }

@@ -29,10 +29,7 @@ fn thread_pointer() -> u64 {
 fn every_register_is_kept() {
     let argument = TlsDescArgument::new(resolve, 2);
     assert_eq!(argument.key(), 2);
-    let descriptor = [
-        tlsdesc_entry_address(),
-        std::ptr::from_ref(&argument) as u64,
-    ];
+    let descriptor = [tlsdesc_entry_address(), std::ptr::from_ref(&argument) as u64];
     for target in [call_skewed as *const (), call_straight as *const ()] {
         let mut before = Registers::distinct(level());
         before.rax = descriptor.as_ptr() as u64;
@@ -49,10 +46,7 @@ fn every_register_is_kept() {
 #[test]
 fn every_thread_has_its_own() {
     let argument = TlsDescArgument::new(resolve, 1);
-    let descriptor = [
-        tlsdesc_entry_address(),
-        std::ptr::from_ref(&argument) as u64,
-    ];
+    let descriptor = [tlsdesc_entry_address(), std::ptr::from_ref(&argument) as u64];
     let access = || {
         let mut offset = descriptor.as_ptr() as u64;
         // SAFETY: a call by the convention of descriptors: only rax and the flags change. The block

@@ -22,11 +22,7 @@ use super::{Check, Field, Howto, Operand, Unwritable, fits};
 pub(crate) enum Instruction {
     /// `movz`, `movn`, `movk`: sixteen bits of X, or of X - P, from bit 16 * `group` on.
     /// With [`Check::Signed`] the sign makes the instruction a `movz` or a `movn`.
-    Move {
-        group: u8,
-        relative: bool,
-        check: Check,
-    },
+    Move { group: u8, relative: bool, check: Check },
     /// `adr`: X - P.
     Adr,
     /// `adrp`: the pages from P's to X's; a wrong one is left unnoticed if not `checked`.
@@ -47,45 +43,25 @@ pub(crate) enum Instruction {
 }
 
 const fn word(bytes: u8, relative: bool, check: Check) -> Field {
-    Field::Word {
-        bytes,
-        relative,
-        check,
-    }
+    Field::Word { bytes, relative, check }
 }
 
 const fn mov(group: u8, check: Check) -> Field {
-    Field::A64(Instruction::Move {
-        group,
-        relative: false,
-        check,
-    })
+    Field::A64(Instruction::Move { group, relative: false, check })
 }
 
 const fn mov_relative(group: u8, check: Check) -> Field {
-    Field::A64(Instruction::Move {
-        group,
-        relative: true,
-        check,
-    })
+    Field::A64(Instruction::Move { group, relative: true, check })
 }
 
 /// The low twelve bits, whatever the others are: the partner of `adrp`.
 const fn low(scale: u8) -> Field {
-    Field::A64(Instruction::Offset {
-        bits: 12,
-        scale,
-        checked: false,
-    })
+    Field::A64(Instruction::Offset { bits: 12, scale, checked: false })
 }
 
 /// All of a value that has twelve bits.
 const fn low_only(scale: u8) -> Field {
-    Field::A64(Instruction::Offset {
-        bits: 12,
-        scale,
-        checked: true,
-    })
+    Field::A64(Instruction::Offset { bits: 12, scale, checked: true })
 }
 
 const ABS64: Field = word(8, false, Check::Any);
@@ -98,11 +74,7 @@ const TBZ: Field = Field::A64(Instruction::TestBranch);
 const BCOND: Field = Field::A64(Instruction::ConditionalBranch);
 const BRANCH: Field = Field::A64(Instruction::Branch);
 const HIGH: Field = Field::A64(Instruction::AddHigh);
-const LOW15: Field = Field::A64(Instruction::Offset {
-    bits: 15,
-    scale: 3,
-    checked: true,
-});
+const LOW15: Field = Field::A64(Instruction::Offset { bits: 15, scale: 3, checked: true });
 
 /// Number, name and meaning of every relocation type a static linker has to know.
 #[rustfmt::skip]
@@ -234,9 +206,7 @@ const REFUSED: &[(u32, &str)] = &[
 ];
 
 fn find(kind: u32) -> Option<&'static (u32, &'static str, Operand, Field)> {
-    let at = TYPES
-        .binary_search_by_key(&kind, |&(number, ..)| number)
-        .ok()?;
+    let at = TYPES.binary_search_by_key(&kind, |&(number, ..)| number).ok()?;
     TYPES.get(at)
 }
 
@@ -246,9 +216,7 @@ pub(crate) fn howto(kind: u32) -> Option<Howto> {
 
 pub(crate) fn name(kind: u32) -> Option<&'static str> {
     let refused = || REFUSED.iter().find(|&&(number, _)| number == kind);
-    find(kind)
-        .map(|&(_, name, ..)| name)
-        .or_else(|| refused().map(|&(_, name)| name))
+    find(kind).map(|&(_, name, ..)| name).or_else(|| refused().map(|&(_, name)| name))
 }
 
 /// Whether a `b` or `bl` at `place` cannot reach `target`.
@@ -278,11 +246,7 @@ pub(crate) fn write(
 fn patch(instruction: Instruction, word: u32, value: u64, place: u64) -> Result<u32, Unwritable> {
     let distance = value.wrapping_sub(place);
     match instruction {
-        Instruction::Move {
-            group,
-            relative,
-            check,
-        } => {
+        Instruction::Move { group, relative, check } => {
             let value = if relative { distance } else { value };
             move_wide(word, group, value, check)
         }
@@ -295,19 +259,13 @@ fn patch(instruction: Instruction, word: u32, value: u64, place: u64) -> Result<
             ensure(!checked || fits(pages, 33, Check::Signed))?;
             Ok(put_adr(word, pages >> 12))
         }
-        Instruction::Literal | Instruction::ConditionalBranch => {
-            Ok(put(word, 5, 19, words(distance, 21)?))
-        }
+        Instruction::Literal | Instruction::ConditionalBranch => Ok(put(word, 5, 19, words(distance, 21)?)),
         Instruction::TestBranch => Ok(put(word, 5, 14, words(distance, 16)?)),
         Instruction::Branch => {
             ensure(!needs_veneer(value, place))?;
             Ok(put(word, 0, 26, words(distance, 28)?))
         }
-        Instruction::Offset {
-            bits,
-            scale,
-            checked,
-        } => {
+        Instruction::Offset { bits, scale, checked } => {
             let bits = u32::from(bits);
             ensure(!checked || fits(value, bits as usize, Check::Unsigned))?;
             ensure(value.trailing_zeros() >= u32::from(scale))?;
@@ -329,11 +287,7 @@ fn move_wide(word: u32, group: u8, value: u64, check: Check) -> Result<u32, Unwr
     let bits = 16 * (usize::from(group) + 1);
     let shift = 16 * u32::from(group);
     // The range of the signed forms is that of the bits and a sign beside them.
-    let bits = if check == Check::Signed {
-        bits + 1
-    } else {
-        bits
-    };
+    let bits = if check == Check::Signed { bits + 1 } else { bits };
     ensure(fits(value, bits, check))?;
     if check != Check::Signed || word & MOVK != 0 {
         return Ok(put(word, 5, 16, value >> shift));

@@ -110,7 +110,13 @@ pub(crate) fn is_far_branch(field: Field) -> bool {
 }
 
 /// Writes `value` into the field at `at` of `bytes`, which will run at address `place`.
-pub(crate) fn write(field: Field, bytes: &mut [u8], at: usize, value: u64, place: u64) -> Result<(), Unwritable> {
+pub(crate) fn write(
+    field: Field,
+    bytes: &mut [u8],
+    at: usize,
+    value: u64,
+    place: u64,
+) -> Result<(), Unwritable> {
     match field {
         Field::Word { bytes: width, relative, check } => {
             let width = usize::from(width);

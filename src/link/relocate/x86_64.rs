@@ -92,8 +92,10 @@ pub(crate) fn is_cell_branch(code: &[u8], at: usize) -> bool {
 /// is now. The psABI names these rewrites for R_X86_64_GOTPCRELX.
 pub(crate) fn make_branch_direct(code: &mut [u8], at: usize) -> usize {
     if code[at - 1] == 0x15 {
-        // An address-size prefix, which calls ignore, keeps the length.
-        code[at - 2] = 0x67;
+        // A REX.W prefix keeps the length. It also overrules an operand-size prefix before
+        // it, as in the sequences for thread-local variables, which some processors would
+        // take for a 16-bit call.
+        code[at - 2] = 0x48;
         code[at - 1] = 0xe8;
         at
     } else {
@@ -145,7 +147,7 @@ mod tests {
         assert!(!is_cell_branch(&[0x48, 0x8b, 0x05, 0, 0, 0, 0], 3));
         let mut call = [0xff, 0x15, 1, 2, 3, 4];
         assert_eq!(make_branch_direct(&mut call, 2), 2);
-        assert_eq!(call[..2], [0x67, 0xe8]);
+        assert_eq!(call[..2], [0x48, 0xe8]);
         let mut jump = [0xff, 0x25, 1, 2, 3, 4];
         assert_eq!(make_branch_direct(&mut jump, 2), 1);
         assert_eq!((jump[0], jump[5]), (0xe9, 0x90));

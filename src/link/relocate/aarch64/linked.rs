@@ -29,11 +29,7 @@ impl World {
         let arena = Arena::new(Arch::Aarch64, size).expect("an arena");
         let symbols = Symbols::new(Slots::new(arena.clone()));
         let targets = HashMap::new();
-        Self {
-            arena,
-            symbols,
-            targets,
-        }
+        Self { arena, symbols, targets }
     }
 
     fn id(&self, name: &str) -> SymbolId {
@@ -51,11 +47,7 @@ impl World {
         let mut ids = Vec::new();
         for symbol in &object.symbols {
             let local = symbol.binding == Binding::Local || symbol.kind == SymbolKind::Section;
-            let id = if local {
-                None
-            } else {
-                Some(self.symbols.intern(symbol.name)?.0)
-            };
+            let id = if local { None } else { Some(self.symbols.intern(symbol.name)?.0) };
             ids.push(id);
         }
         let fixed = !needs.static_tls.is_empty();
@@ -123,9 +115,7 @@ fn reach(world: &World, image: &Image, data: &[u8]) -> Vec<(&'static str, String
             panic!("not a relocation of ELF");
         };
         let symbol = object::Object::symbol_by_index(&file, symbol).expect("a symbol");
-        let symbol = object::ObjectSymbol::name(&symbol)
-            .expect("a name")
-            .to_owned();
+        let symbol = object::ObjectSymbol::name(&symbol).expect("a name").to_owned();
         let name = super::name(r_type.0).expect("a known type");
         if let Some(address) = addresses[at as usize / 4] {
             result.push((name.trim_start_matches("R_AARCH64_"), symbol, address));
@@ -168,13 +158,9 @@ fn references_go_through_the_table() {
             }
             ("ADR_PREL_PG_HI21", _) if address == stub_of_local & !0xfff => continue,
             _ => {
-                let near =
-                    |storage: &Storage| address.wrapping_sub(storage.block.address() & !0xfff);
+                let near = |storage: &Storage| address.wrapping_sub(storage.block.address() & !0xfff);
                 let mut storages = image.storages.iter();
-                assert!(
-                    storages.any(|(_, storage)| near(storage) < 0x2000),
-                    "{kind} {symbol}"
-                );
+                assert!(storages.any(|(_, storage)| near(storage) < 0x2000), "{kind} {symbol}");
                 continue;
             }
         };
@@ -190,10 +176,7 @@ fn references_go_through_the_table() {
 fn thread_locals(count: usize, flags: &[&str]) -> Vec<u8> {
     let mut source = String::new();
     for i in 0..count {
-        let _ = write!(
-            source,
-            "_Thread_local long t{i}; long get{i}(void) {{ return t{i}; }}"
-        );
+        let _ = write!(source, "_Thread_local long t{i}; long get{i}(void) {{ return t{i}; }}");
     }
     compile("thread", "c", &source, flags)
 }
@@ -212,11 +195,8 @@ fn descriptors_are_found_by_all_their_instructions() {
         };
         let argument = world.word(descriptor + 8);
         let mut arguments = image.descriptors.iter().map(|boxed| &**boxed);
-        let found =
-            arguments.find(|&a| std::ptr::from_ref::<TlsDescArgument>(a) as u64 == argument);
-        let key = found
-            .unwrap_or_else(|| panic!("{kind} {symbol}: no descriptor"))
-            .key();
+        let found = arguments.find(|&a| std::ptr::from_ref::<TlsDescArgument>(a) as u64 == argument);
+        let key = found.unwrap_or_else(|| panic!("{kind} {symbol}: no descriptor")).key();
         let id = world.id(&symbol);
         let pair = world.symbols.pair(id).expect("a pair");
         assert_eq!(key, world.symbols.slots.pair(pair), "{kind} {symbol}");
@@ -253,10 +233,7 @@ fn calls_reach_over_a_large_arena() {
     let data = compile("large", "c", source, &["-O2", "-fPIC"]);
     let mut world = World::new(1 << 30);
     // The stubs are before the code: push it out of their reach.
-    let gap = world
-        .arena
-        .allocate(Space::Code, 200 << 20, 16)
-        .expect("room");
+    let gap = world.arena.allocate(Space::Code, 200 << 20, 16).expect("room");
     let image = world.link(&data).expect("a linked object");
     let stub = world.symbols.slots.stub(world.id("far").0);
     for (kind, _, address) in reach(&world, &image, &data) {

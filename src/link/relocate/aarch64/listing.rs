@@ -37,9 +37,7 @@ impl Line {
 
     pub fn is_store(&self) -> bool {
         let mnemonic = self.mnemonic();
-        ["st", "cb", "tb", "cmp"]
-            .iter()
-            .any(|start| mnemonic.starts_with(start))
+        ["st", "cb", "tb", "cmp"].iter().any(|start| mnemonic.starts_with(start))
     }
 
     /// What a move leaves in a register that was `known`, if it has set bits below `end`.
@@ -88,9 +86,7 @@ pub(super) fn disassemble(code: &[u8]) -> Vec<Line> {
     let mut stdin = child.stdin.take().expect("a pipe");
     let feed = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output().expect("the disassembly");
-    feed.join()
-        .expect("no panic")
-        .expect("feed the disassembler");
+    feed.join().expect("no panic").expect("feed the disassembler");
     let text = String::from_utf8(output.stdout).expect("text");
     let code_of = |line: &str| line.split("//").next().unwrap_or("").trim().to_owned();
     text.lines()

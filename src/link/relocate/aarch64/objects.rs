@@ -10,8 +10,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use object::{
-    Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget,
-    SectionIndex, SectionKind, SymbolIndex,
+    Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionIndex,
+    SectionKind, SymbolIndex,
 };
 
 use super::super::write;
@@ -33,18 +33,9 @@ struct Plan {
     thread_start: u64,
 }
 
-const SMALL: Plan = Plan {
-    spread: 0x9_d000,
-    thread_start: 0x12_3450,
-};
-const TINY: Plan = Plan {
-    spread: 0x1000,
-    thread_start: 0x40,
-};
-const LARGE: Plan = Plan {
-    spread: 0x123_4567_8000,
-    thread_start: 0x40,
-};
+const SMALL: Plan = Plan { spread: 0x9_d000, thread_start: 0x12_3450 };
+const TINY: Plan = Plan { spread: 0x1000, thread_start: 0x40 };
+const LARGE: Plan = Plan { spread: 0x123_4567_8000, thread_start: 0x40 };
 
 impl Plan {
     fn section(self, file: &object::File, index: SectionIndex) -> u64 {
@@ -145,8 +136,7 @@ fn check(name: &str, language: &str, source: &str, flags: &[&str], plan: Plan) -
                 panic!("{name}: not an ELF relocation");
             };
             let kind = r_type.0;
-            let label =
-                super::name(kind).unwrap_or_else(|| panic!("{name}: type {kind} has no name"));
+            let label = super::name(kind).unwrap_or_else(|| panic!("{name}: type {kind} has no name"));
             let howto = howto(kind).unwrap_or_else(|| panic!("{name}: {label} is not known"));
             met.insert(label.to_owned());
             let RelocationTarget::Symbol(symbol) = relocation.target() else {
@@ -161,12 +151,7 @@ fn check(name: &str, language: &str, source: &str, flags: &[&str], plan: Plan) -
             }
             write(howto.field, &mut bytes, at as usize, value, start + at)
                 .unwrap_or_else(|e| panic!("{name}: {label} at {at:#x}, {value:#x}: {e:?}"));
-            wanted.push(Wanted {
-                label,
-                at,
-                value,
-                field: howto.field,
-            });
+            wanted.push(Wanted { label, at, value, field: howto.field });
         }
         check_data(name, &bytes, start, &wanted);
         if section.kind() == SectionKind::Text {
@@ -185,12 +170,7 @@ struct Wanted {
 
 fn check_data(name: &str, bytes: &[u8], start: u64, wanted: &[Wanted]) {
     for want in wanted {
-        let Field::Word {
-            bytes: width,
-            relative,
-            ..
-        } = want.field
-        else {
+        let Field::Word { bytes: width, relative, .. } = want.field else {
             continue;
         };
         let at = want.at as usize;
@@ -199,30 +179,18 @@ fn check_data(name: &str, bytes: &[u8], start: u64, wanted: &[Wanted]) {
         let base = if relative { start + want.at } else { 0 };
         let reached = base.wrapping_add(u64::from_le_bytes(stored));
         let shift = 64 - 8 * u32::from(width);
-        assert_eq!(
-            reached << shift,
-            want.value << shift,
-            "{name}: {} at {at:#x}",
-            want.label
-        );
+        assert_eq!(reached << shift, want.value << shift, "{name}: {} at {at:#x}", want.label);
     }
 }
 
 fn check_code(name: &str, code: &[u8], start: u64, wanted: &[Wanted]) {
     let lines = disassemble(code);
-    assert_eq!(
-        lines.len(),
-        code.len() / 4,
-        "{name}: not all words are instructions"
-    );
+    assert_eq!(lines.len(), code.len() / 4, "{name}: not all words are instructions");
     let wanted: HashMap<u64, &Wanted> = wanted.iter().map(|want| (want.at, want)).collect();
     let mut registers: HashMap<u32, Known> = HashMap::new();
     for (at, line) in (0..).step_by(4).zip(&lines) {
         let place = start + at;
-        let Some(want) = wanted
-            .get(&at)
-            .filter(|want| matches!(want.field, Field::A64(_)))
-        else {
+        let Some(want) = wanted.get(&at).filter(|want| matches!(want.field, Field::A64(_))) else {
             if !line.is_store()
                 && let Some(register) = line.register(0)
             {
@@ -233,9 +201,7 @@ fn check_code(name: &str, code: &[u8], start: u64, wanted: &[Wanted]) {
         let context = format!("{name}: {} at {at:#x}, `{}`", want.label, line.text);
         let (x, immediate) = (want.value, line.immediate());
         let base = |index| {
-            let known = line
-                .register(index)
-                .and_then(|register| registers.get(&register));
+            let known = line.register(index).and_then(|register| registers.get(&register));
             known.map_or(0, |known| known.value)
         };
         let mut set = Known { value: 0, bits: 0 };
@@ -252,23 +218,14 @@ fn check_code(name: &str, code: &[u8], start: u64, wanted: &[Wanted]) {
             }
             "add" => assert_eq!(base(1).wrapping_add_signed(immediate), x, "{context}"),
             "mov" | "movz" | "movn" | "movk" => {
-                let Field::A64(Instruction::Move {
-                    group, relative, ..
-                }) = want.field
-                else {
+                let Field::A64(Instruction::Move { group, relative, .. }) = want.field else {
                     panic!("{context}: not a move");
                 };
                 let start = 16 * u32::from(group);
                 let x = if relative { x.wrapping_sub(place) } else { x };
-                let known = line
-                    .register(0)
-                    .and_then(|register| registers.get(&register));
+                let known = line.register(0).and_then(|register| registers.get(&register));
                 set = line.moved(known.copied().unwrap_or(set), start + 16);
-                assert_eq!(
-                    set.value >> start & 0xffff,
-                    x >> start & 0xffff,
-                    "{context}"
-                );
+                assert_eq!(set.value >> start & 0xffff, x >> start & 0xffff, "{context}");
                 // The last of a group, either way round, has the whole value. Those of a
                 // relative group count each from its own place.
                 let last = line.mnemonic() == "movk" && matches!(group, 0 | 3);
@@ -294,10 +251,7 @@ fn check_code(name: &str, code: &[u8], start: u64, wanted: &[Wanted]) {
             && !line.is_store()
         {
             registers.remove(&register);
-            if matches!(
-                line.mnemonic(),
-                "adrp" | "add" | "mov" | "movz" | "movn" | "movk"
-            ) {
+            if matches!(line.mnemonic(), "adrp" | "add" | "mov" | "movz" | "movn" | "movk") {
                 registers.insert(register, set);
             }
         }
@@ -315,10 +269,7 @@ fn check_c(name: &str, flags: &[&str], plan: Plan) -> BTreeSet<String> {
 #[track_caller]
 fn expect(met: &BTreeSet<String>, labels: &[&str]) {
     for label in labels {
-        assert!(
-            met.contains(&format!("R_AARCH64_{label}")),
-            "no {label} in {met:#?}"
-        );
+        assert!(met.contains(&format!("R_AARCH64_{label}")), "no {label} in {met:#?}");
     }
 }
 
@@ -349,24 +300,13 @@ fn code_at_fixed_addresses() {
         "LDST128_ABS_LO12_NC", "ADR_PREL_PG_HI21", "ADD_ABS_LO12_NC",
     ]);
     let met = check_c("tiny", &["-fno-pic", "-O2", "-mcmodel=tiny"], TINY);
-    expect(
-        &met,
-        &["LD_PREL_LO19", "ADR_PREL_LO21", "TLSIE_LD_GOTTPREL_PREL19"],
-    );
+    expect(&met, &["LD_PREL_LO19", "ADR_PREL_LO21", "TLSIE_LD_GOTTPREL_PREL19"]);
     let met = check_c("tiny-pic", &["-fPIC", "-O2", "-mcmodel=tiny"], TINY);
     expect(&met, &["GOT_LD_PREL19"]);
     // Its calls are `bl` all the same: they go to veneers. It has no thread-local model.
     let large = ["-fno-pic", "-O2", "-mcmodel=large", "-DNO_THREAD"];
     let met = check_c("large", &large, LARGE);
-    expect(
-        &met,
-        &[
-            "MOVW_UABS_G0_NC",
-            "MOVW_UABS_G1_NC",
-            "MOVW_UABS_G2_NC",
-            "MOVW_UABS_G3",
-        ],
-    );
+    expect(&met, &["MOVW_UABS_G0_NC", "MOVW_UABS_G1_NC", "MOVW_UABS_G2_NC", "MOVW_UABS_G3"]);
 }
 
 #[test]
@@ -378,31 +318,16 @@ fn thread_local_models() {
             &["-fPIC", "-mllvm", "-aarch64-elf-ldtls-generation"],
             &["TLSLD_ADD_DTPREL_HI12", "TLSLD_ADD_DTPREL_LO12_NC"],
         ),
-        (
-            "initial-exec",
-            &["-fPIC"],
-            &["TLSIE_ADR_GOTTPREL_PAGE21", "TLSIE_LD64_GOTTPREL_LO12_NC"],
-        ),
-        (
-            "local-exec",
-            &["-fno-pic"],
-            &["TLSLE_ADD_TPREL_HI12", "TLSLE_ADD_TPREL_LO12_NC"],
-        ),
-        (
-            "local-exec",
-            &["-fno-pic", "-mtls-size=32"],
-            &["TLSLE_MOVW_TPREL_G1", "TLSLE_MOVW_TPREL_G0_NC"],
-        ),
+        ("initial-exec", &["-fPIC"], &["TLSIE_ADR_GOTTPREL_PAGE21", "TLSIE_LD64_GOTTPREL_LO12_NC"]),
+        ("local-exec", &["-fno-pic"], &["TLSLE_ADD_TPREL_HI12", "TLSLE_ADD_TPREL_LO12_NC"]),
+        ("local-exec", &["-fno-pic", "-mtls-size=32"], &["TLSLE_MOVW_TPREL_G1", "TLSLE_MOVW_TPREL_G0_NC"]),
     ] {
         let option = format!("-ftls-model={model}");
         let flags = [&["-O2", option.as_str()], flags].concat();
         let met = check_c(&format!("{model}-{}", flags.len()), &flags, SMALL);
         expect(&met, labels);
     }
-    let plan = Plan {
-        thread_start: 0x40,
-        ..SMALL
-    };
+    let plan = Plan { thread_start: 0x40, ..SMALL };
     let flags = ["-O2", "-fno-pic", "-ftls-model=local-exec", "-mtls-size=12"];
     let met = check_c("tls-12", &flags, plan);
     expect(&met, &["TLSLE_ADD_TPREL_LO12"]);
@@ -412,12 +337,7 @@ fn thread_local_models() {
 fn cxx() {
     check("cxx", "c++", CXX, &["-fPIC", "-O2"], SMALL);
     check("cxx-O0", "c++", CXX, &["-fPIC", "-O0", "-g"], SMALL);
-    let relative = [
-        "-fPIC",
-        "-O2",
-        "-fno-rtti",
-        "-fexperimental-relative-c++-abi-vtables",
-    ];
+    let relative = ["-fPIC", "-O2", "-fno-rtti", "-fexperimental-relative-c++-abi-vtables"];
     let met = check("cxx-relative", "c++", CXX, &relative, SMALL);
     expect(&met, &["PLT32"]);
 }
@@ -425,10 +345,7 @@ fn cxx() {
 #[test]
 fn hand_written_assembly() {
     // Near enough for `tbz`.
-    let near = Plan {
-        spread: 0x100,
-        ..TINY
-    };
+    let near = Plan { spread: 0x100, ..TINY };
     let met = check("assembly", "assembler", ASSEMBLY, &[], near);
     // What is missing has few bits for an address: only a number would fit.
     let missing: Vec<_> = TYPES

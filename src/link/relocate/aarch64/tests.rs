@@ -58,10 +58,7 @@ fn patched(kind: u32, word: u32, value: u64) -> Result<u32, Unwritable> {
     let before = bytes;
     let result = write(field, &mut bytes, 4, value, P);
     if result.is_err() {
-        assert_eq!(
-            bytes, before,
-            "a failed write of type {kind} changed something"
-        );
+        assert_eq!(bytes, before, "a failed write of type {kind} changed something");
     }
     assert_eq!(bytes[..4], [0xee; 4]);
     assert_eq!(bytes[8..], [0xee; 4]);
@@ -72,11 +69,7 @@ fn patched(kind: u32, word: u32, value: u64) -> Result<u32, Unwritable> {
 fn table_is_sorted_and_named() {
     assert!(TYPES.is_sorted_by_key(|&(number, ..)| number));
     assert_eq!(name(283), Some("R_AARCH64_CALL26"));
-    assert_eq!(
-        howto(256).map(|howto| howto.operand),
-        Some(Operand::None),
-        "the withdrawn type is a marker"
-    );
+    assert_eq!(howto(256).map(|howto| howto.operand), Some(Operand::None), "the withdrawn type is a marker");
     for &(number, _) in REFUSED {
         assert_eq!(howto(number), None);
         assert!(name(number).is_some());
@@ -104,10 +97,7 @@ fn other_bits_are_kept() {
             continue;
         };
         let owned = match instruction {
-            Instruction::Move {
-                check: Check::Signed,
-                ..
-            } => 0x401f_ffe0,
+            Instruction::Move { check: Check::Signed, .. } => 0x401f_ffe0,
             Instruction::Move { .. } => 0x001f_ffe0,
             Instruction::Adr | Instruction::Adrp { .. } => 0x60ff_ffe0,
             Instruction::Literal | Instruction::ConditionalBranch => 0x00ff_ffe0,
@@ -179,9 +169,9 @@ fn fields_hold_exactly_their_range() {
 #[test]
 fn unchecked_fields_take_anything_aligned() {
     let unchecked = [
-        264, 266, 268, 269, 276, 277, 278, 284, 285, 286, 288, 290, 292, 293, 299, 301, 303, 305,
-        306, 312, 514, 519, 525, 527, 530, 532, 534, 536, 538, 542, 546, 548, 551, 553, 555, 557,
-        559, 563, 564, 571, 573,
+        264, 266, 268, 269, 276, 277, 278, 284, 285, 286, 288, 290, 292, 293, 299, 301, 303, 305, 306, 312,
+        514, 519, 525, 527, 530, 532, 534, 536, 538, 542, 546, 548, 551, 553, 555, 557, 559, 563, 564, 571,
+        573,
     ];
     for kind in unchecked {
         for value in [0, 0x7fff_ffff_ffff_fff0, 1 << 63, u64::MAX - 0xf] {

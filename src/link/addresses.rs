@@ -1,0 +1,189 @@
+//! The operands that lead to functions and variables: addresses, branches and cells.
+//!
+//! Owns the choice between stub, slot, body and private cell. What takes a function's
+//! address gets its stub; a direct branch goes to a body only where that is local.
+
+use runtime_stubs::Arch;
+
+use super::apply::{Linker, Site};
+use super::object::{Binding, Kind, Place, SymbolKind};
+use super::place::Area;
+use super::relocate::{self, Field, Operand};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{SymbolId, Target};
+
+impl Linker<'_, '_> {
+    /// S + A, or for a branch L + A: what the field's operand should lead to.
+    pub(super) fn address(&mut self, site: &Site, branch: bool) -> Result<u64> {
+        let branch = branch || self.is_branch(site);
+        match self.ids[site.symbol] {
+            Some(id) => self.global_address(site, id, branch),
+            None => self.local_address(site, branch),
+        }
+    }
+
+    fn is_branch(&mut self, site: &Site) -> bool {
+        let (offset, x86) = (site.offset, self.object().arch == Arch::X86_64);
+        site.kind == Kind::Code && x86 && relocate::x86_64::is_direct_branch(self.bytes(site), offset)
+    }
+
+    fn local_address(&mut self, site: &Site, branch: bool) -> Result<u64> {
+        let symbol = &self.object().symbols[site.symbol];
+        let (value, name) = (symbol.value, symbol.name);
+        let section = match symbol.place {
+            Place::Section(section) => section,
+            Place::Absolute | Place::Undefined => return Ok(value.wrapping_add(site.addend)),
+            Place::Common => return Err(self.error(site, "is against a local COMMON symbol")),
+        };
+        let target = self.placement.sections[section];
+        match target.area {
+            Area::Nowhere if self.object().sections[section].kind == Kind::Skipped => {
+                return Err(self.error(site, "is against a section that is not loaded"));
+            }
+            Area::ThreadLocal => {
+                return Err(self.error(site, "takes a thread-local variable for an ordinary one"));
+            }
+            _ => {}
+        }
+        let body = target.address.wrapping_add(value).wrapping_add(site.addend);
+        if target.area != Area::Code || site.kind == Kind::Frames {
+            return Ok(body);
+        }
+        // A reference to the very start of a function: to call it, or to take its address.
+        let offset = value.wrapping_add(site.addend).wrapping_add(site.bias);
+        let Some((index, global)) = self.function_at(section, offset) else { return Ok(body) };
+        let id = match global {
+            Some(id) => id,
+            None => {
+                let function = &self.object().symbols[index];
+                let indirect = function.kind == SymbolKind::IndirectFunction;
+                if branch && !indirect {
+                    return Ok(body);
+                }
+                let name = if function.name.is_empty() { name } else { function.name };
+                self.resolve.local_function(name, target.address.wrapping_add(offset), indirect)?
+            }
+        };
+        Ok(self.table.stub(id.0).wrapping_sub(site.bias))
+    }
+
+    /// The function that starts at `offset` of `section`.
+    fn function_at(&self, section: usize, offset: u64) -> Option<(usize, Option<SymbolId>)> {
+        let at = self.starts.partition_point(|&(s, o, _)| (s, o) < (section, offset));
+        let &(s, o, index) = self.starts.get(at)?;
+        ((s, o) == (section, offset)).then(|| (index, self.ids[index]))
+    }
+
+    pub(super) fn refer(&mut self, site: &Site, id: SymbolId, called: bool) {
+        let symbol = &self.object().symbols[site.symbol];
+        if symbol.place == Place::Undefined {
+            let required = symbol.binding != Binding::Weak;
+            self.resolve.refer(id, called, required);
+        }
+    }
+
+    fn global_address(&mut self, site: &Site, id: SymbolId, branch: bool) -> Result<u64> {
+        self.refer(site, id, branch);
+        let stub = self.table.stub(id.0);
+        if branch {
+            return Ok(stub.wrapping_add(site.addend));
+        }
+        let (absolute, code) =
+            (matches!(site.field, Field::Word { relative: false, .. }), site.kind == Kind::Code);
+        match self.resolve.target(id) {
+            Some(Target::Function(body)) => {
+                // The stub stands for the function's start only.
+                let start = site.addend.wrapping_add(site.bias) == 0;
+                Ok(if start { stub } else { body }.wrapping_add(site.addend))
+            }
+            Some(Target::Data(address)) => Ok(address.wrapping_add(site.addend)),
+            Some(Target::Process(address)) => {
+                // Non-PIC code reaches a library only by chance; a function's stub will do.
+                let reach = address.wrapping_sub(site.place) as i64;
+                let near = absolute || i32::try_from(reach).is_ok();
+                Ok(if near { address } else { stub }.wrapping_add(site.addend))
+            }
+            Some(Target::ThreadLocal(_)) => {
+                Err(self.error(site, "takes a thread-local variable for an ordinary one"))
+            }
+            None if absolute => {
+                self.resolve.wait(id, site.place, site.addend);
+                Ok(0)
+            }
+            None => {
+                let weak = self.object().symbols[site.symbol].binding == Binding::Weak;
+                let what = match (weak, code) {
+                    (true, _) => "is against an undefined weak symbol, whose address is zero",
+                    (false, _) => "needs the address of a symbol that is not defined yet",
+                };
+                let hint = if weak {
+                    "compile with -fPIC"
+                } else {
+                    "load the module that defines it first, or in the same update, or compile with -fPIC"
+                };
+                Err(self.error(site, what).hint(hint))
+            }
+        }
+    }
+
+    /// G + A: the cell that a load or an indirect branch reads.
+    pub(super) fn cell(&mut self, site: &mut Site) -> Result<u64> {
+        let (offset, x86) = (site.offset, self.object().arch == Arch::X86_64);
+        let branch = site.kind == Kind::Code
+            && x86
+            && site.operand == Operand::Cell
+            && relocate::x86_64::is_cell_branch(self.bytes(site), offset);
+        let Some(id) = self.ids[site.symbol] else {
+            let saved = *site;
+            let cell = self.once(Operand::Cell, site.symbol, |linker| {
+                let address = linker.local_address(&Site { addend: 0, bias: 0, ..saved }, false)?;
+                linker.private_word(address)
+            })?;
+            return Ok(cell.wrapping_add(site.addend));
+        };
+        self.refer(site, id, branch);
+        if branch && self.direct {
+            let moved = relocate::x86_64::make_branch_direct(self.bytes(site), offset);
+            site.place = site.place.wrapping_sub((offset - moved) as u64);
+            site.offset = moved;
+            return Ok(self.table.stub(id.0).wrapping_add(site.addend));
+        }
+        let cell = if branch { self.table.call_slot(id.0) } else { self.table.addr_cell(id.0) };
+        Ok(cell.wrapping_add(site.addend))
+    }
+
+    /// The private cell for `symbol` as `operand`, made by `make` the first time.
+    pub(super) fn once(
+        &mut self,
+        operand: Operand,
+        symbol: usize,
+        make: impl FnOnce(&mut Self) -> Result<u64>,
+    ) -> Result<u64> {
+        if let Some(&cell) = self.private.get(&(operand, symbol)) {
+            return Ok(cell);
+        }
+        let cell = make(self)?;
+        self.private.insert((operand, symbol), cell);
+        Ok(cell)
+    }
+
+    /// A new cell of the object's own that holds `word`; returns its address.
+    pub(super) fn private_word(&mut self, word: u64) -> Result<u64> {
+        let (at, end) = (self.next_cell, self.next_cell + 8);
+        // `survey` counted the cells by the same rules.
+        let cell = (end <= self.placement.cells_end)
+            .then(|| self.placement.constants.bytes.get_mut(at..end))
+            .flatten();
+        let cell =
+            cell.ok_or_else(|| Error::new(ErrorKind::Link, "more cells are used than were counted"))?;
+        cell.copy_from_slice(&word.to_le_bytes());
+        self.next_cell = end;
+        Ok(self.placement.constants.address() + at as u64)
+    }
+
+    pub(super) fn private_pair(&mut self, first: u64, second: u64) -> Result<u64> {
+        let pair = self.private_word(first)?;
+        self.private_word(second)?;
+        Ok(pair)
+    }
+}

@@ -69,6 +69,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = Some(kind);
+        self
+    }
+
     pub(crate) fn about(mut self, symbol: &str) -> Self {
         self.0.symbol.get_or_insert_with(|| symbol.to_owned());
         self

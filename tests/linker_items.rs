@@ -166,7 +166,7 @@ items! {
 items! {
     sections: clang gcc ir = Item::new("sections");
     start_stop: clang gcc ir = Item::new("start_stop");
-    start_stop_files: clang gcc ir = Item::new("start_stop_files");
+    start_stop_files: clang gcc ir = Item::new("start_stop_files").or_error(&["__start_", "spans", "ld -r"]);
     alignment: clang gcc ir = Item::new("alignment");
     alignment_common: clang gcc = Item::new("alignment").variants(PLAIN).also(&["-fcommon"]);
     big_bss: clang gcc ir = Item::new("big_bss").variants(PLAIN);

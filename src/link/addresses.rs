@@ -30,6 +30,7 @@ impl Linker<'_, '_> {
     fn local_address(&mut self, site: &Site, branch: bool) -> Result<u64> {
         let symbol = &self.object().symbols[site.symbol];
         let (value, name) = (symbol.value, symbol.name);
+        let indirect = symbol.kind == SymbolKind::IndirectFunction;
         let section = match symbol.place {
             Place::Section(section) => section,
             Place::Absolute | Place::Undefined => return Ok(value.wrapping_add(site.addend)),
@@ -51,17 +52,18 @@ impl Linker<'_, '_> {
         }
         // A reference to the very start of a function: to call it, or to take its address.
         let offset = value.wrapping_add(site.addend).wrapping_add(site.bias);
-        let Some((index, global)) = self.function_at(section, offset) else { return Ok(body) };
-        let id = match global {
-            Some(id) => id,
-            None => {
-                let function = &self.object().symbols[index];
-                let indirect = function.kind == SymbolKind::IndirectFunction;
-                if branch && !indirect {
-                    return Ok(body);
+        let start = target.address.wrapping_add(offset);
+        let id = if indirect && offset == value {
+            // Its resolver is a function at the same place, so only the symbol tells.
+            self.resolve.local_function(name, start, true)?
+        } else {
+            match self.function_at(section, offset) {
+                Some((_, Some(id))) => id,
+                Some((function, None)) if !branch => {
+                    let name = self.object().symbols[function].name;
+                    self.resolve.local_function(name, start, false)?
                 }
-                let name = if function.name.is_empty() { name } else { function.name };
-                self.resolve.local_function(name, target.address.wrapping_add(offset), indirect)?
+                _ => return Ok(body),
             }
         };
         Ok(self.table.stub(id.0).wrapping_sub(site.bias))
@@ -121,7 +123,7 @@ impl Linker<'_, '_> {
                 } else {
                     "load the module that defines it first, or in the same update, or compile with -fPIC"
                 };
-                Err(self.error(site, what).hint(hint))
+                Err(self.error(site, what).hint(hint).of_kind(ErrorKind::Resolve))
             }
         }
     }

@@ -86,8 +86,7 @@ impl<'p, 'd> Linker<'p, 'd> {
         let mut starts: Vec<_> = (object.symbols.iter().enumerate())
             .filter_map(|(index, symbol)| match symbol.place {
                 Place::Section(section)
-                    if object.sections[section].kind == Kind::Code
-                        && matches!(symbol.kind, SymbolKind::Function | SymbolKind::IndirectFunction) =>
+                    if object.sections[section].kind == Kind::Code && symbol.kind == SymbolKind::Function =>
                 {
                     Some((section, symbol.value, index))
                 }

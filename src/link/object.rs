@@ -94,6 +94,8 @@ pub(crate) struct Object<'d> {
     pub arch: Arch,
     pub sections: Vec<Section<'d>>,
     pub symbols: Vec<Symbol<'d>>,
+    /// Sections whose bounds the object refers to by `__start_` and `__stop_` symbols.
+    pub bounded: Vec<&'d str>,
 }
 
 fn malformed(what: impl std::fmt::Display) -> Error {
@@ -122,7 +124,7 @@ impl<'d> Object<'d> {
             return Err(Error::new(ErrorKind::Parse, "not a relocatable object")
                 .hint("pass the output of `cc -c`; open a shared library with open_library or -l"));
         }
-        let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new() };
+        let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new(), bounded: Vec::new() };
         object.read(header, data)?;
         object.define_linker_symbols();
         Ok(object)
@@ -331,6 +333,11 @@ impl Object<'_> {
         self.sections[index].kind != Kind::Skipped
     }
 
+    /// Whether the object has a loaded section of that name.
+    pub(crate) fn has_section(&self, name: &str) -> bool {
+        self.sections.iter().any(|s| s.name == name && s.kind != Kind::Skipped)
+    }
+
     /// Defines what linkers define: `__start_NAME` and `__stop_NAME` are the bounds of the
     /// object's own section NAME, `_TLS_MODULE_BASE_` the start of its thread-local block.
     fn define_linker_symbols(&mut self) {
@@ -354,6 +361,7 @@ impl Object<'_> {
                 };
             let found = self.sections.iter().position(|s| s.name == name && s.kind != Kind::Skipped);
             if let Some(section) = found {
+                self.bounded.push(name);
                 symbol.place = Place::Section(section);
                 symbol.value = if at_end { self.sections[section].size } else { 0 };
                 symbol.binding = Binding::Local;

@@ -131,6 +131,7 @@ struct Named<'d> {
 
 impl Batch<'_> {
     fn run(&mut self, settings: &Settings<'_>, inputs: Vec<Input<'_>>) -> Result<()> {
+        refuse_spanning_sets(&inputs)?;
         let mut named = Vec::with_capacity(inputs.len());
         let mut free = self.state.free_module_ids();
         for input in inputs {
@@ -366,6 +367,24 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses a set of records (`__start_NAME` to `__stop_NAME`) that several modules would
+/// have to contribute to: each would see its own records only.
+fn refuse_spanning_sets(inputs: &[Input<'_>]) -> Result<()> {
+    for input in inputs {
+        for &set in &input.object.bounded {
+            let other = inputs.iter().find(|i| i.name != input.name && i.object.has_section(set));
+            if let Some(other) = other {
+                let text = format!("__start_{set} spans records of {} and {}", input.name, other.name);
+                return Err(Error::new(ErrorKind::Link, text)
+                    .in_module(&input.name)
+                    .in_file(input.file.as_deref())
+                    .hint("combine the files into one module first (ld -r)"));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Resolve for Batch<'_> {

@@ -2,175 +2,175 @@
 //!
 //! Owns one LLVM context for each compilation, so that any number may run in parallel, and
 //! turns everything LLVM has to say into errors: nothing is printed, nothing exits.
+//! Deliberately knows nothing of what a module needs to be replaceable; [`super::ir`] does.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
 use std::time::Instant;
 
-use inkwell::OptimizationLevel;
 use inkwell::context::Context;
 use inkwell::llvm_sys::LLVMDiagnosticSeverity::LLVMDSError;
 use inkwell::llvm_sys::core::{
-    LLVMContextSetDiagnosticHandler, LLVMDisposeMessage, LLVMGetDiagInfoDescription, LLVMGetDiagInfoSeverity,
+    LLVMContextSetDiagnosticHandler, LLVMContextSetYieldCallback, LLVMDisposeMessage,
+    LLVMGetDiagInfoDescription, LLVMGetDiagInfoSeverity,
 };
-use inkwell::llvm_sys::prelude::LLVMDiagnosticInfoRef;
+use inkwell::llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
-use inkwell::targets::{
-    CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple,
-};
+use inkwell::targets::FileType;
 
-use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, ir};
+use super::machine::{self, Machine};
+use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, ir};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Compiles IR or bitcode to an object.
-pub(super) fn compile(source: &Source, options: &CompileOptions) -> Result<Compiled> {
+/// What a compilation tells while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The module was read and is well formed.
+    Read,
+    /// Something was done since the last time.
+    Alive,
+}
+
+/// LLVM names this in front of line and column; it is taken off again.
+const BUFFER: &str = "ir";
+
+/// Compiles IR or bitcode to an object for this machine.
+pub(super) fn compile(
+    source: &Source,
+    options: &CompileOptions,
+    progress: &dyn Fn(Progress),
+) -> Result<Compiled> {
+    machine::with(options, |machine| compile_for(machine, source, options, progress))
+}
+
+fn compile_for(
+    machine: &Machine,
+    source: &Source,
+    options: &CompileOptions,
+    progress: &dyn Fn(Progress),
+) -> Result<Compiled> {
     let mut times = CompileTimes::default();
     let started = Instant::now();
-    let mut diagnostics: Vec<String> = Vec::new();
+    let listener = Listener { errors: RefCell::default(), progress };
     let context = Context::create();
-    // SAFETY: the handler is called during calls below only, with this vector, which
-    // outlives the context's last use and is not touched by us meanwhile.
-    unsafe {
-        LLVMContextSetDiagnosticHandler(context.raw(), Some(collect), (&raw mut diagnostics).cast());
-    }
-    let buffer =
-        MemoryBuffer::create_from_memory_range_copy(source.bytes(), source.file().unwrap_or("module"));
-    let module = context.create_module_from_ir(buffer).map_err(|message| {
-        Error::new(ErrorKind::Parse, format!("cannot read the module: {}", first_line(&message.to_string())))
-    })?;
-    take_errors(&mut diagnostics, ErrorKind::Parse)?;
-    let machine = target_machine(&module, options)?;
+    listener.attach(context.raw());
+    let module = read(&context, source)?;
+    listener.check(ErrorKind::Parse)?;
+    machine.adopt(&module)?;
     module.verify().map_err(|message| {
         Error::new(ErrorKind::Parse, format!("the module is invalid: {}", message.to_string().trim()))
             .hint("whatever produced this IR has a defect")
     })?;
-    let interface = ir::prepare(&module, options.call_form);
+    progress(Progress::Read);
+    ir::prepare(&module, options.call_form);
     times.parse = started.elapsed();
 
     let started = Instant::now();
-    let passes = match options.level {
-        OptLevel::O0 => "default<O0>",
-        OptLevel::O1 => "default<O1>",
-        OptLevel::O2 => "default<O2>",
-        OptLevel::O3 => "default<O3>",
-    };
-    // What clang sets for its own pipeline.
-    let tuning = PassBuilderOptions::create();
-    let vectorise = matches!(options.level, OptLevel::O2 | OptLevel::O3);
-    tuning.set_loop_vectorization(vectorise);
-    tuning.set_loop_slp_vectorization(vectorise);
-    tuning.set_loop_interleaving(vectorise);
-    tuning.set_loop_unrolling(options.level != OptLevel::O0);
-    module
-        .run_passes(passes, &machine, tuning)
-        .map_err(|message| Error::new(ErrorKind::Compile, format!("optimisation failed: {message}")))?;
-    take_errors(&mut diagnostics, ErrorKind::Compile)?;
+    optimise(&module, machine, options.level)?;
+    listener.check(ErrorKind::Compile)?;
+    progress(Progress::Alive);
+    let interface = ir::finish(&module, options.call_form);
     times.optimise = started.elapsed();
 
     let started = Instant::now();
-    let object = machine.write_to_memory_buffer(&module, FileType::Object).map_err(|message| {
+    let object = machine.target.write_to_memory_buffer(&module, FileType::Object).map_err(|message| {
         Error::new(ErrorKind::Compile, format!("code generation failed: {}", message.to_string().trim()))
     })?;
-    take_errors(&mut diagnostics, ErrorKind::Compile)?;
+    listener.check(ErrorKind::Compile)?;
     let object = object.as_slice().to_vec();
     times.codegen = started.elapsed();
     Ok(Compiled { object, interface, times })
 }
 
-extern "C" fn collect(info: LLVMDiagnosticInfoRef, list: *mut c_void) {
-    // SAFETY: LLVM passes a valid diagnostic, and the vector that `compile` registered;
-    // it is called on the thread that compiles.
+fn read<'ctx>(context: &'ctx Context, source: &Source) -> Result<Module<'ctx>> {
+    if source.kind() == SourceKind::Bitcode && !super::source::is_bitcode(source.bytes()) {
+        return Err(Error::new(ErrorKind::Parse, "not LLVM bitcode"));
+    }
+    let buffer = MemoryBuffer::create_from_memory_range_copy(source.bytes(), BUFFER);
+    context.create_module_from_ir(buffer).map_err(|message| {
+        Error::new(ErrorKind::Parse, format!("cannot read the module: {}", place(&message.to_string())))
+    })
+}
+
+/// LLVM's reader puts the place before the message and repeats the source line after it:
+/// `ir:2:9: error: expected type`, the line, a caret.
+fn place(message: &str) -> String {
+    let first = message.trim().lines().next().unwrap_or_default();
+    let Some(rest) = first.strip_prefix(BUFFER).and_then(|rest| rest.strip_prefix(':')) else {
+        return first.trim_start_matches("error: ").to_owned();
+    };
+    let (at, text) = rest.split_once(" error: ").unwrap_or(("", rest));
+    match at.trim_end_matches(':').split_once(':') {
+        Some((line, column)) => format!("line {line}, column {column}: {text}"),
+        None => text.trim().to_owned(),
+    }
+}
+
+fn optimise(module: &Module<'_>, machine: &Machine, level: OptLevel) -> Result<()> {
+    let passes = match level {
+        OptLevel::O0 => "default<O0>",
+        OptLevel::O1 => "default<O1>",
+        OptLevel::O2 => "default<O2>",
+        OptLevel::O3 => "default<O3>",
+    };
+    // What clang sets for its own pipeline; LLVM's C interface has other defaults.
+    let tuning = PassBuilderOptions::create();
+    let eager = matches!(level, OptLevel::O2 | OptLevel::O3);
+    tuning.set_loop_vectorization(eager);
+    tuning.set_loop_slp_vectorization(eager);
+    tuning.set_loop_interleaving(eager);
+    tuning.set_loop_unrolling(eager);
+    tuning.set_call_graph_profile(true);
+    module.run_passes(passes, &machine.target, tuning).map_err(|message| {
+        Error::new(ErrorKind::Compile, format!("optimisation failed: {}", message.to_string().trim()))
+    })
+}
+
+/// Hears what LLVM says while a context is in use: errors are kept, warnings dropped.
+/// Without it LLVM would print, and end the process at the first error.
+struct Listener<'p> {
+    errors: RefCell<Vec<String>>,
+    progress: &'p dyn Fn(Progress),
+}
+
+impl Listener<'_> {
+    /// Must outlive all use of the context; it does, being declared before it.
+    fn attach(&self, context: LLVMContextRef) {
+        let this = std::ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: a live context. The two functions get `self` back, as a shared
+        // reference only, on this thread, while the context is in use.
+        unsafe {
+            LLVMContextSetDiagnosticHandler(context, Some(hear), this);
+            LLVMContextSetYieldCallback(context, Some(yielded), this);
+        }
+    }
+
+    /// Turns what was said since the last time into an error.
+    fn check(&self, kind: ErrorKind) -> Result<()> {
+        let errors = self.errors.take();
+        if errors.is_empty() { Ok(()) } else { Err(Error::new(kind, errors.join("; "))) }
+    }
+}
+
+extern "C" fn hear(info: LLVMDiagnosticInfoRef, listener: *mut c_void) {
+    // SAFETY: LLVM passes a live diagnostic and the listener of `attach`; the text is ours
+    // to dispose of.
     unsafe {
         if LLVMGetDiagInfoSeverity(info) == LLVMDSError {
+            let listener = &*listener.cast_const().cast::<Listener<'_>>();
             let text = LLVMGetDiagInfoDescription(info);
-            (*list.cast::<Vec<String>>()).push(CStr::from_ptr(text).to_string_lossy().into_owned());
+            let owned = CStr::from_ptr(text).to_string_lossy().trim().to_owned();
             LLVMDisposeMessage(text);
+            listener.errors.borrow_mut().push(owned);
         }
     }
 }
 
-fn take_errors(diagnostics: &mut Vec<String>, kind: ErrorKind) -> Result<()> {
-    // The handler writes through a pointer that the compiler does not know of.
-    let diagnostics = std::hint::black_box(diagnostics);
-    match std::mem::take(diagnostics) {
-        all if all.is_empty() => Ok(()),
-        all => Err(Error::new(kind, all.join("; "))),
-    }
-}
-
-/// The message of LLVM's IR reader repeats the source line and points at the column.
-fn first_line(message: &str) -> &str {
-    message.trim().lines().next().unwrap_or_default()
-}
-
-fn target_machine(module: &Module<'_>, options: &CompileOptions) -> Result<TargetMachine> {
-    static INITIALISED: std::sync::Once = std::sync::Once::new();
-    INITIALISED.call_once(|| {
-        let config = InitializationConfig::default();
-        Target::initialize_x86(&config);
-        Target::initialize_aarch64(&config);
-    });
-    let host = TargetMachine::get_default_triple();
-    let triple = module.get_triple();
-    let given = triple.as_str().to_string_lossy().into_owned();
-    let arch = |triple: &str| triple.split('-').next().unwrap_or_default().to_owned();
-    let host_text = host.as_str().to_string_lossy().into_owned();
-    if given.is_empty() {
-        module.set_triple(&host);
-    } else if arch(&given) != arch(&host_text) || !given.contains("linux") {
-        return Err(Error::new(
-            ErrorKind::Compile,
-            format!("the module is for {given}, the host is {host_text}"),
-        )
-        .hint("compile it for the host, or leave the target triple out"));
-    }
-    let triple = if given.is_empty() { host } else { TargetTriple::create(&given) };
-    let target = Target::from_triple(&triple)
-        .map_err(|message| Error::new(ErrorKind::Compile, format!("unknown target {given}: {message}")))?;
-    let (cpu, features) = match &options.cpu {
-        Some(cpu) => (cpu.clone(), String::new()),
-        None => host_cpu().clone(),
-    };
-    let level = match options.level {
-        OptLevel::O0 => OptimizationLevel::None,
-        OptLevel::O1 => OptimizationLevel::Less,
-        OptLevel::O2 => OptimizationLevel::Default,
-        OptLevel::O3 => OptimizationLevel::Aggressive,
-    };
-    let machine = target
-        .create_target_machine(&triple, &cpu, &features, level, RelocMode::PIC, CodeModel::Small)
-        .ok_or_else(|| Error::new(ErrorKind::Compile, format!("LLVM has no code generator for {cpu}")))?;
-    let layout = machine.get_target_data().get_data_layout();
-    if module.get_data_layout().as_str().to_bytes().is_empty() {
-        module.set_data_layout(&layout);
-    } else if module.get_data_layout().as_str() != layout.as_str() {
-        return Err(Error::new(
-            ErrorKind::Compile,
-            format!(
-                "the module's data layout is {:?}, the target's is {:?}",
-                module.get_data_layout().as_str(),
-                layout.as_str()
-            ),
-        )
-        .hint("leave the data layout out, or produce the module with LLVM 19"));
-    }
-    Ok(machine)
-}
-
-/// Name and features of the host's processor, asked once.
-fn host_cpu() -> &'static (String, String) {
-    static HOST: std::sync::OnceLock<(String, String)> = std::sync::OnceLock::new();
-    HOST.get_or_init(|| {
-        (TargetMachine::get_host_cpu_name().to_string(), TargetMachine::get_host_cpu_features().to_string())
-    })
-}
-
-/// The version of the LLVM that hotslot runs with: major, minor, patch.
-pub fn llvm_version() -> (u32, u32, u32) {
-    let (mut major, mut minor, mut patch) = (0, 0, 0);
-    // SAFETY: three valid pointers.
-    unsafe { inkwell::llvm_sys::core::LLVMGetVersion(&mut major, &mut minor, &mut patch) };
-    (major, minor, patch)
+extern "C" fn yielded(_: LLVMContextRef, listener: *mut c_void) {
+    // SAFETY: the listener of `attach`.
+    let listener = unsafe { &*listener.cast_const().cast::<Listener<'_>>() };
+    (listener.progress)(Progress::Alive);
 }

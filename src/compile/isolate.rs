@@ -1,24 +1,42 @@
 //! Compiling in a child process what may be damaged.
 //!
 //! LLVM's readers trust their input: of bitcode files with a few bits flipped, one in
-//! fifty made LLVM 19 crash, run out of memory or loop. Owns the child: its limits, its
-//! deadline, what it sends back and its end. Deliberately knows nothing of what compiling
-//! is.
+//! fifty made LLVM 19 crash, run out of memory or loop. Owns the child: what it inherits,
+//! its limits, its deadline and its end. Deliberately knows nothing of what compiling is.
 #![allow(unsafe_code)]
 
-use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int};
+use std::fs::File;
+use std::io::{Error as OsError, ErrorKind as OsErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use inkwell::llvm_sys::error_handling::LLVMInstallFatalErrorHandler;
 use parking_lot::RwLock;
 
-use super::{CompileOptions, CompileTimes, Compiled, Interface, Source, emit};
+use super::emit::{self, Progress};
+use super::{CompileOptions, Compiled, Source, machine, wire};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a child may take.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// How long a child may go without a sign of life. Optimising a module gives none, so a
+/// large one gets more: [`PATIENCE_PER_MIB`].
+const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_PER_MIB: Duration = Duration::from_secs(60);
+/// How often a child gives one at most.
+const BEAT: Duration = Duration::from_secs(1);
 /// How much more memory a child may use than the host does, in bytes.
 const MEMORY: u64 = 4 << 30;
+
+/// What a child sends before its answer: the module was read; it is still at work; the
+/// answer follows.
+const READ: u8 = b'r';
+const ALIVE: u8 = b'.';
+const ANSWER: u8 = b'=';
+
+/// Where a child finds its pipe.
+const PIPE: c_int = 3;
 
 /// Held for reading while LLVM runs in this process, for writing while it forks: a child
 /// never inherits a lock inside LLVM that another of our threads holds.
@@ -26,178 +44,375 @@ static LLVM: RwLock<()> = RwLock::new(());
 
 pub(super) fn in_process(source: &Source, options: &CompileOptions) -> Result<Compiled> {
     let _running = LLVM.read();
-    emit::compile(source, options)
+    emit::compile(source, options, &|_| {})
 }
 
 pub(super) fn in_child(source: &Source, options: &CompileOptions) -> Result<Compiled> {
-    let refused = |what: &str| {
-        let error = std::io::Error::last_os_error();
-        Error::new(ErrorKind::Host, format!("cannot {what} to check the module in: {error}"))
-            .hint("mark the source as trusted to compile it in this process")
-    };
+    let patience = PATIENCE + PATIENCE_PER_MIB * (source.bytes().len() >> 20) as u32;
+    let work = |progress: &dyn Fn(Progress)| emit::compile(source, options, progress);
+    {
+        let _running = LLVM.read();
+        machine::warm(options)?;
+    }
+    run(patience, &work)
+}
+
+/// What a child is to do.
+pub(super) type Work<'w> = dyn Fn(&dyn Fn(Progress)) -> Result<Compiled> + 'w;
+
+/// Does `work` in a child process and waits for it; the child has ended when this returns.
+pub(super) fn run(patience: Duration, work: &Work<'_>) -> Result<Compiled> {
+    let (child, mut pipe) = fork(work)?;
+    let mut heard = Heard::default();
+    let late = !heard.listen(&mut pipe, patience);
+    if late {
+        // SAFETY: our own child, not yet waited for.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+    }
+    let status = wait(child);
+    heard.answer().and_then(wire::decode).unwrap_or_else(|| Err(lost(&heard, late, patience, status)))
+}
+
+/// Starts the child; returns its number and the end of the pipe to listen at.
+fn fork(work: &Work<'_>) -> Result<(libc::pid_t, File)> {
+    // The pipe is opened under the lock too: the child of another thread would keep its
+    // end open, and the end of this child would go unnoticed.
+    let _quiet = LLVM.write();
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
     if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return Err(refused("open a pipe"));
+        return Err(refused("open a pipe", &OsError::last_os_error()));
     }
     // SAFETY: both were just opened and belong to nobody else.
-    let (mut reading, writing) =
-        unsafe { (std::fs::File::from_raw_fd(ends[0]), std::fs::File::from_raw_fd(ends[1])) };
-    // SAFETY: the child runs nothing but our code and LLVM, takes no lock that another
-    // thread may have held (malloc's are looked after by the C library, LLVM's by the
-    // lock), and ends by _exit.
-    let child = {
-        let _quiet = LLVM.write();
-        unsafe { libc::fork() }
-    };
-    match child {
-        -1 => Err(refused("start a process")),
-        0 => {
-            drop(reading);
-            run_child(source, options, writing)
+    let (listening, speaking) = unsafe { (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1])) };
+    // SAFETY: signals stay blocked until the child has taken the host's handlers away. The
+    // child runs nothing but our code and LLVM, takes no lock that another thread may have
+    // held (malloc's are looked after by the C library, LLVM's by `LLVM`), and never
+    // returns from here.
+    unsafe {
+        let mut every = std::mem::zeroed::<libc::sigset_t>();
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&mut every);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &every, &mut before);
+        let child = libc::fork();
+        if child == 0 {
+            live(speaking.into_raw_fd(), work);
         }
-        _ => {
-            drop(writing);
-            let bytes = read_until(&mut reading, Instant::now() + DEADLINE);
-            if bytes.is_none() {
-                // SAFETY: our own child, not yet waited for.
-                unsafe { libc::kill(child, libc::SIGKILL) };
-            }
-            let status = wait(child);
-            match bytes.as_deref().and_then(decode) {
-                Some(result) => result,
-                None => Err(damaged(bytes.is_none(), status)),
-            }
+        let error = OsError::last_os_error();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        if child < 0 {
+            return Err(refused("start a process", &error));
         }
+        Ok((child, listening))
     }
 }
 
-fn damaged(late: bool, status: i32) -> Error {
-    let how = match (late, libc::WIFSIGNALED(status)) {
-        (true, _) => format!("LLVM did not finish within {} seconds", DEADLINE.as_secs()),
-        (_, true) => format!("LLVM crashed (signal {})", libc::WTERMSIG(status)),
-        _ => "LLVM gave up".to_owned(),
-    };
-    Error::new(ErrorKind::Parse, format!("{how} while compiling the module"))
-        .hint("the file is damaged or provokes a defect of LLVM: produce it again")
+fn refused(what: &str, error: &OsError) -> Error {
+    Error::new(ErrorKind::Host, format!("cannot {what} to compile the module in: {error}"))
+        .hint("mark the source as trusted to compile it in this process")
 }
 
-fn run_child(source: &Source, options: &CompileOptions, mut pipe: std::fs::File) -> ! {
-    // SAFETY: system calls with integers and valid pointers, in a process of one thread.
+/// The life of the child.
+///
+/// # Safety
+/// Called once, first of all, in a process just forked, with a descriptor it owns.
+unsafe fn live(pipe: c_int, work: &Work<'_>) -> ! {
+    // SAFETY: system calls with integers and pointers to locals, in a process of one
+    // thread that owns all its descriptors and runs no code of the host's any more.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT, libc::SIGFPE, libc::SIGILL] {
-            libc::signal(signal, libc::SIG_DFL);
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        for signal in 1..32 {
+            // An interrupt from the terminal is for the host to answer.
+            let ignored =
+                matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGHUP | libc::SIGTSTP | libc::SIGPIPE);
+            libc::signal(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
         }
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+        // Nothing the host has open stays open: another process may wait for its end.
+        let pipe = libc::fcntl(pipe, libc::F_DUPFD, PIPE + 1);
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-        for fd in 0..=2 {
-            libc::dup2(null, fd);
+        for descriptor in 0..=2 {
+            libc::dup2(null, descriptor);
         }
+        libc::dup2(pipe, PIPE);
+        libc::syscall(libc::SYS_close_range, PIPE + 1, c_int::MAX, 0);
         let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         libc::setrlimit(libc::RLIMIT_CORE, &no_core);
-        let limit = address_space() + MEMORY;
+        let limit = address_space().saturating_add(MEMORY);
         let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
         libc::setrlimit(libc::RLIMIT_AS, &limit);
+        LLVMInstallFatalErrorHandler(Some(fatal));
     }
-    let result = emit::compile(source, options);
-    let sent = pipe.write_all(&encode(&result)).is_ok();
-    // SAFETY: ends the child without running the host's exit handlers.
-    unsafe { libc::_exit(i32::from(!sent)) }
+    let last = Cell::new(Instant::now());
+    let progress = |progress| match progress {
+        Progress::Read => send(&[READ]),
+        Progress::Alive if last.get().elapsed() >= BEAT => {
+            last.set(Instant::now());
+            send(&[ALIVE]);
+        }
+        Progress::Alive => {}
+    };
+    // A panic must not unwind into the host's frames, of which this process has a copy.
+    let result = catch_unwind(AssertUnwindSafe(|| work(&progress)));
+    let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Compile, "the compile stage panicked")));
+    finish(&result)
+}
+
+/// Sends the answer and ends the child without running the host's exit handlers.
+fn finish(result: &Result<Compiled>) -> ! {
+    send(&[ANSWER]);
+    send(&wire::encode(result));
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(0) }
+}
+
+fn send(bytes: &[u8]) {
+    // SAFETY: the child's pipe, open until it ends; the file does not close it.
+    let mut pipe = unsafe { std::mem::ManuallyDrop::new(File::from_raw_fd(PIPE)) };
+    // When nobody listens there is nobody to tell, and the child is killed.
+    let _ = pipe.write_all(bytes);
+}
+
+/// LLVM calls this where it would otherwise end the process through `exit`.
+extern "C" fn fatal(reason: *const c_char) {
+    // SAFETY: LLVM passes a C string.
+    let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy().into_owned();
+    finish(&Err(Error::new(
+        ErrorKind::Compile,
+        format!("LLVM cannot compile the module: {}", reason.trim()),
+    )));
 }
 
 /// Bytes of address space in use.
 fn address_space() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = pages.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(1 << 20);
-    pages * 4096
+    let pages: u64 = pages.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(1 << 24);
+    // SAFETY: asks for a number.
+    pages.saturating_mul(u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096))
 }
 
-/// Reads to the end; `None` when the deadline passes first.
-fn read_until(pipe: &mut std::fs::File, deadline: Instant) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        let left = deadline.checked_duration_since(Instant::now())?;
-        let mut poll = libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid pollfd.
-        let ready = unsafe { libc::poll(&mut poll, 1, left.as_millis().min(i32::MAX as u128) as i32) };
-        if ready <= 0 {
-            continue;
+/// What came through the pipe.
+#[derive(Default)]
+struct Heard {
+    bytes: Vec<u8>,
+}
+
+impl Heard {
+    /// Reads to the end; false when nothing comes for as long as `patience`.
+    fn listen(&mut self, pipe: &mut File, patience: Duration) -> bool {
+        let mut chunk = vec![0; 1 << 16];
+        let mut deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut poll = libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            let milliseconds = left.as_millis().min(i32::MAX as u128) as i32;
+            // SAFETY: one valid pollfd.
+            if unsafe { libc::poll(&mut poll, 1, milliseconds) } <= 0 {
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                continue;
+            }
+            match pipe.read(&mut chunk) {
+                Ok(0) => return true,
+                Ok(n) => {
+                    self.bytes.extend_from_slice(&chunk[..n]);
+                    deadline = Instant::now() + patience;
+                }
+                Err(e) if e.kind() == OsErrorKind::Interrupted => {}
+                Err(_) => return true,
+            }
         }
-        match pipe.read(&mut chunk) {
-            Ok(0) => return Some(bytes),
-            Ok(n) => bytes.extend_from_slice(&chunk[..n]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return Some(bytes),
-        }
+    }
+
+    fn answer(&self) -> Option<&[u8]> {
+        let at = self.bytes.iter().position(|&b| b == ANSWER)?;
+        Some(&self.bytes[at + 1..])
     }
 }
 
-fn wait(child: libc::pid_t) -> i32 {
+/// The end status; `None` if the host's own handling of children took it from us.
+fn wait(child: libc::pid_t) -> Option<c_int> {
     let mut status = 0;
-    // SAFETY: our own child; `status` is valid for a write.
-    while unsafe { libc::waitpid(child, &mut status, 0) } == -1
-        && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
-    {}
-    status
+    loop {
+        // SAFETY: our own child; `status` is valid for a write.
+        if unsafe { libc::waitpid(child, &mut status, 0) } == child {
+            return Some(status);
+        }
+        if OsError::last_os_error().kind() != OsErrorKind::Interrupted {
+            return None;
+        }
+    }
 }
 
-/// The result as bytes: a tag, then fields with their length before them, then a last
-/// byte that a result cut short does not have.
-fn encode(result: &Result<Compiled>) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut field = |bytes: &[u8]| {
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(bytes);
+/// The error for a child that ended without an answer.
+fn lost(heard: &Heard, late: bool, patience: Duration, status: Option<c_int>) -> Error {
+    let signal = status.filter(|&s| libc::WIFSIGNALED(s)).map(|s| libc::WTERMSIG(s));
+    let how = match (late, signal) {
+        (true, _) => format!("LLVM got nowhere in {} seconds", patience.as_secs()),
+        (_, Some(signal)) => format!("LLVM crashed (signal {signal})"),
+        _ => "LLVM gave up".to_owned(),
     };
-    match result {
-        Ok(compiled) => {
-            field(b"ok");
-            field(&compiled.object);
-            let CompileTimes { parse, optimise, codegen } = compiled.times;
-            for time in [parse, optimise, codegen] {
-                field(&(time.as_nanos() as u64).to_le_bytes());
-            }
-            for (name, kind) in &compiled.interface.functions {
-                field(name.as_bytes());
-                field(kind.as_bytes());
-            }
-        }
-        Err(error) => {
-            field(if error.kind() == ErrorKind::Parse { b"parse" } else { b"compile" });
-            field(error.message().as_bytes());
-            field(error.advice().unwrap_or_default().as_bytes());
-        }
+    if heard.bytes.first() == Some(&READ) {
+        Error::new(ErrorKind::Compile, format!("{how} while compiling the module"))
+            .hint("the module provokes a defect of LLVM: try another optimisation level, or a smaller module")
+    } else {
+        Error::new(ErrorKind::Parse, format!("{how} while reading the module"))
+            .hint("the file is damaged: produce it again")
     }
-    field(b"end");
-    out
 }
 
-fn decode(mut bytes: &[u8]) -> Option<Result<Compiled>> {
-    let mut fields = Vec::new();
-    while !bytes.is_empty() {
-        let (length, rest) = bytes.split_first_chunk::<8>()?;
-        let (field, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        fields.push(field);
-        bytes = rest;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::{OptLevel, compile};
+
+    const SHORT: Duration = Duration::from_millis(300);
+
+    fn error_of(patience: Duration, work: &Work<'_>) -> Error {
+        run(patience, work).err().expect("there is no answer to be had")
     }
-    if fields.pop()? != b"end" {
-        return None;
+
+    fn open_descriptors() -> usize {
+        std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
     }
-    let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
-    match fields.as_slice() {
-        [b"ok", object, parse, optimise, codegen, functions @ ..] => {
-            let time = |field: &[u8]| Some(Duration::from_nanos(u64::from_le_bytes(field.try_into().ok()?)));
-            let functions = functions.chunks_exact(2).map(|pair| (text(pair[0]), text(pair[1]))).collect();
-            let times =
-                CompileTimes { parse: time(parse)?, optimise: time(optimise)?, codegen: time(codegen)? };
-            Some(Ok(Compiled { object: object.to_vec(), interface: Interface::new(functions), times }))
+
+    #[test]
+    fn the_ends_a_child_may_come_to() {
+        let crash = error_of(SHORT, &|_| std::process::abort());
+        assert_eq!(crash.kind(), ErrorKind::Parse);
+        assert!(crash.message().contains("crashed (signal 6) while reading"), "{crash}");
+        let crash = error_of(SHORT, &|progress| {
+            progress(Progress::Read);
+            // SAFETY: none is needed: the point is that the process dies.
+            unsafe { libc::raise(libc::SIGSEGV) };
+            unreachable!()
+        });
+        assert_eq!(crash.kind(), ErrorKind::Compile);
+        let exit = error_of(SHORT, &|_| std::process::exit(0));
+        assert!(exit.message().contains("gave up"), "{exit}");
+        let panic = error_of(SHORT * 100, &|_| panic!("not shown"));
+        assert!(panic.message().contains("panicked"), "{panic}");
+        let started = Instant::now();
+        let endless = error_of(SHORT, &|_| loop {
+            std::thread::sleep(SHORT);
+        });
+        assert!(endless.message().contains("got nowhere"), "{endless}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+        let hungry = error_of(Duration::from_secs(60), &|_| {
+            let bytes: Vec<u8> = Vec::with_capacity((MEMORY + 1) as usize);
+            panic!("got {}", bytes.capacity())
+        });
+        assert!(hungry.message().contains("signal 6"), "{hungry}");
+    }
+
+    #[test]
+    fn signs_of_life_are_waited_for() {
+        let slow = run(SHORT * 10, &|progress| {
+            for _ in 0..6 {
+                std::thread::sleep(BEAT);
+                progress(Progress::Alive);
+            }
+            Err(Error::new(ErrorKind::Compile, "done"))
+        });
+        assert_eq!(slow.err().unwrap().message(), "done");
+    }
+
+    #[test]
+    fn a_child_has_nothing_of_the_hosts_open() {
+        let (_listening, _speaking) = std::io::pipe().unwrap();
+        let open = run(SHORT * 100, &|_| {
+            let names = std::fs::read_dir("/proc/self/fd").unwrap();
+            let names: Vec<_> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            Err(Error::new(ErrorKind::Host, names.len().to_string()))
+        });
+        // Standard streams, the pipe, and the directory it reads.
+        assert_eq!(open.err().unwrap().message(), "5");
+    }
+
+    #[test]
+    fn what_llvm_cannot_do_is_an_error() {
+        let source = Source::ir(
+            "target triple = \"x86_64-unknown-linux-gnu\"
+             declare token @llvm.coro.id(i32, ptr, ptr, ptr)
+             define i128 @f(ptr %p) \"target-features\"=\"-sse,-x87,-sse2\" {
+               %a = load x86_fp80, ptr %p
+               %b = fadd x86_fp80 %a, %a
+               %c = fptosi x86_fp80 %b to i128
+               %d = call i128 asm \"bad $0, $1\", \"={xmm0},r\"(i128 %c)
+               ret i128 %d }",
+        );
+        let error = compile(&source, &CompileOptions::default()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Compile, "{error}");
+    }
+
+    /// A small generator, so that a failure can be repeated.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % end as u64) as usize
         }
-        [kind, message, hint] => {
-            let kind = if *kind == b"parse" { ErrorKind::Parse } else { ErrorKind::Compile };
-            let error = Error::new(kind, text(message));
-            Some(Err(if hint.is_empty() { error } else { error.hint(text(hint)) }))
+    }
+
+    #[test]
+    fn damaged_bitcode_harms_nobody() {
+        let context = inkwell::context::Context::create();
+        let text = "
+            %pair = type { i32, ptr }
+            @list = global [3 x %pair] [%pair { i32 1, ptr @list }, %pair { i32 2, ptr null }, %pair zeroinitializer]
+            declare i32 @printf(ptr nocapture, ...) #0
+            define i32 @sum(ptr %p, i32 %n) #0 {
+            entry:
+              br label %loop
+            loop:
+              %i = phi i32 [ 0, %entry ], [ %j, %loop ]
+              %s = phi i32 [ 0, %entry ], [ %t, %loop ]
+              %at = getelementptr %pair, ptr %p, i32 %i
+              %v = load i32, ptr %at, !tbaa !0
+              %t = add nsw i32 %s, %v
+              %j = add i32 %i, 1
+              %more = icmp ult i32 %j, %n
+              br i1 %more, label %loop, label %end
+            end:
+              %r = call i32 (ptr, ...) @printf(ptr @list, i32 %t)
+              switch i32 %r, label %no [ i32 7, label %yes i32 9, label %yes ]
+            yes: ret i32 %t
+            no: unreachable
+            }
+            attributes #0 = { nounwind \"frame-pointer\"=\"all\" }
+            !0 = !{!1, !1, i64 0}
+            !1 = !{!\"int\", !2}
+            !2 = !{!\"root\"}";
+        let buffer =
+            inkwell::memory_buffer::MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), "t");
+        let module = context.create_module_from_ir(buffer).unwrap();
+        let bitcode = module.write_bitcode_to_memory().as_slice().to_vec();
+        let options = CompileOptions { level: OptLevel::O1, ..CompileOptions::default() };
+        assert!(compile(&Source::bitcode(bitcode.clone()), &options).is_ok());
+        let before = open_descriptors();
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut refused = 0;
+        for round in 0..200 {
+            let mut bytes = bitcode.clone();
+            for _ in 0..1 + random.below(4) {
+                let at = random.below(bytes.len() * 8);
+                bytes[at / 8] ^= 1 << (at % 8);
+            }
+            if round % 10 == 0 {
+                bytes.truncate(random.below(bytes.len()));
+            }
+            refused += usize::from(compile(&Source::bitcode(bytes), &options).is_err());
         }
-        _ => None,
+        assert!(refused > 50, "{refused} of 200 refused");
+        // Other tests have a few open.
+        let after = open_descriptors();
+        assert!(after < before + 50, "{before} {after}");
     }
 }

@@ -1,19 +1,24 @@
 //! The compile stage: IR becomes a relocatable object.
 //!
 //! [`source`] is what a host hands in, [`archive`] takes archives apart, [`ir`] prepares a
-//! module so that its calls can be redirected, [`emit`] drives LLVM, [`isolate`] does the
-//! same in a child process for input that may be damaged. Only this module uses LLVM; it
-//! knows nothing of tables, addresses or running code.
+//! module so that its calls can be redirected, [`machine`] is what code is made for,
+//! [`emit`] drives LLVM, [`isolate`] does the same in a child process for input that may be
+//! damaged, and [`wire`] is how the child answers. Only this module uses LLVM; it knows
+//! nothing of tables, addresses or running code.
 
 mod archive;
 mod emit;
 mod ir;
 mod isolate;
+mod machine;
 mod source;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 use std::time::Duration;
 
-pub use emit::llvm_version;
+pub use machine::llvm_version;
 pub use source::Source;
 pub(crate) use source::SourceKind;
 

@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// Reads a file and finds out by its first bytes what it is; textual IR by its name,
-    /// `.ll`.
+    /// `.ll`, or its first line.
     ///
     /// # Errors
     /// [`ErrorKind::Read`] for a file that cannot be read, [`ErrorKind::Parse`] for one
@@ -75,29 +75,36 @@ impl Source {
         let bytes = std::fs::read(path).map_err(|e| {
             Error::new(ErrorKind::Read, format!("cannot read the file: {e}")).in_file(Some(&name))
         })?;
-        let kind = match kind_of(&bytes) {
-            Some(kind) => kind,
-            None if path.extension().is_some_and(|e| e == "ll") => SourceKind::Ir,
-            None if bytes.starts_with(b"!<thin>\n") => {
-                return Err(Error::new(ErrorKind::Parse, "a thin archive does not contain its members")
-                    .in_file(Some(&name))
-                    .hint("make the archive without --thin, or pass the objects themselves"));
-            }
-            None => {
-                return Err(Error::new(ErrorKind::Parse, "not IR, bitcode, an ELF object or an archive")
-                    .in_file(Some(&name))
-                    .hint("compile it first (clang -c -fPIC, or -emit-llvm); textual IR is recognised by the name .ll"));
-            }
-        };
+        let named_ir = path.extension().is_some_and(|e| e == "ll");
+        let kind = recognise(&bytes, named_ir).map_err(|error| {
+            let is_source = |e: &std::ffi::OsStr| ["c", "cc", "cpp", "cxx", "C"].iter().any(|x| e == *x);
+            let error = if path.extension().is_some_and(is_source) {
+                Error::new(ErrorKind::Parse, "C and C++ are not compiled by the library")
+                    .hint("compile it with clang -fPIC -c (or -emit-llvm -c), or use hotslot run, which does")
+            } else {
+                error
+            };
+            error.in_file(Some(&name))
+        })?;
         Ok(Self::new(kind, bytes).label(&name))
+    }
+
+    /// Finds out by the first bytes what it is; textual IR by its first line.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`] when it is nothing that can be loaded.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        let bytes = bytes.into();
+        Ok(Self::new(recognise(&bytes, false)?, bytes))
     }
 
     /// Compiles in this process even though the bytes come from outside.
     ///
     /// LLVM's readers are not safe against damaged input: they may crash, loop for ever or
-    /// exhaust memory. Textual IR and bitcode are therefore compiled in a child process
-    /// first of all, unless they come from a module in memory. Where the bytes are known to
-    /// be LLVM's own output, this saves the price of a fork.
+    /// exhaust memory, and what LLVM's code generator cannot do ends the process. Textual
+    /// IR and bitcode are therefore compiled in a child process, unless they come from a
+    /// module in memory. Where the bytes are known to be LLVM's own output, this saves the
+    /// price of a fork.
     pub fn trusted(mut self) -> Self {
         self.trusted = true;
         self
@@ -140,12 +147,12 @@ impl Source {
     pub(crate) fn members(&self) -> Result<Vec<(String, Source)>> {
         let members = archive::members(&self.bytes)?;
         let sources = members.into_iter().map(|(name, bytes)| {
-            let kind = kind_of(bytes).filter(|kind| *kind != SourceKind::Archive).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Parse,
-                    format!("archive member {name} is neither an ELF object nor bitcode"),
-                )
-            })?;
+            let kind = kind_of(bytes)
+                .filter(|kind| matches!(kind, SourceKind::Object | SourceKind::Bitcode))
+                .ok_or_else(|| {
+                    let what = "is neither an ELF object nor bitcode";
+                    Error::new(ErrorKind::Parse, format!("archive member {name} {what}"))
+                })?;
             let mut source = Self::new(kind, bytes);
             source.file = self.file.as_ref().map(|file| format!("{file}({name})").into());
             source.trusted = self.trusted;
@@ -158,15 +165,155 @@ impl Source {
 fn kind_of(bytes: &[u8]) -> Option<SourceKind> {
     match bytes {
         [0x7f, b'E', b'L', b'F', ..] => Some(SourceKind::Object),
-        // Bitcode, and the wrapper that Apple's tools put around it.
-        [b'B', b'C', 0xc0, 0xde, ..] | [0xde, 0xc0, 0x17, 0x0b, ..] => Some(SourceKind::Bitcode),
+        _ if is_bitcode(bytes) => Some(SourceKind::Bitcode),
         _ if bytes.starts_with(b"!<arch>\n") => Some(SourceKind::Archive),
         _ => None,
     }
 }
 
+/// Bitcode, or the wrapper that Apple's tools put around it.
+pub(super) fn is_bitcode(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'B', b'C', 0xc0, 0xde, ..] | [0xde, 0xc0, 0x17, 0x0b, ..])
+}
+
+fn recognise(bytes: &[u8], named_ir: bool) -> Result<SourceKind> {
+    /// The type field of an ELF header: a shared library or a position-independent program.
+    const ET_DYN: [u8; 2] = [3, 0];
+    let refuse = |what: &str, hint: &str| Err(Error::new(ErrorKind::Parse, what).hint(hint));
+    match kind_of(bytes) {
+        Some(SourceKind::Object) if bytes.get(16..18) == Some(&ET_DYN) => {
+            refuse("a shared library is not a module", "open it with Runtime::open_library, or -l")
+        }
+        Some(kind) => Ok(kind),
+        None if bytes.starts_with(b"!<thin>\n") => refuse(
+            "a thin archive does not contain its members",
+            "make the archive without --thin, or pass the objects themselves",
+        ),
+        None if named_ir || looks_like_ir(bytes) => Ok(SourceKind::Ir),
+        None => refuse(
+            "not IR, bitcode, an ELF object or an archive",
+            "compile it first: clang -fPIC -c, or clang -fPIC -emit-llvm -c",
+        ),
+    }
+}
+
+/// Whether the first line that is not a comment begins as lines of textual IR do.
+fn looks_like_ir(bytes: &[u8]) -> bool {
+    const STARTS: [&str; 10] = [
+        "; ModuleID",
+        "source_filename",
+        "target ",
+        "define ",
+        "declare ",
+        "attributes #",
+        "module asm ",
+        "@",
+        "%",
+        "$",
+    ];
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let mut lines = text.lines().map(str::trim_start);
+    lines
+        .find(|line| line.starts_with("; ModuleID") || !(line.is_empty() || line.starts_with(';')))
+        .is_some_and(|line| STARTS.iter().any(|start| line.starts_with(start)))
+}
+
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Source({:?}, {} bytes, {:?})", self.kind, self.bytes.len(), self.file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(bytes: &[u8]) -> Result<SourceKind> {
+        Source::from_bytes(bytes).map(|source| source.kind())
+    }
+
+    #[test]
+    fn content_says_what_it_is() {
+        assert_eq!(kind(b"\x7fELF\x02\x01\x01").unwrap(), SourceKind::Object);
+        assert_eq!(kind(b"BC\xc0\xde1234").unwrap(), SourceKind::Bitcode);
+        assert_eq!(kind(b"\xde\xc0\x17\x0b1234").unwrap(), SourceKind::Bitcode);
+        assert_eq!(kind(b"!<arch>\n").unwrap(), SourceKind::Archive);
+        for ir in [
+            "; ModuleID = 'a'\n",
+            "\n; words\ndefine void @f() {",
+            "@x = global i32 1",
+            "target triple = \"x\"",
+        ] {
+            assert_eq!(kind(ir.as_bytes()).unwrap(), SourceKind::Ir, "{ir}");
+        }
+        for other in [&b""[..], b"int main(void) {}", b"\xff\xfe", b"#!/bin/sh\n"] {
+            assert_eq!(kind(other).unwrap_err().kind(), ErrorKind::Parse);
+        }
+        let mut library = b"\x7fELF\x02\x01\x01".to_vec();
+        library.resize(64, 0);
+        library[16] = 3;
+        assert!(kind(&library).unwrap_err().advice().unwrap().contains("open_library"));
+        assert!(kind(b"!<thin>\n").unwrap_err().message().contains("thin"));
+    }
+
+    #[test]
+    fn files_are_read_and_named_in_errors() {
+        let folder = std::env::temp_dir().join(format!("hotslot-source-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let source = Source::from_path(write("odd.ll", b"something $ only LLVM can refuse")).unwrap();
+        assert_eq!(source.kind(), SourceKind::Ir);
+        assert!(source.file().unwrap().ends_with("odd.ll"));
+        let error = Source::from_path(write("a.cpp", b"int x;")).unwrap_err();
+        assert!(
+            error.file().unwrap().ends_with("a.cpp") && error.to_string().contains("hotslot run"),
+            "{error}"
+        );
+        let error = Source::from_path(folder.join("none")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Read);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut bytes = b"!<arch>\n".to_vec();
+        for (name, content) in members {
+            let head = format!(
+                "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                format!("{name}/"),
+                0,
+                0,
+                0,
+                644,
+                content.len()
+            );
+            bytes.extend_from_slice(head.as_bytes());
+            bytes.extend_from_slice(content);
+            if content.len() % 2 == 1 {
+                bytes.push(b'\n');
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn archives_come_apart() {
+        let bytes = archive(&[("a.o", b"\x7fELF1"), ("b.bc", b"BC\xc0\xde12"), ("a.o", b"\x7fELF23")]);
+        let members = Source::archive(bytes.clone()).label("x.a").members().unwrap();
+        let seen: Vec<_> =
+            members.iter().map(|(name, s)| (name.as_str(), s.kind(), s.bytes().len())).collect();
+        let (object, bitcode) = (SourceKind::Object, SourceKind::Bitcode);
+        assert_eq!(seen, [("a.o", object, 5), ("b.bc", bitcode, 6), ("a.o", object, 6)]);
+        assert_eq!(members[1].1.file(), Some("x.a(b.bc)"));
+        for end in 0..bytes.len() {
+            let _ = Source::archive(&bytes[..end]).members();
+        }
+        assert!(Source::archive(&bytes[..bytes.len() - 3]).members().is_err());
+        assert!(Source::archive(archive(&[("readme", b"text")])).members().is_err());
     }
 }

@@ -47,7 +47,10 @@ impl Linker<'_, '_> {
             _ => {}
         }
         let body = target.address.wrapping_add(value).wrapping_add(site.addend);
-        if target.area != Area::Code || site.kind == Kind::Frames {
+        // The addend of a relative word in data (a jump table's entry) also holds the
+        // distance to what it is relative to, so it does not tell where it leads.
+        let relative = matches!(site.field, Field::Word { relative: true, .. });
+        if target.area != Area::Code || relative && site.kind != Kind::Code {
             return Ok(body);
         }
         // A reference to the very start of a function: to call it, or to take its address.
@@ -94,8 +97,9 @@ impl Linker<'_, '_> {
             (matches!(site.field, Field::Word { relative: false, .. }), site.kind == Kind::Code);
         match self.resolve.target(id) {
             Some(Target::Function(body)) => {
-                // The stub stands for the function's start only.
-                let start = site.addend.wrapping_add(site.bias) == 0;
+                // The stub stands for the function's start only. Relative words in data
+                // have an addend of their own, see `local_address`.
+                let start = site.addend.wrapping_add(site.bias) == 0 || !absolute && !code;
                 Ok(if start { stub } else { body }.wrapping_add(site.addend))
             }
             Some(Target::Data(address)) => Ok(address.wrapping_add(site.addend)),

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{Error as OsError, ErrorKind as OsErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use inkwell::llvm_sys::error_handling::LLVMInstallFatalErrorHandler;
@@ -37,6 +38,9 @@ const ANSWER: u8 = b'=';
 
 /// Where a child finds its pipe.
 const PIPE: c_int = 3;
+
+/// In the child: whether the module was read.
+static WAS_READ: AtomicBool = AtomicBool::new(false);
 
 /// Held for reading while LLVM runs in this process, for writing while it forks: a child
 /// never inherits a lock inside LLVM that another of our threads holds.
@@ -148,7 +152,10 @@ unsafe fn live(pipe: c_int, work: &Work<'_>) -> ! {
     }
     let last = Cell::new(Instant::now());
     let progress = |progress| match progress {
-        Progress::Read => send(&[READ]),
+        Progress::Read => {
+            WAS_READ.store(true, Ordering::Relaxed);
+            send(&[READ]);
+        }
         Progress::Alive if last.get().elapsed() >= BEAT => {
             last.set(Instant::now());
             send(&[ALIVE]);
@@ -180,10 +187,13 @@ fn send(bytes: &[u8]) {
 extern "C" fn fatal(reason: *const c_char) {
     // SAFETY: LLVM passes a C string.
     let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy().into_owned();
-    finish(&Err(Error::new(
-        ErrorKind::Compile,
-        format!("LLVM cannot compile the module: {}", reason.trim()),
-    )));
+    let reason = reason.trim();
+    let error = if WAS_READ.load(Ordering::Relaxed) {
+        Error::new(ErrorKind::Compile, format!("LLVM cannot compile the module: {reason}"))
+    } else {
+        Error::new(ErrorKind::Parse, format!("cannot read the module: {reason}"))
+    };
+    finish(&Err(error))
 }
 
 /// Bytes of address space in use.
@@ -311,8 +321,8 @@ mod tests {
 
     #[test]
     fn signs_of_life_are_waited_for() {
-        let slow = run(SHORT * 10, &|progress| {
-            for _ in 0..6 {
+        let slow = run(BEAT * 3, &|progress| {
+            for _ in 0..4 {
                 std::thread::sleep(BEAT);
                 progress(Progress::Alive);
             }

@@ -1,4 +1,48 @@
-//! hotslot: a stub-table hot-swap JIT runtime.
+//! hotslot: a JIT runtime for code that changes while it runs.
+//!
+//! A host hands in modules: LLVM IR, bitcode, inkwell modules, ELF objects, static archives.
+//! hotslot compiles them with LLVM, links them with a linker of its own, and reaches every
+//! function that another module can call through one slot of a central table. To replace a
+//! module is to link new code beside the old and to store new targets into slots. No caller
+//! is touched, nobody stops, and whatever holds a function's address keeps it.
+//!
+//! ```
+//! use hotslot::{Runtime, Source};
+//!
+//! let runtime = Runtime::new()?;
+//! runtime.load("shape", Source::ir(
+//!     "define i64 @area(i64 %side) {
+//!        %area = mul i64 %side, %side
+//!        ret i64 %area
+//!      }"))?;
+//! // SAFETY: `area` has this type, in every version, and its code is sound.
+//! let area = unsafe { runtime.function::<extern "C" fn(i64) -> i64>("area")? };
+//! assert_eq!(area.call(5), 25);
+//!
+//! runtime.replace("shape", Source::ir(
+//!     "define i64 @area(i64 %side) {
+//!        %area = mul i64 %side, 3
+//!        ret i64 %area
+//!      }"))?;
+//! assert_eq!(area.call(5), 15);
+//! # Ok::<(), hotslot::Error>(())
+//! ```
+//!
+//! - [`Runtime`] loads, replaces and removes modules; [`Builder`] has its settings.
+//! - [`Source`] is the code of a module.
+//! - [`Update`] changes several modules in one step: all of it happens or nothing.
+//! - [`Function`] is a typed handle. It is checked against the function's type where that is
+//!   known, and leads to the newest version for as long as it lives.
+//! - [`Report`] says what an update did, [`Error`] why it did nothing. The library prints
+//!   nothing, with one exception: a call of a function that nothing defines cannot return, so
+//!   it says which function that was and aborts.
+//!
+//! # Limits
+//!
+//! Code runs on x86-64 Linux with glibc only. A replacement compiles the whole module again.
+//! Replaced code is kept until [`Runtime::free_retired`] or the end of the runtime.
+//! Constructors of a replaced module are not run again. A function that changes its type while
+//! modules compiled against the old type call it is not noticed.
 
 mod builtins;
 mod compile;
@@ -17,3 +61,8 @@ pub use runtime::{
     AbiType, Builder, Function, ModuleReport, Report, Runtime, Shadowed, Signature, Stats, Times, Undefined,
     Update,
 };
+
+/// Makes tests of the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -39,12 +39,18 @@ impl Afterwards {
 
 /// Makes `prepared` the state of the world.
 pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (Report, Afterwards) {
-    let Prepared { mut staged, removed, providers, references, pending, .. } = prepared;
+    let Prepared { mut staged, removed, providers, references, pending, groups, .. } = prepared;
     state.order += super::state::ONE_UPDATE;
     let (mut report, mut after) = (Report::default(), Afterwards::default());
     arena.publish();
     for module in &mut staged {
         register_frames(module);
+    }
+    for (group, members) in groups {
+        match members {
+            Some(members) => state.groups.insert(group, members),
+            None => state.groups.remove(&group),
+        };
     }
     let mut changed: Vec<SymbolId> = providers.keys().copied().collect();
     for &id in &removed {

@@ -1,7 +1,7 @@
 //! The runtime façade: modules in, functions out.
 //!
-//! [`builder`] has the settings, [`state`] what is known, [`prepare`] and [`commit`] the
-//! two halves of every change, [`update`] ties them to sources, [`function`] is the typed
+//! [`builder`] has the settings, [`state`] what is known, [`prepare`] (with
+//! [`resolve`]) and [`commit`] are the two halves of every change, [`update`] ties them to sources, [`function`] is the typed
 //! way in. Everything below this module does one thing and knows nothing of the others.
 
 mod builder;
@@ -11,6 +11,7 @@ mod function;
 mod missing;
 mod prepare;
 mod report;
+mod resolve;
 mod state;
 mod update;
 

@@ -7,13 +7,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::resolve::KeptStorage;
 use super::state::State;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{
-    self, Binding, Definition, Image, Kept, Needs, Object, Place, Placement, Resolve, Storage, StorageKey,
-    SymbolKind, ThreadLocals,
-};
+use crate::link::{self, Binding, Definition, Image, Needs, Object, Place, Storage, SymbolKind};
 use crate::memory::{Arena, Space};
 use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
 
@@ -39,14 +37,18 @@ pub(super) struct Staged {
     pub kept: usize,
 }
 
+/// Archives and their members, as they will be after the update.
+pub(super) type Groups = Vec<(Arc<str>, Option<Vec<Arc<str>>>)>;
+
 #[derive(Default)]
 pub(super) struct Prepared {
+    pub groups: Groups,
     pub staged: Vec<Staged>,
     pub removed: Vec<u32>,
     /// Definitions by symbol, in order of the update.
     pub providers: HashMap<SymbolId, Vec<Provider>, foldhash::fast::RandomState>,
     /// Symbols made for this update.
-    created: Vec<SymbolId>,
+    pub created: Vec<SymbolId>,
     /// References by others: symbol, whether by a call, whether it must be defined.
     pub references: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,
     pub pending: Vec<(SymbolId, Pending)>,
@@ -80,11 +82,12 @@ pub(super) fn prepare(
     settings: &Settings<'_>,
     inputs: Vec<Input<'_>>,
     removed: Vec<u32>,
+    groups: Groups,
 ) -> Result<Prepared> {
     let mut batch = Batch {
         leaving: removed.iter().map(|&id| Owner::Module(id)).collect(),
         state,
-        prepared: Prepared { removed, ..Prepared::default() },
+        prepared: Prepared { removed, groups, ..Prepared::default() },
         shared: HashMap::new(),
         current: Current::default(),
         index: 0,
@@ -99,26 +102,26 @@ pub(super) fn prepare(
     }
 }
 
-struct Batch<'s> {
-    state: &'s mut State,
-    prepared: Prepared,
+pub(super) struct Batch<'s> {
+    pub(super) state: &'s mut State,
+    pub(super) prepared: Prepared,
     /// Owners whose present definitions end with this update.
-    leaving: HashSet<Owner>,
+    pub(super) leaving: HashSet<Owner>,
     /// Storage of shared variables made in this update.
-    shared: HashMap<SymbolId, Arc<Storage>>,
-    current: Current,
+    pub(super) shared: HashMap<SymbolId, Arc<Storage>>,
+    pub(super) current: Current,
     /// The position in the update of the module being staged.
-    index: u64,
+    pub(super) index: u64,
 }
 
 /// The module being linked.
 #[derive(Default)]
-struct Current {
-    id: u32,
-    name: Arc<str>,
-    definitions: Vec<Definition>,
-    wanted: HashSet<SymbolId, foldhash::fast::RandomState>,
-    locals: HashMap<(String, u64), SymbolId>,
+pub(super) struct Current {
+    pub(super) id: u32,
+    pub(super) name: Arc<str>,
+    pub(super) definitions: Vec<Definition>,
+    pub(super) wanted: HashSet<SymbolId, foldhash::fast::RandomState>,
+    pub(super) locals: HashMap<(String, u64), SymbolId>,
 }
 
 /// A module between being named and being placed.
@@ -308,7 +311,7 @@ impl Batch<'_> {
         definitions
     }
 
-    fn stage_definitions(&mut self, id: u32, definitions: &[Definition]) {
+    pub(super) fn stage_definitions(&mut self, id: u32, definitions: &[Definition]) {
         for definition in definitions {
             let provider = self.provider(id, definition);
             self.prepared.providers.entry(definition.id).or_default().push(provider);
@@ -329,7 +332,7 @@ impl Batch<'_> {
     }
 
     /// Who will provide `id` after the commit.
-    fn winner(&self, id: SymbolId) -> Option<&Provider> {
+    pub(super) fn winner(&self, id: SymbolId) -> Option<&Provider> {
         let staged = self.prepared.providers.get(&id).into_iter().flatten();
         let present =
             self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
@@ -337,7 +340,7 @@ impl Batch<'_> {
     }
 
     /// Looks in the process for a symbol that nothing else will provide.
-    fn ask_process(&mut self, id: SymbolId) -> Option<Target> {
+    pub(super) fn ask_process(&mut self, id: SymbolId) -> Option<Target> {
         let provider = self.state.process_provider(&self.state.symbols.get(id).name)?;
         self.prepared.providers.entry(id).or_default().push(provider);
         Some(provider.target)
@@ -385,108 +388,4 @@ fn refuse_spanning_sets(inputs: &[Input<'_>]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-impl Resolve for Batch<'_> {
-    fn target(&mut self, id: SymbolId) -> Option<Target> {
-        match self.winner(id) {
-            Some(provider) => Some(provider.target),
-            None => self.ask_process(id),
-        }
-    }
-
-    fn local_function(&mut self, name: &str, body: u64, indirect: bool) -> Result<SymbolId> {
-        let key = (name.to_owned(), body);
-        if let Some(&id) = self.current.locals.get(&key) {
-            return Ok(id);
-        }
-        // A zero byte keeps these apart from every global name. The second local function
-        // of the same name in a module is numbered.
-        let same = self.current.locals.keys().filter(|(n, _)| n == name).count();
-        let scoped = match same {
-            0 => format!("{name}\0{}", self.current.name),
-            n => format!("{name}\0{}\0{n}", self.current.name),
-        };
-        let (id, new) = self.state.symbols.intern(&scoped)?;
-        if new {
-            self.prepared.created.push(id);
-        }
-        let definition =
-            Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
-        self.stage_definitions(self.current.id, &[definition]);
-        self.current.definitions.push(definition);
-        self.current.locals.insert(key, id);
-        Ok(id)
-    }
-
-    fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64> {
-        let Some(Target::Process(address)) = self.target(id) else { return None };
-        let (module, offset) = crate::process::thread_local_name(address)?;
-        let word = crate::tls::foreign_word(module, offset);
-        let providers = self.prepared.providers.entry(id).or_default();
-        providers.retain(|p| p.owner != Owner::Process);
-        let target = Target::ThreadLocal(word);
-        providers.push(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0 });
-        Some(word)
-    }
-
-    fn foreign_thread_offset(&mut self, id: SymbolId) -> Option<u64> {
-        self.state.process.thread_offset(&self.state.symbols.get(id).name)
-    }
-
-    fn size(&mut self, id: SymbolId) -> Option<u64> {
-        self.winner(id).filter(|p| matches!(p.owner, Owner::Module(_))).map(|p| p.size)
-    }
-
-    fn pair(&mut self, id: SymbolId) -> Result<u64> {
-        let pair = self.state.symbols.pair(id)?;
-        Ok(self.state.symbols.slots.pair(pair))
-    }
-
-    fn refer(&mut self, id: SymbolId, called: bool, required: bool) {
-        let known = self.prepared.references.entry(id).or_default();
-        known.0 |= called;
-        known.1 |= required;
-        if self.current.wanted.insert(id) && self.winner(id).is_none() {
-            self.ask_process(id);
-        }
-    }
-
-    fn wait(&mut self, id: SymbolId, address: u64, addend: u64) {
-        let pending = Pending { owner: Owner::Module(self.current.id), address, addend };
-        self.prepared.pending.push((id, pending));
-    }
-}
-
-struct KeptStorage<'a> {
-    state: &'a State,
-    /// The module whose earlier generation is replaced.
-    id: Option<u32>,
-    shared: &'a HashMap<SymbolId, Arc<Storage>>,
-}
-
-impl Kept for KeptStorage<'_> {
-    fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>> {
-        if let StorageKey::Shared(symbol) = key {
-            let staged = self.shared.get(symbol).cloned();
-            return staged.or_else(|| self.state.shared.get(symbol)?.upgrade());
-        }
-        let module = self.state.module(self.id?)?;
-        module.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
-    }
-
-    fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
-        self.state.module(self.id?)?.image.thread_locals.clone()
-    }
-}
-
-impl Placement<'_> {
-    /// The storage this object shares with other modules.
-    fn shared_storage(&self) -> Vec<(SymbolId, Arc<Storage>)> {
-        let shared = self.storages().filter_map(|(key, storage)| match key {
-            StorageKey::Shared(symbol) => Some((*symbol, storage.clone())),
-            _ => None,
-        });
-        shared.collect()
-    }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::commit::{self, Afterwards};
-use super::prepare::{self, Input, Settings};
+use super::prepare::{self, Groups, Input, Prepared, Settings};
 use super::report::{Report, Times};
 use super::state::State;
 use super::{Inner, Runtime, entry};
@@ -120,59 +120,72 @@ impl<'rt> Update<'rt> {
     /// relocations that cannot be applied, names already in use or unknown, a full arena.
     pub fn commit(&mut self) -> Result<Report> {
         let inner = &*self.runtime.inner;
+        let (report, after) = self.work(|state, prepared| commit::commit(state, &inner.arena, prepared))?;
+        run_afterwards(inner, &after);
+        Ok(report)
+    }
+
+    /// Compiles and links everything, then takes it back: tells whether [`Self::commit`]
+    /// would succeed. None of the update's code runs.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn check(&mut self) -> Result<()> {
+        self.work(|state, prepared| {
+            prepared.abandon(state);
+            (Report::default(), Afterwards::default())
+        })
+        .map(|_| ())
+    }
+
+    /// Prepares the update and hands it to `end`, which commits or abandons it.
+    fn work(
+        &mut self,
+        end: impl FnOnce(&mut State, Prepared) -> (Report, Afterwards),
+    ) -> Result<(Report, Afterwards)> {
+        let inner = &*self.runtime.inner;
         let steps = std::mem::take(&mut self.steps);
         let (units, removed, groups) = expand(&inner.state, steps)?;
         let mut times = Times::default();
         let mut ready = compile_all(inner, units, &mut times)?;
         let started = Instant::now();
         select_on_demand(&inner.state, &mut ready)?;
-        let mut inputs = Vec::with_capacity(ready.len());
-        let mut problems = Vec::new();
-        for unit in &ready {
-            match Object::parse(&unit.object) {
-                Ok(object) => inputs.push(Input {
-                    name: unit.name.clone(),
-                    file: unit.file.clone(),
-                    object,
-                    interface: unit.interface.clone(),
-                    replace: unit.replace,
-                }),
-                Err(error) => problems.push(error.in_module(&unit.name).in_file(unit.file.as_deref())),
-            }
-        }
-        if let Some(error) = Error::all(problems) {
-            return Err(error);
-        }
-        let (mut report, after) = {
-            let mut state = inner.state.lock();
-            let removed = check_names(&state, &inputs, &removed)?;
-            let settings = Settings {
-                arena: &inner.arena,
-                direct: inner.compile.call_form == CallForm::Stub,
-                missing_entry_cell: inner.missing.cell(),
-                strict: self.strict,
-            };
-            let prepared = prepare::prepare(&mut state, &settings, inputs, removed)?;
-            times.link += started.elapsed();
-            let started = Instant::now();
-            let done = commit::commit(&mut state, &inner.arena, prepared);
-            times.publish += started.elapsed();
-            for (group, members) in groups {
-                match members {
-                    Some(members) => state.groups.insert(group, members),
-                    None => state.groups.remove(&group),
-                };
-            }
-            done
+        let inputs = parse(&ready)?;
+        let mut state = inner.state.lock();
+        let removed = check_names(&state, &inputs, &removed)?;
+        let settings = Settings {
+            arena: &inner.arena,
+            direct: inner.compile.call_form == CallForm::Stub,
+            missing_entry_cell: inner.missing.cell(),
+            strict: self.strict,
         };
-        run_afterwards(inner, &after);
+        let prepared = prepare::prepare(&mut state, &settings, inputs, removed, groups)?;
+        times.link = started.elapsed();
+        let started = Instant::now();
+        let (mut report, after) = end(&mut state, prepared);
+        times.publish = started.elapsed();
         report.times = times;
-        Ok(report)
+        Ok((report, after))
     }
 }
 
-/// Archives and their members, as they will be after the update.
-type Groups = Vec<(Arc<str>, Option<Vec<Arc<str>>>)>;
+/// Reads every object, and lists all that are malformed.
+fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
+    let (mut inputs, mut problems) = (Vec::with_capacity(ready.len()), Vec::new());
+    for unit in ready {
+        match Object::parse(&unit.object) {
+            Ok(object) => inputs.push(Input {
+                name: unit.name.clone(),
+                file: unit.file.clone(),
+                object,
+                interface: unit.interface.clone(),
+                replace: unit.replace,
+            }),
+            Err(error) => problems.push(error.in_module(&unit.name).in_file(unit.file.as_deref())),
+        }
+    }
+    Error::all(problems).map_or(Ok(inputs), Err)
+}
 
 /// Turns steps into modules: an archive into its members.
 fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<(Vec<Unit>, Vec<Arc<str>>, Groups)> {

@@ -1,0 +1,117 @@
+//! What the linker asks of the table while an update is prepared.
+//!
+//! Owns the answers: who will define a symbol once the update is committed, which storage
+//! a variable keeps. The view they come from is [`super::prepare`]'s.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::prepare::Batch;
+use super::state::State;
+use crate::error::Result;
+use crate::link::{Definition, Kept, Placement, Resolve, Storage, StorageKey, ThreadLocals};
+use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
+
+impl Resolve for Batch<'_> {
+    fn target(&mut self, id: SymbolId) -> Option<Target> {
+        match self.winner(id) {
+            Some(provider) => Some(provider.target),
+            None => self.ask_process(id),
+        }
+    }
+
+    fn local_function(&mut self, name: &str, body: u64, indirect: bool) -> Result<SymbolId> {
+        let key = (name.to_owned(), body);
+        if let Some(&id) = self.current.locals.get(&key) {
+            return Ok(id);
+        }
+        // A zero byte keeps these apart from every global name. The second local function
+        // of the same name in a module is numbered.
+        let same = self.current.locals.keys().filter(|(n, _)| n == name).count();
+        let scoped = match same {
+            0 => format!("{name}\0{}", self.current.name),
+            n => format!("{name}\0{}\0{n}", self.current.name),
+        };
+        let (id, new) = self.state.symbols.intern(&scoped)?;
+        if new {
+            self.prepared.created.push(id);
+        }
+        let definition =
+            Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
+        self.stage_definitions(self.current.id, &[definition]);
+        self.current.definitions.push(definition);
+        self.current.locals.insert(key, id);
+        Ok(id)
+    }
+
+    fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64> {
+        let Some(Target::Process(address)) = self.target(id) else { return None };
+        let (module, offset) = crate::process::thread_local_name(address)?;
+        let word = crate::tls::foreign_word(module, offset);
+        let providers = self.prepared.providers.entry(id).or_default();
+        providers.retain(|p| p.owner != Owner::Process);
+        let target = Target::ThreadLocal(word);
+        providers.push(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0 });
+        Some(word)
+    }
+
+    fn foreign_thread_offset(&mut self, id: SymbolId) -> Option<u64> {
+        self.state.process.thread_offset(&self.state.symbols.get(id).name)
+    }
+
+    fn size(&mut self, id: SymbolId) -> Option<u64> {
+        self.winner(id).filter(|p| matches!(p.owner, Owner::Module(_))).map(|p| p.size)
+    }
+
+    fn pair(&mut self, id: SymbolId) -> Result<u64> {
+        let pair = self.state.symbols.pair(id)?;
+        Ok(self.state.symbols.slots.pair(pair))
+    }
+
+    fn refer(&mut self, id: SymbolId, called: bool, required: bool) {
+        let known = self.prepared.references.entry(id).or_default();
+        known.0 |= called;
+        known.1 |= required;
+        if self.current.wanted.insert(id) && self.winner(id).is_none() {
+            self.ask_process(id);
+        }
+    }
+
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64) {
+        let pending = Pending { owner: Owner::Module(self.current.id), address, addend };
+        self.prepared.pending.push((id, pending));
+    }
+}
+
+pub(super) struct KeptStorage<'a> {
+    pub(super) state: &'a State,
+    /// The module whose earlier generation is replaced.
+    pub(super) id: Option<u32>,
+    pub(super) shared: &'a HashMap<SymbolId, Arc<Storage>>,
+}
+
+impl Kept for KeptStorage<'_> {
+    fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>> {
+        if let StorageKey::Shared(symbol) = key {
+            let staged = self.shared.get(symbol).cloned();
+            return staged.or_else(|| self.state.shared.get(symbol)?.upgrade());
+        }
+        let module = self.state.module(self.id?)?;
+        module.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
+    }
+
+    fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
+        self.state.module(self.id?)?.image.thread_locals.clone()
+    }
+}
+
+impl Placement<'_> {
+    /// The storage this object shares with other modules.
+    pub(super) fn shared_storage(&self) -> Vec<(SymbolId, Arc<Storage>)> {
+        let shared = self.storages().filter_map(|(key, storage)| match key {
+            StorageKey::Shared(symbol) => Some((*symbol, storage.clone())),
+            _ => None,
+        });
+        shared.collect()
+    }
+}

@@ -258,7 +258,7 @@ fn unknown_module(name: &str) -> Error {
 /// Compiles what is not an object yet, on several threads if there is enough to do.
 fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) -> Result<Vec<Ready>> {
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<(Ready, Times)>)>> = Mutex::new(Vec::with_capacity(units.len()));
+    let results = Mutex::new(Vec::with_capacity(units.len()));
     let work = || {
         while let Some(unit) = {
             let at = next.fetch_add(1, Ordering::Relaxed);

@@ -61,6 +61,14 @@ impl World {
 }
 
 impl Resolve for World {
+    fn foreign_thread_offset(&mut self, _id: SymbolId) -> Option<u64> {
+        None
+    }
+
+    fn size(&mut self, _id: SymbolId) -> Option<u64> {
+        None
+    }
+
     fn target(&mut self, id: SymbolId) -> Option<Target> {
         self.targets.get(&id).copied()
     }

@@ -139,20 +139,25 @@ impl Error {
         {
             write!(f, " (symbol {symbol})")?;
         }
-        if let Some(hint) = &self.0.hint {
-            write!(f, "; {hint}")?;
-        }
         Ok(())
     }
 }
 
 impl fmt::Display for Error {
+    /// One line per problem, each with its advice; with `{:#}` the first problem alone,
+    /// without advice.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return self.fmt_one(f);
+        }
         for (i, problem) in self.problems().enumerate() {
             if i > 0 {
                 f.write_str("\n")?;
             }
             problem.fmt_one(f)?;
+            if let Some(hint) = &problem.0.hint {
+                write!(f, "; {hint}")?;
+            }
         }
         Ok(())
     }

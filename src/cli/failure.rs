@@ -57,8 +57,14 @@ impl Failure {
 
 impl From<hotslot::Error> for Failure {
     fn from(error: hotslot::Error) -> Self {
-        // The library's Display has the whole context, hint included, a line a problem.
-        Self::list(error.to_string().lines().map(str::to_owned).collect())
+        // A line a problem, and what to do about them once, not with each.
+        let mut hints: Vec<&str> = error.problems().filter_map(hotslot::Error::advice).collect();
+        hints.dedup();
+        let failure = Self::list(error.problems().map(|problem| format!("{problem:#}")).collect());
+        match hints.as_slice() {
+            [] => failure,
+            hints => failure.hint(hints.join("; ")),
+        }
     }
 }
 

@@ -12,14 +12,13 @@
 //! clang makes of the loop by itself is reported beside it.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use hotslot::{Function, Runtime, Source};
 
 use crate::child::{self, tell};
 use crate::objects::compile;
 use crate::report::Row;
-use crate::rounds::{interleave, median};
+use crate::rounds::{interleave, median, thread_time};
 
 const SOURCE: &str = include_str!("c/calls.c");
 const CALLS: i64 = 50_000_000;
@@ -77,11 +76,11 @@ pub fn child() {
         let run = unsafe { runtime.function::<extern "C" fn(i64) -> i64>(name) };
         let run: Function<extern "C" fn(i64) -> i64> = run.expect("it is loaded");
         move || {
-            let started = Instant::now();
+            let started = thread_time();
             let result = run.call(black_box(CALLS));
-            let took = started.elapsed();
+            let took = thread_time() - started;
             assert_eq!(result, CALLS);
-            took.as_secs_f64() * 1e9 / CALLS as f64
+            took / CALLS as f64
         }
     };
     let (mut direct, mut slot) = (run("run_direct"), run("run_slot"));

@@ -73,11 +73,11 @@ fn main() -> ExitCode {
     }
     println!("{}", machine::describe());
     print!("{}", report::table(&rows));
-    if let Some(path) = json {
-        if let Err(error) = std::fs::write(&path, report::json(&rows)) {
-            eprintln!("cannot write {path}: {error}");
-            return ExitCode::FAILURE;
-        }
+    if let Some(path) = json
+        && let Err(error) = std::fs::write(&path, report::json(&rows))
+    {
+        eprintln!("cannot write {path}: {error}");
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }

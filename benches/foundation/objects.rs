@@ -5,9 +5,9 @@
 //! compiled once with names of fixed width, and each module is a copy with other digits in
 //! its names. It is a real object of clang's, unwind information included.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A module of ten functions, each of which can call one of the module before.
 const TEMPLATE: &str = include_str!("c/small.c");
@@ -58,36 +58,38 @@ pub fn module(number: usize) -> String {
 /// Compiles C with clang into an object.
 pub fn compile(name: &str, source: &str, flags: &[&str]) -> Vec<u8> {
     let object = build(name, source, flags, "o", &["-c"]);
-    let bytes = std::fs::read(&object).expect("clang has just written it");
-    let _ = std::fs::remove_file(object);
-    bytes
+    std::fs::read(object).expect("clang has written it")
 }
 
-/// Compiles C with clang into a shared library, which stays where it is.
+/// Compiles C with clang into a shared library.
 pub fn shared_library(name: &str, source: &str, flags: &[&str], linked: &[&Path]) -> PathBuf {
-    let linked: Vec<&str> = linked.iter().filter_map(|path| path.to_str()).collect();
-    let mut how = vec!["-shared"];
-    how.extend(linked);
+    let linked = linked.iter().filter_map(|path| path.to_str());
+    let how: Vec<&str> = ["-shared"].into_iter().chain(linked).collect();
     build(name, source, flags, "so", &how)
 }
 
+/// Builds a file, or finds it built: its name carries a hash of all that goes in.
 fn build(name: &str, source: &str, flags: &[&str], extension: &str, how: &[&str]) -> PathBuf {
-    static FILES: AtomicUsize = AtomicUsize::new(0);
-    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    let mut hasher = DefaultHasher::new();
+    (source, flags, how).hash(&mut hasher);
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
+    let output = directory.join(format!("{name}-{:016x}.{extension}", hasher.finish()));
+    if output.exists() {
+        return output;
+    }
     std::fs::create_dir_all(&directory).expect("Cargo's temporary directory is writable");
-    let stem = format!("{name}-{}-{number}", std::process::id());
-    let (input, output) =
-        (directory.join(format!("{stem}.c")), directory.join(format!("{stem}.{extension}")));
+    let aside = directory.join(format!("{name}-new-{}", std::process::id()));
+    let input = aside.with_extension("c");
     std::fs::write(&input, source).expect("Cargo's temporary directory is writable");
     let result = Command::new(crate::common::build::CLANG[0])
         .args(flags)
         .arg("-o")
-        .args([&output, &input])
+        .args([&aside, &input])
         .args(how)
         .output()
         .expect("clang-19 is installed: apt install clang-19");
     let _ = std::fs::remove_file(input);
     assert!(result.status.success(), "clang failed on {name}:\n{}", String::from_utf8_lossy(&result.stderr));
+    std::fs::rename(aside, &output).expect("it is in the same directory");
     output
 }

@@ -140,8 +140,6 @@ fn mappings(buffer: &mut [u8]) -> (f64, f64) {
         length += read;
     }
     let text = String::from_utf8_lossy(&buffer[..length]);
-            eprintln!("{text}\n-------");
-    }
     let arena = text.lines().filter(|line| line.contains("memfd:hotslot")).count();
     (text.lines().count() as f64, arena as f64)
 }

@@ -3,6 +3,8 @@
 //! Owns the choice between stub, slot, body and private cell. What takes a function's
 //! address gets its stub; a direct branch goes to a body only where that is local.
 
+use std::collections::HashMap;
+
 use runtime_stubs::Arch;
 
 use super::apply::{Linker, Site};
@@ -29,7 +31,7 @@ impl Linker<'_, '_> {
 
     fn local_address(&mut self, site: &Site, branch: bool) -> Result<u64> {
         let symbol = &self.object().symbols[site.symbol];
-        let (value, name) = (symbol.value, symbol.name);
+        let value = symbol.value;
         let indirect = symbol.kind == SymbolKind::IndirectFunction;
         let section = match symbol.place {
             Place::Section(section) => section,
@@ -58,14 +60,11 @@ impl Linker<'_, '_> {
         let start = target.address.wrapping_add(offset);
         let id = if indirect && offset == value {
             // Its resolver is a function at the same place, so only the symbol tells.
-            self.resolve.local_function(name, start, true)?
+            self.local_function(site.symbol, start, true)?
         } else {
             match self.function_at(section, offset) {
                 Some((_, Some(id))) => id,
-                Some((function, None)) if !branch => {
-                    let name = self.object().symbols[function].name;
-                    self.resolve.local_function(name, start, false)?
-                }
+                Some((function, None)) if !branch => self.local_function(function, start, false)?,
                 _ => return Ok(body),
             }
         };
@@ -79,12 +78,60 @@ impl Linker<'_, '_> {
         ((s, o) == (section, offset)).then(|| (index, self.ids[index]))
     }
 
+    /// Notes a reference to a symbol that the object does not define.
     pub(super) fn refer(&mut self, site: &Site, id: SymbolId, called: bool) {
+        let known = &mut self.known[site.symbol];
+        if known.referred && known.called >= called {
+            return;
+        }
+        known.referred = true;
+        known.called |= called;
         let symbol = &self.object().symbols[site.symbol];
         if symbol.place == Place::Undefined {
             let required = symbol.binding != Binding::Weak;
             self.resolve.refer(id, called, required);
         }
+    }
+
+    /// What the site's symbol, which is `id`, will be.
+    pub(super) fn target(&mut self, site: &Site, id: SymbolId) -> Option<Target> {
+        if let Some(target) = self.known[site.symbol].target {
+            return target;
+        }
+        let target = self.resolve.target(id);
+        self.known[site.symbol].target = Some(target);
+        target
+    }
+
+    /// The place in the table of the local function `function`, which starts at `body`.
+    fn local_function(&mut self, function: usize, body: u64, indirect: bool) -> Result<SymbolId> {
+        if let Some(id) = self.known[function].local {
+            return Ok(id);
+        }
+        let ordinal = self.ordinal(function);
+        let name = self.placement.object.symbols[function].name;
+        let id = self.resolve.local_function(name, ordinal, body, indirect)?;
+        self.known[function].local = Some(id);
+        Ok(id)
+    }
+
+    /// How many local functions of the same name come before `function`: objects that a
+    /// linker has combined may have several.
+    fn ordinal(&mut self, function: usize) -> u32 {
+        if self.ordinals.is_empty() {
+            let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
+            for symbol in &self.placement.object.symbols {
+                let function = matches!(symbol.kind, SymbolKind::Function | SymbolKind::IndirectFunction);
+                if function && symbol.binding == Binding::Local {
+                    let next = seen.entry(symbol.name).or_default();
+                    self.ordinals.push(*next);
+                    *next += 1;
+                } else {
+                    self.ordinals.push(0);
+                }
+            }
+        }
+        self.ordinals[function]
     }
 
     fn global_address(&mut self, site: &Site, id: SymbolId, branch: bool) -> Result<u64> {
@@ -95,7 +142,7 @@ impl Linker<'_, '_> {
         }
         let (absolute, code) =
             (matches!(site.field, Field::Word { relative: false, .. }), site.kind == Kind::Code);
-        match self.resolve.target(id) {
+        match self.target(site, id) {
             Some(Target::Function(body)) => {
                 // The stub stands for the function's start only. Relative words in data
                 // have an addend of their own, see `local_address`.
@@ -112,7 +159,8 @@ impl Linker<'_, '_> {
             Some(Target::ThreadLocal(_)) => {
                 Err(self.error(site, "takes a thread-local variable for an ordinary one"))
             }
-            None if absolute => {
+            // Only a whole address can be filled in later, wherever the symbol will be.
+            None if matches!(site.field, Field::Word { relative: false, bytes: 8, .. }) => {
                 self.resolve.wait(id, site.place, site.addend);
                 Ok(0)
             }

@@ -17,7 +17,7 @@ use super::place::{Area, Placement};
 use super::relocate::{self, Field, Operand, Unwritable};
 use super::seal::Links;
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::SymbolId;
+use crate::table::{SymbolId, Target};
 
 const LE: LittleEndian = LittleEndian;
 
@@ -46,6 +46,10 @@ pub(super) struct Linker<'p, 'd> {
     /// Functions by where they start: (section, offset, symbol index), sorted, global
     /// symbols first among those of one place.
     pub(super) starts: Vec<(usize, u64, usize)>,
+    /// What has been asked about each symbol of the object: most are used many times.
+    pub(super) known: Vec<Known>,
+    /// See `ordinal`; empty until it is needed.
+    pub(super) ordinals: Vec<u32>,
     pub(super) next_cell: usize,
     /// Private cells by what they are for: several instructions may share one, and must
     /// where each holds a part of its address.
@@ -55,6 +59,18 @@ pub(super) struct Linker<'p, 'd> {
     pub(super) veneers: HashMap<u64, u64>,
     #[allow(clippy::vec_box, reason = "generated code holds their addresses")]
     pub(super) descriptors: Vec<Box<TlsDescArgument>>,
+}
+
+/// What is known of a symbol while its object is linked.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known {
+    /// References have been noted, of any kind and by a call.
+    pub(super) referred: bool,
+    pub(super) called: bool,
+    /// What it will be, once asked.
+    pub(super) target: Option<Option<Target>>,
+    /// For a local function: its place in the table.
+    pub(super) local: Option<SymbolId>,
 }
 
 /// A relocation about to be applied.
@@ -94,6 +110,7 @@ impl<'p, 'd> Linker<'p, 'd> {
             })
             .collect();
         starts.sort_unstable_by_key(|&(section, value, index)| (section, value, ids[index].is_none(), index));
+        let known = vec![Known::default(); object.symbols.len()];
         let next_cell = placement.cells_at;
         let next_veneer = placement.veneers_at;
         Self {
@@ -103,6 +120,8 @@ impl<'p, 'd> Linker<'p, 'd> {
             resolve,
             direct,
             starts,
+            known,
+            ordinals: Vec::new(),
             next_cell,
             private: HashMap::new(),
             next_veneer,

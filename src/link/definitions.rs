@@ -24,8 +24,9 @@ pub(crate) struct Definition {
 pub(crate) trait Resolve {
     /// What `id` will be once the update under way is committed.
     fn target(&mut self, id: SymbolId) -> Option<Target>;
-    /// The symbol for a local function of this module whose address is taken.
-    fn local_function(&mut self, name: &str, body: u64, indirect: bool) -> Result<SymbolId>;
+    /// The symbol for a local function of this module whose address is taken, the
+    /// `ordinal`-th of its name. Asked once for each.
+    fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId>;
     /// The word behind a thread-local variable of a shared library.
     fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64>;
     /// The offset from the thread pointer of a thread-local variable of a shared library,

@@ -214,7 +214,7 @@ fn gather(
         Kind::Constant | Kind::Init | Kind::Fini | Kind::Frames => area == Area::Constants,
         _ => false,
     };
-    let members = || object.sections.iter().enumerate().filter(|(_, s)| wanted(s) && s.size > 0);
+    let members = || object.sections.iter().enumerate().filter(|(_, s)| wanted(s));
     let total: u64 = members().map(|(_, s)| s.size + s.align + 8).sum();
     if total > u64::from(u32::MAX) / 2 {
         return Err(Error::new(ErrorKind::Link, format!("the object's sections take {total} bytes"))
@@ -236,7 +236,25 @@ fn gather(
         let tail = if section.kind == Kind::Frames { 4 } else { 0 };
         bytes.resize(start + section.size as usize + tail, 0);
     }
+    if bytes.is_empty() && is_used(object, placed, area) {
+        // An empty function, or an array of nothing, still has an address.
+        bytes.push(0);
+    }
     Ok(Gathered { bytes, align })
+}
+
+/// Whether anything names, or refers to, a section of `area`.
+fn is_used(object: &Object<'_>, placed: &[Placed], area: Area) -> bool {
+    let inside = |symbol: usize| match object.symbols[symbol].place {
+        Place::Section(section) => placed[section].area == area,
+        _ => false,
+    };
+    let named = (0..object.symbols.len()).any(|i| inside(i) && !object.symbols[i].name.is_empty());
+    let referred = || {
+        let relocations = object.sections.iter().flat_map(|section| section.relocations);
+        relocations.into_iter().any(|relocation| inside(relocation.r_sym(LE, false) as usize))
+    };
+    named || referred()
 }
 
 impl Gathered {
@@ -275,10 +293,10 @@ impl Placement<'_> {
         }
         for index in 0..self.object.sections.len() {
             let section = &self.object.sections[index];
-            if section.kind != Kind::Variable || section.size == 0 {
+            let symbols = named.get(&index).map_or(&[][..], Vec::as_slice);
+            if section.kind != Kind::Variable || section.size == 0 && symbols.is_empty() {
                 continue;
             }
-            let symbols = named.get(&index).map_or(&[][..], Vec::as_slice);
             let key = self.storage_key(section, symbols, ids);
             // One variable may move between .data and .bss and change its name's section.
             let layout = match key {

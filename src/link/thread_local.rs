@@ -29,7 +29,7 @@ impl Linker<'_, '_> {
         match self.ids[site.symbol] {
             Some(id) => {
                 self.refer(site, id, false);
-                match self.resolve.target(id) {
+                match self.target(site, id) {
                     Some(Target::ThreadLocal(_)) => {}
                     Some(Target::Process(_)) if self.resolve.foreign_thread_local(id).is_some() => {}
                     None => {
@@ -92,7 +92,7 @@ impl Linker<'_, '_> {
         let winner = match self.ids[site.symbol] {
             Some(id) => {
                 self.refer(site, id, false);
-                self.resolve.target(id)
+                self.target(site, id)
             }
             None => None,
         };

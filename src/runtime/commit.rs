@@ -10,7 +10,7 @@ use super::prepare::{Prepared, Staged};
 use super::report::{ModuleReport, Report, Shadowed, Undefined};
 use super::state::{Module, State};
 use crate::memory::Arena;
-use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+use crate::table::{Owner, Rank, SymbolId, Target};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
@@ -82,7 +82,8 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
         for mut provider in list {
             if provider.owner == Owner::Process {
                 state.symbols.get_mut(id).providers.retain(|p| p.owner != Owner::Process);
-            } else if indirect.contains(&(id, provider.owner))
+            } else if !indirect.is_empty()
+                && indirect.contains(&(id, provider.owner))
                 && let Target::Function(resolver) = provider.target
             {
                 after.indirect.push((id, resolver, provider.owner));
@@ -92,6 +93,7 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
             state.symbols.get_mut(id).providers.push(provider);
         }
     }
+    let fresh: Vec<Owner> = staged.iter().map(|module| Owner::Module(module.id)).collect();
     for module in staged {
         admit(state, module, &mut report, &mut after);
     }
@@ -101,15 +103,7 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
         state.settle_pending(id);
         state.symbols.store(id, state.symbols.settle(id));
     }
-    for &id in &changed {
-        describe(
-            state,
-            id,
-            &report.modules.iter().map(|m| m.name.clone()).collect::<Vec<_>>(),
-            &mut report.undefined,
-            &mut report.shadowed,
-        );
-    }
+    describe(state, &changed, &fresh, &mut report);
     (report, after)
 }
 
@@ -144,17 +138,29 @@ fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Aft
     let Staged { name, file, id, replace, mut image, interface, definitions, wanted, kept } = module;
     let previous = state.module(id).filter(|_| replace).map_or(0, |old| old.generation);
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
-    let is_function = |d: &&crate::link::Definition| matches!(d.target, Target::Function(_));
-    let functions = definitions.iter().filter(is_function).count();
+    // Local functions whose address is taken are in the table too, under scoped names.
+    let exported = definitions.iter().filter(|d| !state.symbols.get(d.id).name.contains('\0'));
+    let (mut functions, mut variables) = (0, 0);
+    for definition in exported {
+        match definition.target {
+            Target::Function(_) => functions += 1,
+            _ => variables += 1,
+        }
+    }
     report.modules.push(ModuleReport {
         name: name.to_string(),
         generation: previous + 1,
         functions,
-        variables: definitions.len() - functions,
+        variables,
         code_bytes: image.code_bytes(),
         constant_bytes: image.constant_bytes(),
         variable_bytes: image.variable_bytes(),
         kept_storage: kept,
+        reset_storage: if replace {
+            image.storages.len() + usize::from(image.thread_locals.is_some()) - kept
+        } else {
+            0
+        },
         skipped_initialisers: if replace { init.len() } else { 0 },
     });
     if !replace {
@@ -178,32 +184,33 @@ fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Aft
     }
 }
 
-/// Reports a symbol that nothing defines, or that has more than one strong definition.
-fn describe(
-    state: &State,
-    id: SymbolId,
-    fresh: &[String],
-    undefined: &mut Vec<Undefined>,
-    shadowed: &mut Vec<Shadowed>,
-) {
-    let symbol = state.symbols.get(id);
+/// Reports symbols that nothing defines, and those with more than one strong definition
+/// of which one is new.
+fn describe(state: &State, changed: &[SymbolId], fresh: &[Owner], report: &mut Report) {
     let name_of = |owner: Owner| match owner {
         Owner::Module(module) => state.module(module).map_or_else(String::new, |m| m.name.to_string()),
         Owner::Host | Owner::Builtin => "the host".to_owned(),
         Owner::Process => "the process".to_owned(),
     };
-    let Some(winner) = symbol.winner() else {
-        if symbol.required && !symbol.wanted_by.is_empty() {
-            let wanted_by = symbol.wanted_by.iter().map(|&m| name_of(Owner::Module(m))).collect();
-            undefined.push(Undefined { symbol: symbol.name.to_string(), wanted_by });
+    for &id in changed {
+        let symbol = state.symbols.get(id);
+        let Some(winner) = symbol.winner() else {
+            if symbol.required && !symbol.wanted_by.is_empty() {
+                let wanted_by = symbol.wanted_by.iter().map(|&m| name_of(Owner::Module(m))).collect();
+                report.undefined.push(Undefined { symbol: symbol.name.to_string(), wanted_by });
+            }
+            continue;
+        };
+        if winner.rank != Rank::Strong || symbol.providers.len() == 1 {
+            continue;
         }
-        return;
-    };
-    let strong = |p: &&Provider| p.rank == Rank::Strong && p.owner != winner.owner;
-    for loser in symbol.providers.iter().filter(strong).filter(|_| winner.rank == Rank::Strong) {
-        let (used, other) = (name_of(winner.owner), name_of(loser.owner));
-        if fresh.contains(&used) || fresh.contains(&other) {
-            shadowed.push(Shadowed { symbol: symbol.name.to_string(), used, shadowed: other });
+        let others = symbol.providers.iter().filter(|p| p.rank == Rank::Strong && p.owner != winner.owner);
+        for other in others.filter(|p| fresh.contains(&p.owner) || fresh.contains(&winner.owner)) {
+            report.shadowed.push(Shadowed {
+                symbol: symbol.name.to_string(),
+                used: name_of(winner.owner),
+                shadowed: name_of(other.owner),
+            });
         }
     }
 }

@@ -261,8 +261,9 @@ impl Runtime {
     /// literal, a vtable) of theirs any more.
     #[allow(unsafe_code)]
     pub unsafe fn free_retired(&self) {
-        let retired = std::mem::take(&mut self.inner.state.lock().retired);
-        drop(retired);
+        let mut retired = std::mem::take(&mut self.inner.state.lock().retired);
+        // Newest first: the unwinder finds those it was told of last at once.
+        while retired.pop().is_some() {}
     }
 
     /// What the runtime holds at the moment.

@@ -106,7 +106,7 @@ pub(super) struct Batch<'s> {
     pub(super) state: &'s mut State,
     pub(super) prepared: Prepared,
     /// Owners whose present definitions end with this update.
-    pub(super) leaving: HashSet<Owner>,
+    pub(super) leaving: Vec<Owner>,
     /// Storage of shared variables made in this update.
     pub(super) shared: HashMap<SymbolId, Arc<Storage>>,
     pub(super) current: Current,
@@ -121,7 +121,6 @@ pub(super) struct Current {
     pub(super) name: Arc<str>,
     pub(super) definitions: Vec<Definition>,
     pub(super) wanted: HashSet<SymbolId, foldhash::fast::RandomState>,
-    pub(super) locals: HashMap<(String, u64), SymbolId>,
 }
 
 /// A module between being named and being placed.
@@ -156,7 +155,7 @@ impl Batch<'_> {
             let needs = link::survey(&input.object).map_err(place)?;
             let id = match self.state.module_id(&input.name) {
                 Some(id) if input.replace => {
-                    self.leaving.insert(Owner::Module(id));
+                    self.leaving.push(Owner::Module(id));
                     id
                 }
                 _ => free.next().unwrap_or(u32::MAX),
@@ -353,7 +352,7 @@ impl Batch<'_> {
         let mut exposed: Vec<SymbolId> =
             self.prepared.references.iter().filter(|(_, r)| r.0).map(|(&id, _)| id).collect();
         for module in removed.chain(replaced).filter_map(|id| self.state.module(id)) {
-            exposed.extend(&module.defined);
+            exposed.extend(module.defined.iter().filter(|id| !self.prepared.providers.contains_key(id)));
         }
         for id in exposed {
             if self.state.symbols.get(id).missing.is_some()

@@ -39,6 +39,9 @@ pub struct ModuleReport {
     pub variable_bytes: usize,
     /// Sections of variables that kept their storage and value.
     pub kept_storage: usize,
+    /// Sections of variables of a replaced module that are new, or have another size,
+    /// alignment or layout than before, and so have their initial value.
+    pub reset_storage: usize,
     /// Functions registered to run at load (constructors) that were not run because the
     /// module was replaced, not loaded.
     pub skipped_initialisers: usize,

@@ -20,15 +20,9 @@ impl Resolve for Batch<'_> {
         }
     }
 
-    fn local_function(&mut self, name: &str, body: u64, indirect: bool) -> Result<SymbolId> {
-        let key = (name.to_owned(), body);
-        if let Some(&id) = self.current.locals.get(&key) {
-            return Ok(id);
-        }
-        // A zero byte keeps these apart from every global name. The second local function
-        // of the same name in a module is numbered.
-        let same = self.current.locals.keys().filter(|(n, _)| n == name).count();
-        let scoped = match same {
+    fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId> {
+        // A zero byte keeps these apart from every global name.
+        let scoped = match ordinal {
             0 => format!("{name}\0{}", self.current.name),
             n => format!("{name}\0{}\0{n}", self.current.name),
         };
@@ -40,7 +34,6 @@ impl Resolve for Batch<'_> {
             Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
         self.stage_definitions(self.current.id, &[definition]);
         self.current.definitions.push(definition);
-        self.current.locals.insert(key, id);
         Ok(id)
     }
 

@@ -24,6 +24,13 @@ pub(super) struct Module {
     pub interface: Interface,
 }
 
+impl Drop for State {
+    /// Ends images newest first: the unwinder finds those it was told of last at once.
+    fn drop(&mut self) {
+        while self.modules.pop().is_some() || self.retired.pop().is_some() {}
+    }
+}
+
 pub(super) struct State {
     // Order matters when a runtime ends: images first, then the libraries they call.
     pub modules: Vec<Option<Module>>,

@@ -22,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Object, Place};
 use crate::table::{Rank, Target};
 
+#[derive(Clone)]
 enum Step {
     Load(String, Source),
     Replace(String, Source),
@@ -120,32 +121,34 @@ impl<'rt> Update<'rt> {
     /// relocations that cannot be applied, names already in use or unknown, a full arena.
     pub fn commit(&mut self) -> Result<Report> {
         let inner = &*self.runtime.inner;
-        let (report, after) = self.work(|state, prepared| commit::commit(state, &inner.arena, prepared))?;
+        let all = Self { steps: std::mem::take(&mut self.steps), ..*self };
+        let (report, after) = all.work(|state, prepared| commit::commit(state, &inner.arena, prepared))?;
         run_afterwards(inner, &after);
         Ok(report)
     }
 
     /// Compiles and links everything, then takes it back: tells whether [`Self::commit`]
-    /// would succeed. None of the update's code runs.
+    /// would succeed. None of the update's code runs, and the update stays as it is.
     ///
     /// # Errors
     /// As [`Self::commit`].
-    pub fn check(&mut self) -> Result<()> {
-        self.work(|state, prepared| {
-            prepared.abandon(state);
-            (Report::default(), Afterwards::default())
-        })
-        .map(|_| ())
+    pub fn check(&self) -> Result<()> {
+        let again = Self { runtime: self.runtime, steps: self.steps.clone(), strict: self.strict };
+        again
+            .work(|state, prepared| {
+                prepared.abandon(state);
+                (Report::default(), Afterwards::default())
+            })
+            .map(|_| ())
     }
 
     /// Prepares the update and hands it to `end`, which commits or abandons it.
     fn work(
-        &mut self,
+        self,
         end: impl FnOnce(&mut State, Prepared) -> (Report, Afterwards),
     ) -> Result<(Report, Afterwards)> {
         let inner = &*self.runtime.inner;
-        let steps = std::mem::take(&mut self.steps);
-        let (units, removed, groups) = expand(&inner.state, steps)?;
+        let (units, removed, groups) = expand(&inner.state, self.steps)?;
         let mut times = Times::default();
         let mut ready = compile_all(inner, units, &mut times)?;
         let started = Instant::now();

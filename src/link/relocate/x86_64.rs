@@ -56,17 +56,24 @@ const TYPES: &[(u32, &str, Operand, Field)] = &[
     (45, "R_X86_64_CODE_4_GOTPC32_TLSDESC", Operand::TlsDescriptor, PC32),
 ];
 
-fn find(kind: u32) -> Option<&'static (u32, &'static str, Operand, Field)> {
-    let at = TYPES.binary_search_by_key(&kind, |&(number, ..)| number).ok()?;
-    TYPES.get(at)
-}
+/// The table by number: relocating looks a type up for every field.
+const BY_NUMBER: [Option<Howto>; 46] = {
+    let mut all = [None; 46];
+    let mut at = 0;
+    while at < TYPES.len() {
+        let (number, _, operand, field) = TYPES[at];
+        all[number as usize] = Some(Howto { operand, field });
+        at += 1;
+    }
+    all
+};
 
 pub(crate) fn howto(kind: u32) -> Option<Howto> {
-    find(kind).map(|&(_, _, operand, field)| Howto { operand, field })
+    *BY_NUMBER.get(kind as usize)?
 }
 
 pub(crate) fn name(kind: u32) -> Option<&'static str> {
-    find(kind).map(|&(_, name, ..)| name)
+    TYPES.iter().find(|&&(number, ..)| number == kind).map(|&(_, name, ..)| name)
 }
 
 /// Whether the 32-bit field at `at` is the target of `call rel32`, `jmp rel32` or a
@@ -113,8 +120,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_is_sorted() {
-        assert!(TYPES.is_sorted_by_key(|&(number, ..)| number));
+    fn every_type_is_found_by_its_number() {
+        assert!(TYPES.iter().all(|&(number, ..)| howto(number).is_some() && name(number).is_some()));
         assert_eq!(name(41), Some("R_X86_64_GOTPCRELX"));
         assert_eq!(howto(200), None);
     }

@@ -73,7 +73,7 @@ impl Resolve for World {
         self.targets.get(&id).copied()
     }
 
-    fn local_function(&mut self, name: &str, body: u64, _: bool) -> Result<SymbolId> {
+    fn local_function(&mut self, name: &str, _: u32, body: u64, _: bool) -> Result<SymbolId> {
         let (id, _) = self.symbols.intern(&format!("local {name}"))?;
         self.targets.insert(id, Target::Function(body));
         Ok(id)

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
 use std::fs::File;
 use std::io::{Error as OsError, ErrorKind as OsErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -38,6 +38,9 @@ const ANSWER: u8 = b'=';
 
 /// Where a child finds its pipe.
 const PIPE: c_int = 3;
+
+/// How a child ends that could not arrange its descriptors.
+const NOT_STARTED: c_int = 71;
 
 /// In the child: whether the module was read.
 static WAS_READ: AtomicBool = AtomicBool::new(false);
@@ -69,16 +72,16 @@ pub(super) fn run(patience: Duration, work: &Work<'_>) -> Result<Compiled> {
     let (child, mut pipe) = fork(work)?;
     let mut heard = Heard::default();
     let late = !heard.listen(&mut pipe, patience);
-    if late {
-        // SAFETY: our own child, not yet waited for.
-        unsafe { libc::kill(child, libc::SIGKILL) };
-    }
-    let status = wait(child);
+    let status = if late { child.kill() } else { child.wait() };
     heard.answer().and_then(wire::decode).unwrap_or_else(|| Err(lost(&heard, late, patience, status)))
 }
 
 /// Starts the child; returns its number and the end of the pipe to listen at.
-fn fork(work: &Work<'_>) -> Result<(libc::pid_t, File)> {
+///
+/// Handlers that the host or generated code registered with `pthread_atfork` run, as in
+/// any fork, in both processes. They find every signal blocked and [`LLVM`] locked: one
+/// that compiles a module would wait for itself.
+fn fork(work: &Work<'_>) -> Result<(Child, File)> {
     // The pipe is opened under the lock too: the child of another thread would keep its
     // end open, and the end of this child would go unnoticed.
     let _quiet = LLVM.write();
@@ -89,10 +92,12 @@ fn fork(work: &Work<'_>) -> Result<(libc::pid_t, File)> {
     }
     // SAFETY: both were just opened and belong to nobody else.
     let (listening, speaking) = unsafe { (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1])) };
-    // SAFETY: signals stay blocked until the child has taken the host's handlers away. The
-    // child runs nothing but our code and LLVM, takes no lock that another thread may have
-    // held (malloc's are looked after by the C library, LLVM's by `LLVM`), and never
-    // returns from here.
+    // SAFETY: signals stay blocked until the child has taken the host's handlers away. Of
+    // the host's code only its fork handlers run in the child, inside `fork`, which they
+    // were written for. They cannot be left out by a bare system call: malloc's locks are
+    // put right the same way. From then on the child runs nothing but our code and LLVM,
+    // takes no lock that another thread may have held (malloc's are looked after by the C
+    // library, LLVM's by `LLVM`), and never returns from here.
     unsafe {
         let mut every = std::mem::zeroed::<libc::sigset_t>();
         let mut before = std::mem::zeroed::<libc::sigset_t>();
@@ -103,11 +108,99 @@ fn fork(work: &Work<'_>) -> Result<(libc::pid_t, File)> {
             live(speaking.into_raw_fd(), work);
         }
         let error = OsError::last_os_error();
+        let child = (child > 0).then(|| Child::new(child));
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
-        if child < 0 {
-            return Err(refused("start a process", &error));
-        }
+        let child = child.ok_or_else(|| refused("start a process", &error))?;
         Ok((child, listening))
+    }
+}
+
+/// A child that runs or waits to be waited for.
+///
+/// A host that waits for all its children may take ours too, and its number may then be
+/// another process's. A descriptor of the process never is.
+struct Child {
+    number: libc::pid_t,
+    /// None where the kernel has no such descriptors, or no descriptor is left.
+    process: Option<OwnedFd>,
+}
+
+impl Child {
+    /// For a child just forked.
+    fn new(number: libc::pid_t) -> Self {
+        // SAFETY: asks for a new descriptor, which is owned here.
+        let process = unsafe {
+            let descriptor = libc::syscall(libc::SYS_pidfd_open, number, 0);
+            (descriptor >= 0).then(|| OwnedFd::from_raw_fd(descriptor as c_int))
+        };
+        Self { number, process }
+    }
+
+    /// Ends the child; the end status as from [`Self::wait`].
+    fn kill(&self) -> Option<c_int> {
+        if let Some(process) = &self.process {
+            let (process, no_info) = (process.as_raw_fd(), std::ptr::null_mut::<libc::siginfo_t>());
+            // SAFETY: our own descriptor of our own child; no information is passed on.
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process, libc::SIGKILL, no_info, 0) };
+            return self.wait();
+        }
+        let mut status = 0;
+        // SAFETY: `status` is valid for a write. Zero says that the child still runs, so that
+        // the number is its own.
+        match unsafe { libc::waitpid(self.number, &mut status, libc::WNOHANG) } {
+            0 => {
+                // SAFETY: as above.
+                unsafe { libc::kill(self.number, libc::SIGKILL) };
+                self.wait()
+            }
+            ended if ended == self.number => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The end status; `None` if the host's own handling of children took it from us.
+    fn wait(&self) -> Option<c_int> {
+        let mut process = self.process.as_ref();
+        loop {
+            let result = match process {
+                Some(process) => wait_for_process(process),
+                None => wait_for_number(self.number),
+            };
+            match result {
+                Ok(status) => return Some(status),
+                Err(error) if error.kind() == OsErrorKind::Interrupted => {}
+                // Linux 5.3 has descriptors of processes but cannot wait for one.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) && process.is_some() => {
+                    process = None;
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+fn wait_for_process(process: &OwnedFd) -> Result<c_int, OsError> {
+    // SAFETY: an open descriptor and room for the answer, which is all zeros if unused.
+    unsafe {
+        let mut info = std::mem::zeroed::<libc::siginfo_t>();
+        let id = process.as_raw_fd() as libc::id_t;
+        if libc::waitid(libc::P_PIDFD, id, &mut info, libc::WEXITED) != 0 {
+            return Err(OsError::last_os_error());
+        }
+        // As `waitpid` would have put it.
+        Ok(match info.si_code {
+            libc::CLD_EXITED => info.si_status() << 8,
+            _ => info.si_status(),
+        })
+    }
+}
+
+fn wait_for_number(number: libc::pid_t) -> Result<c_int, OsError> {
+    let mut status = 0;
+    // SAFETY: `status` is valid for a write.
+    match unsafe { libc::waitpid(number, &mut status, 0) } {
+        ended if ended == number => Ok(status),
+        _ => Err(OsError::last_os_error()),
     }
 }
 
@@ -135,14 +228,9 @@ unsafe fn live(pipe: c_int, work: &Work<'_>) -> ! {
         let mut none = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-        // Nothing the host has open stays open: another process may wait for its end.
-        let pipe = libc::fcntl(pipe, libc::F_DUPFD, PIPE + 1);
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-        for descriptor in 0..=2 {
-            libc::dup2(null, descriptor);
+        if !settle_descriptors(pipe) {
+            libc::_exit(NOT_STARTED);
         }
-        libc::dup2(pipe, PIPE);
-        libc::syscall(libc::SYS_close_range, PIPE + 1, c_int::MAX, 0);
         let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         libc::setrlimit(libc::RLIMIT_CORE, &no_core);
         let limit = address_space().saturating_add(MEMORY);
@@ -166,6 +254,52 @@ unsafe fn live(pipe: c_int, work: &Work<'_>) -> ! {
     let result = catch_unwind(AssertUnwindSafe(|| work(&progress)));
     let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Compile, "the compile stage panicked")));
     finish(&result)
+}
+
+/// Leaves the child its pipe, at [`PIPE`], and standard streams that lead nowhere. Nothing
+/// that the host has open stays open: another process may wait for its end, and no word of
+/// the child's may get into the host's files.
+///
+/// # Safety
+/// In a process that owns all its descriptors.
+unsafe fn settle_descriptors(pipe: c_int) -> bool {
+    // SAFETY: system calls with integers and a C string. The host may have used up its
+    // descriptors: each new one is asked for when those before it are closed.
+    unsafe {
+        if pipe != PIPE && libc::dup2(pipe, PIPE) != PIPE {
+            return false;
+        }
+        close_after(PIPE);
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        if null < 0 || (0..=2).any(|stream| libc::dup2(null, stream) != stream) {
+            return false;
+        }
+        if null > PIPE {
+            libc::close(null);
+        }
+    }
+    true
+}
+
+/// Closes every descriptor after `last`.
+///
+/// # Safety
+/// As [`settle_descriptors`].
+unsafe fn close_after(last: c_int) {
+    /// Kernels that have to be told one by one have this many at most, by default.
+    const MOST: u64 = 1 << 20;
+    // SAFETY: system calls with integers, and room for a limit.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, last + 1, c_int::MAX, 0) == 0 {
+            return;
+        }
+        let mut limit = libc::rlimit { rlim_cur: MOST, rlim_max: MOST };
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        // The host may have lowered its own limit after it opened some.
+        for descriptor in last + 1..limit.rlim_max.min(MOST) as c_int {
+            libc::close(descriptor);
+        }
+    }
 }
 
 /// Sends the answer and ends the child without running the host's exit handlers.
@@ -244,22 +378,11 @@ impl Heard {
     }
 }
 
-/// The end status; `None` if the host's own handling of children took it from us.
-fn wait(child: libc::pid_t) -> Option<c_int> {
-    let mut status = 0;
-    loop {
-        // SAFETY: our own child; `status` is valid for a write.
-        if unsafe { libc::waitpid(child, &mut status, 0) } == child {
-            return Some(status);
-        }
-        if OsError::last_os_error().kind() != OsErrorKind::Interrupted {
-            return None;
-        }
-    }
-}
-
 /// The error for a child that ended without an answer.
 fn lost(heard: &Heard, late: bool, patience: Duration, status: Option<c_int>) -> Error {
+    if status.is_some_and(|s| libc::WIFEXITED(s) && libc::WEXITSTATUS(s) == NOT_STARTED) {
+        return refused("set up a process", &OsError::other("it has no descriptors"));
+    }
     let signal = status.filter(|&s| libc::WIFSIGNALED(s)).map(|s| libc::WTERMSIG(s));
     let how = match (late, signal) {
         (true, _) => format!("LLVM got nowhere in {} seconds", patience.as_secs()),
@@ -329,6 +452,54 @@ mod tests {
             Err(Error::new(ErrorKind::Compile, "done"))
         });
         assert_eq!(slow.err().unwrap().message(), "done");
+    }
+
+    #[test]
+    fn a_child_is_told_from_another_process_with_its_number() {
+        for with_descriptor in [true, false] {
+            // SAFETY: the child waits, and ends without running anything else.
+            let number = unsafe { libc::fork() };
+            if number == 0 {
+                // SAFETY: as above.
+                unsafe {
+                    libc::sleep(60);
+                    libc::_exit(0)
+                }
+            }
+            let mut child = Child::new(number);
+            if !with_descriptor {
+                child.process = None;
+            }
+            let status = child.kill().expect("nobody else waits for it");
+            assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL, "{status}");
+            // It is gone: whoever has the number now is neither killed nor waited for.
+            assert_eq!(child.kill(), None);
+            assert_eq!(child.wait(), None);
+        }
+    }
+
+    #[test]
+    fn descriptors_can_be_closed_and_settled_when_all_are_in_use() {
+        let end = run(SHORT * 100, &|_| {
+            let said = |what: String| Err(Error::new(ErrorKind::Host, what));
+            let limit = libc::rlimit { rlim_cur: 16, rlim_max: 16 };
+            // SAFETY: this process is a child of ours and has its own descriptors.
+            unsafe {
+                libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+                // What was at the pipe's place is the host's; the pipe is elsewhere.
+                let pipe = libc::dup(PIPE);
+                libc::dup2(0, PIPE);
+                while libc::dup(0) >= 0 {}
+                if !settle_descriptors(pipe) {
+                    return said("not settled".into());
+                }
+            }
+            let left: Vec<_> =
+                std::fs::read_dir("/proc/self/fd").unwrap().map(|e| e.unwrap().path()).collect();
+            let to = std::fs::read_link("/proc/self/fd/3").unwrap();
+            said(format!("{} {}", left.len(), to.display().to_string().starts_with("pipe:")))
+        });
+        assert_eq!(end.err().unwrap().message(), "5 true");
     }
 
     #[test]

@@ -59,6 +59,11 @@ impl Source {
     }
 
     /// A module built with inkwell, which is copied: it may change or end afterwards.
+    ///
+    /// It is compiled in this process, as if [`Self::trusted`]: where LLVM cannot compile it
+    /// and calls that a fatal error (an intrinsic or a type that the target does not have),
+    /// it ends the process. Where the module's making depends on input that is not to be
+    /// trusted, write it to bitcode and hand that in with [`Self::bitcode`].
     pub fn module(module: &Module<'_>) -> Self {
         Self::new(SourceKind::Bitcode, module.write_bitcode_to_memory().as_slice()).trusted()
     }
@@ -105,6 +110,10 @@ impl Source {
     /// IR and bitcode are therefore compiled in a child process, unless they come from a
     /// module in memory. Where the bytes are known to be LLVM's own output, this saves the
     /// price of a fork.
+    ///
+    /// The fork is an ordinary one: handlers registered with `pthread_atfork` run in both
+    /// processes, with signals blocked, and must not compile anything with hotslot
+    /// themselves.
     pub fn trusted(mut self) -> Self {
         self.trusted = true;
         self
@@ -153,6 +162,12 @@ impl Source {
                     let what = "is neither an ELF object nor bitcode";
                     Error::new(ErrorKind::Parse, format!("archive member {name} {what}"))
                 })?;
+            if name.contains('\0') {
+                let message = "the name of an archive member cannot contain a zero byte";
+                return Err(
+                    Error::new(ErrorKind::Parse, message).hint("the archive is damaged: build it again")
+                );
+            }
             let mut source = Self::new(kind, bytes);
             source.file = self.file.as_ref().map(|file| format!("{file}({name})").into());
             source.trusted = self.trusted;
@@ -315,5 +330,7 @@ mod tests {
         }
         assert!(Source::archive(&bytes[..bytes.len() - 3]).members().is_err());
         assert!(Source::archive(archive(&[("readme", b"text")])).members().is_err());
+        let zero = Source::archive(archive(&[("a\0b.o", b"\x7fELF1")])).members().unwrap_err();
+        assert!(zero.message().contains("zero byte"), "{zero}");
     }
 }

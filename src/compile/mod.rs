@@ -7,6 +7,7 @@
 //! nothing of tables, addresses or running code.
 
 mod archive;
+mod child;
 mod emit;
 mod ir;
 mod isolate;

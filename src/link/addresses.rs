@@ -29,7 +29,7 @@ impl Linker<'_, '_> {
         site.kind == Kind::Code && x86 && relocate::x86_64::is_direct_branch(self.bytes(site), offset)
     }
 
-    fn local_address(&mut self, site: &Site, branch: bool) -> Result<u64> {
+    pub(super) fn local_address(&mut self, site: &Site, branch: bool) -> Result<u64> {
         let symbol = &self.object().symbols[site.symbol];
         let value = symbol.value;
         let indirect = symbol.kind == SymbolKind::IndirectFunction;
@@ -156,12 +156,19 @@ impl Linker<'_, '_> {
                 let near = absolute || i32::try_from(reach).is_ok();
                 Ok(if near { address } else { stub }.wrapping_add(site.addend))
             }
+            Some(Target::ProcessData(address)) => Ok(address.wrapping_add(site.addend)),
             Some(Target::ThreadLocal(_)) => {
                 Err(self.error(site, "takes a thread-local variable for an ordinary one"))
             }
             // Only a whole address can be filled in later, wherever the symbol will be.
-            None if matches!(site.field, Field::Word { relative: false, bytes: 8, .. }) => {
-                self.resolve.wait(id, site.place, site.addend);
+            None if matches!(site.field, Field::Word { relative: false, bytes: 8, .. })
+                && site.kind != Kind::ThreadLocal =>
+            {
+                let storage = match self.placement.sections[site.section].area {
+                    Area::Variable(index) => Some(&self.placement.variables[index].storage),
+                    _ => None,
+                };
+                self.resolve.wait(id, site.place, site.addend, storage);
                 Ok(0)
             }
             None => {

@@ -148,6 +148,20 @@ impl<'p, 'd> Linker<'p, 'd> {
             let site = self.site(index, kind, relocation)?;
             if !skip {
                 self.apply(site)?;
+            } else if site.operand == Operand::Address && placed.area != Area::Nowhere {
+                self.mention(&site)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what a kept variable was initialised with: functions that it may still point
+    /// to are part of this generation too.
+    fn mention(&mut self, site: &Site) -> Result<()> {
+        match self.ids[site.symbol] {
+            Some(id) => self.refer(site, id, false),
+            None => {
+                self.local_address(site, false)?;
             }
         }
         Ok(())

@@ -3,6 +3,9 @@
 //! Owns the translation of an object's global symbols into targets of the table, and the
 //! interface to whoever keeps the table. Knows nothing of relocations.
 
+use std::sync::Arc;
+
+use super::image::Storage;
 use super::object::{Binding, Kind, Place, SymbolKind};
 use super::place::Placement;
 use crate::error::Result;
@@ -38,8 +41,8 @@ pub(crate) trait Resolve {
     fn pair(&mut self, id: SymbolId) -> Result<u64>;
     /// Notes a reference to a symbol that the object does not define.
     fn refer(&mut self, id: SymbolId, called: bool, required: bool);
-    /// Notes a word that waits for `id` to be defined.
-    fn wait(&mut self, id: SymbolId, address: u64, addend: u64);
+    /// Notes a word that waits for `id` to be defined, in `storage` if that is what it is in.
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, storage: Option<&Arc<Storage>>);
 }
 
 impl Placement<'_> {

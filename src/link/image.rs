@@ -56,6 +56,8 @@ pub(crate) struct Image {
     pub constants: Option<Block>,
     pub storages: Vec<(StorageKey, Arc<Storage>)>,
     pub thread_locals: Option<Arc<ThreadLocals>>,
+    /// Blocks of other modules that hold variables it shares with them.
+    pub borrowed: Vec<Arc<ThreadLocals>>,
     /// What TLS descriptors point at; boxed so that their addresses stay.
     #[allow(dead_code, clippy::vec_box, reason = "owned here, read by generated code")]
     pub descriptors: Vec<Box<TlsDescArgument>>,
@@ -66,6 +68,11 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// Its own thread-local block, and those it shares variables in.
+    pub(crate) fn all_thread_locals(&self) -> impl Iterator<Item = &Arc<ThreadLocals>> {
+        self.thread_locals.iter().chain(&self.borrowed)
+    }
+
     pub(crate) fn code_bytes(&self) -> usize {
         self.code.as_ref().map_or(0, Block::len)
     }

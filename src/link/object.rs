@@ -257,6 +257,9 @@ impl<'d> Object<'d> {
                 )));
             }
         }
+        if !to.relocations.is_empty() {
+            return Err(malformed(format!("section {} has two tables of relocations", to.name)));
+        }
         if !relocations.is_empty() && to.bytes.is_empty() {
             return Err(malformed(format!("section {} has relocations but no bytes", to.name)));
         }
@@ -280,6 +283,12 @@ fn read_section<'d>(
         }
         if size > u64::from(u32::MAX) / 2 {
             return Err(malformed(format!("section {name} is {size} bytes long")));
+        }
+        if header.sh_type(LE) == elf::SHT_NOBITS
+            && !matches!(kind, Kind::Variable | Kind::ThreadLocal)
+            && size > 1 << 20
+        {
+            return Err(malformed(format!("section {name} is {size} bytes of nothing")));
         }
         if header.sh_type(LE) != elf::SHT_NOBITS {
             bytes = header.data(LE, data).map_err(malformed)?;

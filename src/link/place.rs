@@ -21,6 +21,9 @@ use runtime_stubs::VENEER_SIZE;
 
 const LE: LittleEndian = LittleEndian;
 
+/// How large a module's thread-local block may be, in bytes.
+const MAX_THREAD_LOCAL: u64 = 1 << 28;
+
 /// What the relocations of an object need beside its sections.
 #[derive(Default)]
 pub(crate) struct Needs {
@@ -81,6 +84,8 @@ pub(crate) trait Kept {
     /// Storage that an earlier generation of the module, or another module for a shared
     /// key, has under this key.
     fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>>;
+    /// The largest size and alignment of a COMMON variable in this update.
+    fn common(&self, symbol: SymbolId) -> (u64, u64);
     /// Thread-local variables of the module's earlier generation.
     fn thread_locals(&self) -> Option<Arc<ThreadLocals>>;
 }
@@ -297,7 +302,12 @@ impl Placement<'_> {
             if section.kind != Kind::Variable || section.size == 0 && symbols.is_empty() {
                 continue;
             }
-            let key = self.storage_key(section, symbols, ids);
+            let mut key = self.storage_key(section, symbols, ids);
+            if self.variables.iter().any(|variable| variable.key == key) {
+                // As in objects that a linker has combined.
+                let number = self.variables.len();
+                key = StorageKey::Section(format!("{}#{number}", section.name).into());
+            }
             // One variable may move between .data and .bss and change its name's section.
             let layout = match key {
                 StorageKey::Section(_) => hash_layout(symbols.iter().map(|&i| {
@@ -345,13 +355,24 @@ impl Placement<'_> {
     fn place_common(&mut self, ids: &[Option<SymbolId>], arena: &Arc<Arena>, kept: &dyn Kept) -> Result<()> {
         for (index, symbol) in self.object.symbols.iter().enumerate() {
             let (Place::Common, Some(id)) = (symbol.place, ids[index]) else { continue };
-            let shape = Shape { size: symbol.size.max(1), align: symbol.value.max(1), layout: 0 };
+            let (size, align) = kept.common(id);
+            let shape = Shape {
+                size: size.max(symbol.size).max(1),
+                align: align.max(symbol.value).max(1),
+                layout: 0,
+            };
             let key = StorageKey::Shared(id);
-            // Definitions of different size are merged into the largest; a smaller one
-            // fits where a larger one is.
-            let existing = kept
-                .storage(&key)
-                .filter(|storage| storage.shape.size >= shape.size && storage.shape.align >= shape.align);
+            let existing = kept.storage(&key);
+            if let Some(storage) = &existing
+                && (storage.shape.size < shape.size || storage.shape.align < shape.align)
+            {
+                let (name, is, was) = (symbol.name, shape.size, storage.shape.size);
+                let text =
+                    format!("common variable {name} is {is} bytes here and {was} in a module loaded before");
+                return Err(Error::new(ErrorKind::Link, text)
+                    .about(name)
+                    .hint("load both in one update, or give it one definition (-fno-common)"));
+            }
             let (storage, fresh) = match existing {
                 Some(storage) => {
                     self.kept += 1;
@@ -376,6 +397,9 @@ impl Placement<'_> {
                 continue;
             }
             let start = size.next_multiple_of(section.align);
+            if start > MAX_THREAD_LOCAL {
+                break;
+            }
             self.sections[index] = Placed { area: Area::ThreadLocal, offset: start as usize, address: start };
             if !section.bytes.is_empty() {
                 bytes.resize(start as usize, 0);
@@ -386,6 +410,10 @@ impl Placement<'_> {
         }
         if size == 0 {
             return Ok(());
+        }
+        if size > MAX_THREAD_LOCAL {
+            return Err(Error::new(ErrorKind::Link, format!("{size} bytes of thread-local variables"))
+                .hint("every thread would need as much: make them smaller"));
         }
         let layout = hash_layout(self.object.symbols.iter().filter_map(|symbol| match symbol.place {
             Place::Section(section) if self.object.sections[section].kind == Kind::ThreadLocal => {
@@ -410,6 +438,11 @@ impl Placement<'_> {
 }
 
 impl Placement<'_> {
+    /// The object's thread-local block.
+    pub(crate) fn thread_locals(&self) -> Option<&Arc<ThreadLocals>> {
+        self.thread_locals.as_ref()
+    }
+
     /// The storage of every section of variables, with its key.
     pub(crate) fn storages(&self) -> impl Iterator<Item = (&StorageKey, &Arc<Storage>)> {
         self.variables.iter().map(|variable| (&variable.key, &variable.storage))

@@ -29,9 +29,12 @@ impl Linker<'_, '_> {
         match self.ids[site.symbol] {
             Some(id) => {
                 self.refer(site, id, false);
-                match self.target(site, id) {
+                // Not from what is remembered: being asked for makes a library's variable one
+                // of ours.
+                match self.resolve.target(id) {
                     Some(Target::ThreadLocal(_)) => {}
-                    Some(Target::Process(_)) if self.resolve.foreign_thread_local(id).is_some() => {}
+                    Some(Target::Process(_) | Target::ProcessData(_))
+                        if self.resolve.foreign_thread_local(id).is_some() => {}
                     None => {
                         return Err(self
                             .error(site, "is against a thread-local variable that is not defined")
@@ -98,7 +101,7 @@ impl Linker<'_, '_> {
         };
         let offset = match (winner, own, &self.placement.thread_locals) {
             (Some(Target::ThreadLocal(word)), ..) => crate::tls::thread_offset(word),
-            (Some(Target::Process(_)), ..) => {
+            (Some(Target::Process(_) | Target::ProcessData(_)), ..) => {
                 self.ids[site.symbol].and_then(|id| self.resolve.foreign_thread_offset(id))
             }
             (None, Some(offset), Some(locals)) => {

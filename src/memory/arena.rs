@@ -39,6 +39,8 @@ pub(crate) struct Usage {
 pub(crate) struct Arena {
     memory: Reservation,
     arch: Arch,
+    /// The process that made it, see [`Arena::is_ours`].
+    fork_depth: usize,
     /// Addresses of the slot table and stubs, at the start of the reservation.
     layout: TableLayout,
     symbols: u32,
@@ -88,6 +90,7 @@ impl Arena {
         Ok(Arc::new(Self {
             memory,
             arch,
+            fork_depth: os::fork_depth(),
             layout,
             symbols: symbols as u32,
             pairs: pairs as u32,
@@ -118,6 +121,12 @@ impl Arena {
         (self.memory.base(), self.memory.base() + self.memory.len() as u64)
     }
 
+    /// Whether this process made the arena. In a child of fork the code and the table are
+    /// still the parent's: to write them would change the parent.
+    fn is_ours(&self) -> bool {
+        self.fork_depth == os::fork_depth()
+    }
+
     /// Takes a block of at least `len` bytes at a multiple of `align`. Data blocks are
     /// zeroed; the others hold whatever was there until they are filled.
     pub(crate) fn allocate(self: &Arc<Self>, space: Space, len: usize, align: usize) -> Result<Block> {
@@ -128,6 +137,10 @@ impl Arena {
             )
             .hint("raise the arena's size (Builder::arena_size), or free what is retired")
         };
+        if !self.is_ours() {
+            return Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
+                .hint("make a runtime of the child's own"));
+        }
         let align = align.max(GRANULE);
         let len = len.max(1).checked_next_multiple_of(GRANULE).ok_or_else(full)?;
         let (at, _, extents) = &self.spaces[space as usize];
@@ -215,6 +228,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        if !self.arena.is_ours() {
+            return;
+        }
         let memory = &self.arena.memory;
         match self.space {
             Space::Code => {

@@ -9,6 +9,7 @@ use std::ffi::c_int;
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
@@ -165,6 +166,29 @@ impl Reservation {
         }
         Ok(())
     }
+}
+
+/// How often this process is a copy of another: 0 in one that was started as a program,
+/// more in a child of fork.
+pub(super) fn fork_depth() -> usize {
+    static DEPTH: AtomicUsize = AtomicUsize::new(0);
+    static COUNTED: OnceLock<()> = OnceLock::new();
+    unsafe extern "C" fn count() {
+        DEPTH.fetch_add(1, Ordering::Relaxed);
+    }
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: Option<unsafe extern "C" fn()>,
+            parent: Option<unsafe extern "C" fn()>,
+            child: Option<unsafe extern "C" fn()>,
+        ) -> c_int;
+    }
+    COUNTED.get_or_init(|| {
+        // SAFETY: the handler only adds to an atomic. It fails only without memory; then a
+        // child is not told apart from its parent.
+        unsafe { pthread_atfork(None, None, Some(count)) };
+    });
+    DEPTH.load(Ordering::Relaxed)
 }
 
 /// The system's page size in bytes.

@@ -115,6 +115,7 @@ impl Builder {
         let dso = arena.allocate(Space::Data, 16, 16)?;
         {
             let mut state = state.lock();
+            state.symbols.missing = missing.nameless();
             for (name, address) in builtins::functions() {
                 state.define(name, Owner::Builtin, Rank::Builtin, Target::Function(address))?;
             }

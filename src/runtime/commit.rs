@@ -4,20 +4,22 @@
 //! information is registered, then providers change hands and the slots are stored, each
 //! with one Release store. What ends is retired, not freed: a thread may still be in it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::prepare::{Prepared, Staged};
 use super::report::{ModuleReport, Report, Shadowed, Undefined};
 use super::state::{Module, State};
+use crate::link::StorageKey;
 use crate::memory::Arena;
-use crate::table::{Owner, Rank, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
 #[derive(Default)]
 pub(super) struct Afterwards {
-    /// Indirect functions: symbol, resolver, and the order of the definition.
-    pub indirect: Vec<(SymbolId, u64, Owner)>,
+    /// Indirect functions: symbol, resolver, and the owner and order of the definition.
+    pub indirect: Vec<(SymbolId, u64, Owner, u64)>,
     /// Constructors and destructors with their priority, as the update's modules have
     /// them; [`Afterwards::in_order`] sorts them.
     init: Vec<(u32, u64)>,
@@ -52,45 +54,44 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
             None => state.groups.remove(&group),
         };
     }
+    let indirect = before_resolving(state, &staged);
     let mut changed: Vec<SymbolId> = providers.keys().copied().collect();
+    let mut bodies = Vec::new();
     for &id in &removed {
         if let Some(module) = state.take_module(id) {
-            retract(state, id, &module, &mut changed);
+            retract(state, id, &module, &mut changed, &mut bodies);
             report.removed.push(module.name.to_string());
             state.retired.push(module.image);
         }
     }
     for module in staged.iter().filter(|module| module.replace) {
         if let Some(old) = state.modules.get_mut(module.id as usize).and_then(Option::take) {
-            retract(state, module.id, &old, &mut changed);
+            retract(state, module.id, &old, &mut changed, &mut bodies);
             state.modules[module.id as usize] = Some(old);
         }
     }
-    for (&id, &(called, required)) in &references {
-        let symbol = state.symbols.get_mut(id);
-        symbol.called |= called;
-        symbol.required |= required;
-        changed.push(id);
-    }
+    changed.extend(references.keys());
     for (id, waiting) in pending {
-        state.symbols.get_mut(id).pending.push(waiting);
+        state.symbols.get_mut(id).rare_mut().pending.push(waiting);
     }
-    let indirect: Vec<_> = (staged.iter())
-        .flat_map(|m| m.definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(m.id))))
-        .collect();
     for (id, list) in providers {
         for mut provider in list {
             if provider.owner == Owner::Process {
-                state.symbols.get_mut(id).providers.retain(|p| p.owner != Owner::Process);
+                state.symbols.get_mut(id).retract(Owner::Process);
             } else if !indirect.is_empty()
-                && indirect.contains(&(id, provider.owner))
+                && let Some(&call) = indirect.get(&(id, provider.owner))
                 && let Target::Function(resolver) = provider.target
             {
-                after.indirect.push((id, resolver, provider.owner));
-                // Until the resolver has run, calls go where they went before.
-                provider.target = Target::Function(state.symbols.settle(id).call);
+                after.indirect.push((id, resolver, provider.owner, provider.order));
+                provider.target = Target::Function(call);
             }
-            state.symbols.get_mut(id).providers.push(provider);
+            state.symbols.get_mut(id).provide(provider);
+        }
+    }
+    for (id, body) in bodies {
+        let symbol = state.symbols.get_mut(id);
+        if symbol.winner().is_none() {
+            symbol.retire(body);
         }
     }
     let fresh: Vec<Owner> = staged.iter().map(|module| Owner::Module(module.id)).collect();
@@ -107,6 +108,16 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
     (report, after)
 }
 
+/// The indirect functions of an update, and where calls of each go at the moment: there
+/// they go until its resolver has run.
+fn before_resolving(state: &State, staged: &[Staged]) -> HashMap<(SymbolId, Owner), u64> {
+    let indirect = staged.iter().flat_map(|module| {
+        let definitions = module.definitions.iter().filter(|d| d.indirect);
+        definitions.map(|d| (d.id, Owner::Module(module.id)))
+    });
+    indirect.map(|(id, owner)| ((id, owner), state.symbols.settle(id).call)).collect()
+}
+
 fn register_frames(module: &mut Staged) {
     for begin in std::mem::take(&mut module.image.unregistered_frames) {
         module.image.frames.push(register(begin));
@@ -120,16 +131,39 @@ fn register(begin: u64) -> Frames {
     unsafe { Frames::register(begin) }
 }
 
-/// Takes back what a module provided and wanted.
-fn retract(state: &mut State, id: u32, module: &Module, changed: &mut Vec<SymbolId>) {
+/// Takes back what a module provided and wanted; adds the functions to `bodies`.
+fn retract(
+    state: &mut State,
+    id: u32,
+    module: &Module,
+    changed: &mut Vec<SymbolId>,
+    bodies: &mut Vec<(SymbolId, Provider)>,
+) {
     for &symbol in &module.defined {
-        state.symbols.get_mut(symbol).providers.retain(|p| p.owner != Owner::Module(id));
+        let body = state.symbols.get_mut(symbol).retract(Owner::Module(id));
+        bodies.extend(body.map(|body| (symbol, body)));
         changed.push(symbol);
+        state.orphans.push(symbol);
     }
-    for &symbol in &module.wanted {
-        let symbol = state.symbols.get_mut(symbol);
-        symbol.wanted_by.retain(|&m| m != id);
-        symbol.pending.retain(|p| p.owner != Owner::Module(id));
+    for &(wanted, ..) in &module.wanted {
+        let symbol = state.symbols.get_mut(wanted);
+        symbol.wanted_by.retain(|want| want.module() != id);
+        if let Some(rare) = symbol.rare_if_any() {
+            // What waits in storage waits for as long as that.
+            rare.pending.retain(|p| p.owner != Owner::Module(id) || p.storage.is_some());
+        }
+        changed.push(wanted);
+        state.orphans.push(wanted);
+    }
+    for (key, _) in &module.image.storages {
+        if let StorageKey::Shared(symbol) = key
+            && let Entry::Occupied(mut held) = state.shared.entry(*symbol)
+        {
+            held.get_mut().1 -= 1;
+            if held.get().1 == 0 {
+                held.remove();
+            }
+        }
     }
 }
 
@@ -168,12 +202,14 @@ fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Aft
         after.fini.extend(fini);
     }
     for (key, storage) in &image.storages {
-        if let crate::link::StorageKey::Shared(symbol) = key {
-            state.shared.insert(*symbol, Arc::downgrade(storage));
+        if let StorageKey::Shared(symbol) = key {
+            let held = state.shared.entry(*symbol).or_insert_with(|| (storage.clone(), 0));
+            held.0 = storage.clone();
+            held.1 += 1;
         }
     }
-    for &symbol in &wanted {
-        state.symbols.get_mut(symbol).wanted_by.push(id);
+    for &(symbol, called, required) in &wanted {
+        state.symbols.get_mut(symbol).wanted_by.push(Want::new(id, called, required));
     }
     let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
     defined.sort_unstable();
@@ -195,8 +231,9 @@ fn describe(state: &State, changed: &[SymbolId], fresh: &[Owner], report: &mut R
     for &id in changed {
         let symbol = state.symbols.get(id);
         let Some(winner) = symbol.winner() else {
-            if symbol.required && !symbol.wanted_by.is_empty() {
-                let wanted_by = symbol.wanted_by.iter().map(|&m| name_of(Owner::Module(m))).collect();
+            if symbol.required() {
+                let wanted_by =
+                    symbol.wanted_by.iter().map(|want| name_of(Owner::Module(want.module()))).collect();
                 report.undefined.push(Undefined { symbol: symbol.name.to_string(), wanted_by });
             }
             continue;

@@ -5,19 +5,21 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::io::Write;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use runtime_stubs::entry::EntryContext;
 
 use super::state::State;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
 
 /// The trampoline of one runtime, and what it passes to the host.
 pub(super) struct MissingEntry {
     /// Holds the trampoline's address; missing thunks jump through it.
     cell: Block,
+    nameless: Block,
     _thunk: Block,
     _context: Box<EntryContext>,
     _lookup: Box<Lookup>,
@@ -41,8 +43,16 @@ impl MissingEntry {
         thunk.fill(&arena.arch().context_thunk(&raw const *context as u64, entry_address()));
         let cell = arena.allocate(Space::ReadOnly, 8, 8)?;
         cell.fill(&thunk.address().to_le_bytes());
+        let nameless = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)?;
+        let bytes = arena.arch().missing_thunk(nameless.address(), u32::MAX, cell.address());
+        nameless.fill(&bytes.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
         arena.publish();
-        Ok(Self { cell, _thunk: thunk, _context: context, _lookup: lookup })
+        Ok(Self { cell, nameless, _thunk: thunk, _context: context, _lookup: lookup })
+    }
+
+    /// A thunk for symbols that have none of their own.
+    pub(super) fn nameless(&self) -> u64 {
+        self.nameless.address()
     }
 
     pub(super) fn cell(&self) -> u64 {
@@ -63,7 +73,7 @@ unsafe extern "C-unwind" fn missing(data: *mut c_void, index: u32, return_addres
     // SAFETY: `data` is the `Lookup` of the runtime whose code is running, which therefore
     // exists.
     let lookup = unsafe { &*data.cast::<Lookup>() };
-    let (mut symbol, mut caller) = (format!("#{index}"), String::from("unknown code"));
+    let (mut symbol, mut caller) = (String::from("a symbol"), String::from("unknown code"));
     if let Some(state) = lookup.state.upgrade() {
         let state = state.lock();
         if let Some(known) = state.symbols.at_index(index) {
@@ -81,7 +91,8 @@ unsafe extern "C-unwind" fn missing(data: *mut c_void, index: u32, return_addres
     // There is nothing to return to: the caller expects the function's result. What the
     // program could observe of an abort is what it would of a call through a null pointer,
     // but with the reason told.
-    eprintln!(
+    let _ = writeln!(
+        std::io::stderr(),
         "hotslot: {caller} called {symbol}, which no module defines (at {return_address:#x}); \
          load a module that defines it"
     );

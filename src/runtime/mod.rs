@@ -59,6 +59,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.state.lock().reach_retired();
         entry::run_exit_handlers(self.dso.address());
         builtins::remove_range(self.dso.address());
     }
@@ -253,15 +254,18 @@ impl Runtime {
         self.inner.state.lock().live().map(|m| (m.name.to_string(), m.generation)).collect()
     }
 
-    /// Frees the generations that were replaced or removed.
+    /// Frees the generations that were replaced or removed, and forgets symbols that nobody
+    /// provides or wants any more.
     ///
     /// # Safety
     /// No thread is in code of such a generation or will return to it, and no jump buffer,
     /// coroutine or exception in flight leads there; nothing uses a constant (a string
-    /// literal, a vtable) of theirs any more.
+    /// literal, a vtable) of theirs any more, nor the address of a function that is no
+    /// longer defined; no exit handler and no destructor of a thread-local object that is
+    /// still to run is theirs.
     #[allow(unsafe_code)]
     pub unsafe fn free_retired(&self) {
-        let mut retired = std::mem::take(&mut self.inner.state.lock().retired);
+        let mut retired = self.inner.state.lock().forget_retired();
         // Newest first: the unwinder finds those it was told of last at once.
         while retired.pop().is_some() {}
     }
@@ -283,7 +287,13 @@ impl Runtime {
 
 /// Whether two function types agree. Rust's `bool` may be passed as i1 or i8.
 fn same_type(actual: &str, wanted: &str) -> bool {
-    actual == wanted || actual == wanted.replace("i1", "i8")
+    let parts = |text: &str| {
+        let split = |c: char| c == ',' || c == '(' || c == ')' || c == ' ';
+        text.split(split).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let same = |(actual, wanted): (&String, &String)| actual == wanted || actual == "i8" && wanted == "i1";
+    let (actual, wanted) = (parts(actual), parts(wanted));
+    actual.len() == wanted.len() && actual.iter().zip(&wanted).all(same)
 }
 
 impl std::fmt::Debug for Runtime {

@@ -11,7 +11,9 @@ use super::resolve::KeptStorage;
 use super::state::State;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{self, Binding, Definition, Image, Needs, Object, Place, Storage, SymbolKind};
+use crate::link::{
+    self, Binding, Definition, Image, Needs, Object, Place, Placement, Storage, SymbolKind, ThreadLocals,
+};
 use crate::memory::{Arena, Space};
 use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
 
@@ -33,7 +35,8 @@ pub(super) struct Staged {
     pub image: Image,
     pub interface: Interface,
     pub definitions: Vec<Definition>,
-    pub wanted: Vec<SymbolId>,
+    /// With whether by a call, and whether it must be defined.
+    pub wanted: Vec<(SymbolId, bool, bool)>,
     pub kept: usize,
 }
 
@@ -89,6 +92,7 @@ pub(super) fn prepare(
         state,
         prepared: Prepared { removed, groups, ..Prepared::default() },
         shared: HashMap::new(),
+        thread_locals: Vec::new(),
         current: Current::default(),
         index: 0,
     };
@@ -106,9 +110,11 @@ pub(super) struct Batch<'s> {
     pub(super) state: &'s mut State,
     pub(super) prepared: Prepared,
     /// Owners whose present definitions end with this update.
-    pub(super) leaving: Vec<Owner>,
+    pub(super) leaving: HashSet<Owner, foldhash::fast::RandomState>,
     /// Storage of shared variables made in this update.
     pub(super) shared: HashMap<SymbolId, Arc<Storage>>,
+    /// Thread-local blocks of modules of this update.
+    pub(super) thread_locals: Vec<Arc<ThreadLocals>>,
     pub(super) current: Current,
     /// The position in the update of the module being staged.
     pub(super) index: u64,
@@ -120,7 +126,8 @@ pub(super) struct Current {
     pub(super) id: u32,
     pub(super) name: Arc<str>,
     pub(super) definitions: Vec<Definition>,
-    pub(super) wanted: HashSet<SymbolId, foldhash::fast::RandomState>,
+    /// By a call, and not only weakly.
+    pub(super) wanted: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,
 }
 
 /// A module between being named and being placed.
@@ -135,7 +142,7 @@ impl Batch<'_> {
     fn run(&mut self, settings: &Settings<'_>, inputs: Vec<Input<'_>>) -> Result<()> {
         refuse_spanning_sets(&inputs)?;
         let mut named = Vec::with_capacity(inputs.len());
-        let mut free = self.state.free_module_ids();
+        let mut free = self.state.free_module_ids(inputs.len());
         for input in inputs {
             let (name, file) = (input.name.clone(), input.file.clone());
             let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
@@ -155,7 +162,7 @@ impl Batch<'_> {
             let needs = link::survey(&input.object).map_err(place)?;
             let id = match self.state.module_id(&input.name) {
                 Some(id) if input.replace => {
-                    self.leaving.push(Owner::Module(id));
+                    self.leaving.insert(Owner::Module(id));
                     id
                 }
                 _ => free.next().unwrap_or(u32::MAX),
@@ -164,30 +171,37 @@ impl Batch<'_> {
             named.push(Named { input, id, ids, needs });
         }
         let static_tls = self.static_tls(&named);
+        let common = largest_common(&named);
         let mut placements = Vec::with_capacity(named.len());
         for (index, module) in named.into_iter().enumerate() {
             let Named { input, id, ids, needs } = module;
             let Input { name, file, object, interface, replace } = input;
             let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
-            let kept = KeptStorage { state: self.state, id: replace.then_some(id), shared: &self.shared };
+            let kept = KeptStorage {
+                state: self.state,
+                id: replace.then_some(id),
+                shared: &self.shared,
+                common: &common,
+            };
             let placement =
                 link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
             for (symbol, storage) in placement.shared_storage() {
                 self.shared.insert(symbol, storage);
             }
             self.index = index as u64;
-            let definitions = self.share_thread_locals(placement.definitions(&ids));
+            let (definitions, borrowed) = self.share_thread_locals(&placement, &ids);
             self.stage_definitions(id, &definitions);
-            placements.push((name, file, id, interface, replace, ids, placement, definitions));
+            placements.push((name, file, id, interface, replace, ids, placement, definitions, borrowed));
         }
         let layout = *self.state.symbols.slots.layout();
-        for (index, (name, file, id, interface, replace, ids, placement, definitions)) in
+        for (index, (name, file, id, interface, replace, ids, placement, definitions, borrowed)) in
             placements.into_iter().enumerate()
         {
             self.index = index as u64;
             self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
-            let linked = link::link(placement, &ids, &layout, self, settings.direct)
+            let mut linked = link::link(placement, &ids, &layout, self, settings.direct)
                 .map_err(|e| e.in_module(&name).in_file(file.as_deref()))?;
+            linked.image.borrowed = borrowed;
             let Current { definitions, wanted, .. } = std::mem::take(&mut self.current);
             self.prepared.staged.push(Staged {
                 name,
@@ -197,7 +211,7 @@ impl Batch<'_> {
                 image: linked.image,
                 interface,
                 definitions,
-                wanted: wanted.into_iter().collect(),
+                wanted: wanted.into_iter().map(|(id, (called, required))| (id, called, required)).collect(),
                 kept: linked.kept,
             });
         }
@@ -238,7 +252,8 @@ impl Batch<'_> {
             .collect();
         open.sort_unstable();
         for (name, id) in open {
-            let wanting = staged.iter().filter(|s| s.wanted.contains(&id)).map(|s| &*s.name);
+            let wanting =
+                staged.iter().filter(|s| s.wanted.iter().any(|&(wanted, ..)| wanted == id)).map(|s| &*s.name);
             let wanting = wanting.collect::<Vec<_>>().join(", ");
             problems.push(
                 Error::new(ErrorKind::Resolve, format!("undefined symbol: {name}, wanted by {wanting}"))
@@ -297,17 +312,37 @@ impl Batch<'_> {
     }
 
     /// Weak thread-local variables (C++ inline ones) are one variable, however many
-    /// modules define them: later definitions take the place of the first.
-    fn share_thread_locals(&self, mut definitions: Vec<Definition>) -> Vec<Definition> {
+    /// modules define them: later definitions take the place of the first, and the module
+    /// holds the block that it uses.
+    fn share_thread_locals(
+        &mut self,
+        placement: &Placement<'_>,
+        ids: &[Option<SymbolId>],
+    ) -> (Vec<Definition>, Vec<Arc<ThreadLocals>>) {
+        let mut definitions = placement.definitions(ids);
+        let mut borrowed: Vec<Arc<ThreadLocals>> = Vec::new();
         for definition in &mut definitions {
-            if matches!(definition.target, Target::ThreadLocal(_))
-                && definition.rank == Rank::Weak
-                && let Some(Target::ThreadLocal(first)) = self.winner(definition.id).map(|p| p.target)
+            if !matches!(definition.target, Target::ThreadLocal(_)) || definition.rank != Rank::Weak {
+                continue;
+            }
+            let first = self.winner(definition.id).copied();
+            if let Some(Provider { target: Target::ThreadLocal(word), owner: Owner::Module(owner), .. }) =
+                first
             {
-                definition.target = Target::ThreadLocal(first);
+                let live = self.state.module(owner).into_iter().flat_map(|m| m.image.all_thread_locals());
+                let holder = self
+                    .thread_locals
+                    .iter()
+                    .chain(live)
+                    .find(|locals| locals.block.word(0) == word & !0xffff_ffff);
+                if let Some(holder) = holder {
+                    borrowed.push(holder.clone());
+                    definition.target = Target::ThreadLocal(word);
+                }
             }
         }
-        definitions
+        self.thread_locals.extend(placement.thread_locals().cloned());
+        (definitions, borrowed)
     }
 
     pub(super) fn stage_definitions(&mut self, id: u32, definitions: &[Definition]) {
@@ -333,9 +368,10 @@ impl Batch<'_> {
     /// Who will provide `id` after the commit.
     pub(super) fn winner(&self, id: SymbolId) -> Option<&Provider> {
         let staged = self.prepared.providers.get(&id).into_iter().flatten();
-        let present =
-            self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
-        present.chain(staged).max_by_key(|p| (p.rank, p.order))
+        // They are sorted, so the last that stays is the one to beat.
+        let mut present = self.state.symbols.get(id).providers.iter().rev();
+        let present = present.find(|p| p.rank > Rank::Retired && !self.leaving.contains(&p.owner));
+        present.into_iter().chain(staged).max_by_key(|p| (p.rank, p.order))
     }
 
     /// Looks in the process for a symbol that nothing else will provide.
@@ -355,20 +391,40 @@ impl Batch<'_> {
             exposed.extend(module.defined.iter().filter(|id| !self.prepared.providers.contains_key(id)));
         }
         for id in exposed {
-            if self.state.symbols.get(id).missing.is_some()
+            if self.state.symbols.get(id).rare().is_some_and(|rare| rare.missing.is_some())
                 || self.winner(id).is_some()
                 || self.ask_process(id).is_some()
             {
                 continue;
             }
             let arena = settings.arena;
-            let block = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)?;
+            // Without room for a thunk of its own the symbol shares the runtime's, which
+            // cannot say its name: a removal must not need memory.
+            let Ok(block) = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)
+            else {
+                continue;
+            };
             let thunk = arena.arch().missing_thunk(block.address(), id.0, settings.missing_entry_cell);
             block.fill(&thunk.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
-            self.state.symbols.get_mut(id).missing = Some(block);
+            self.state.symbols.get_mut(id).rare_mut().missing = Some(block);
         }
         Ok(())
     }
+}
+
+/// COMMON definitions of one name are one variable, as large as the largest of them.
+fn largest_common(named: &[Named<'_>]) -> HashMap<SymbolId, (u64, u64)> {
+    let mut largest: HashMap<SymbolId, (u64, u64)> = HashMap::new();
+    for module in named {
+        for (symbol, id) in module.input.object.symbols.iter().zip(&module.ids) {
+            if let (Place::Common, Some(id)) = (symbol.place, id) {
+                let (size, align) = largest.entry(*id).or_default();
+                *size = (*size).max(symbol.size);
+                *align = (*align).max(symbol.value);
+            }
+        }
+    }
+    largest
 }
 
 /// Refuses a set of records (`__start_NAME` to `__stop_NAME`) that several modules would

@@ -4,7 +4,7 @@
 //! a variable keeps. The view they come from is [`super::prepare`]'s.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::prepare::Batch;
 use super::state::State;
@@ -38,7 +38,9 @@ impl Resolve for Batch<'_> {
     }
 
     fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64> {
-        let Some(Target::Process(address)) = self.target(id) else { return None };
+        let Some(Target::Process(address) | Target::ProcessData(address)) = self.target(id) else {
+            return None;
+        };
         let (module, offset) = crate::process::thread_local_name(address)?;
         let word = crate::tls::foreign_word(module, offset);
         let providers = self.prepared.providers.entry(id).or_default();
@@ -65,13 +67,20 @@ impl Resolve for Batch<'_> {
         let known = self.prepared.references.entry(id).or_default();
         known.0 |= called;
         known.1 |= required;
-        if self.current.wanted.insert(id) && self.winner(id).is_none() {
+        let wanted = self.current.wanted.entry(id).or_insert_with(|| (false, false));
+        wanted.0 |= called;
+        wanted.1 |= required;
+        if self.winner(id).is_none() {
             self.ask_process(id);
         }
     }
 
-    fn wait(&mut self, id: SymbolId, address: u64, addend: u64) {
-        let pending = Pending { owner: Owner::Module(self.current.id), address, addend };
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, storage: Option<&Arc<Storage>>) {
+        let storage = storage.map(|storage| {
+            let storage: Weak<Storage> = Arc::downgrade(storage);
+            storage as Weak<dyn Send + Sync>
+        });
+        let pending = Pending { owner: Owner::Module(self.current.id), address, addend, storage };
         self.prepared.pending.push((id, pending));
     }
 }
@@ -81,16 +90,22 @@ pub(super) struct KeptStorage<'a> {
     /// The module whose earlier generation is replaced.
     pub(super) id: Option<u32>,
     pub(super) shared: &'a HashMap<SymbolId, Arc<Storage>>,
+    /// Size and alignment of the update's COMMON variables.
+    pub(super) common: &'a HashMap<SymbolId, (u64, u64)>,
 }
 
 impl Kept for KeptStorage<'_> {
     fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>> {
         if let StorageKey::Shared(symbol) = key {
             let staged = self.shared.get(symbol).cloned();
-            return staged.or_else(|| self.state.shared.get(symbol)?.upgrade());
+            return staged.or_else(|| Some(self.state.shared.get(symbol)?.0.clone()));
         }
         let module = self.state.module(self.id?)?;
         module.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
+    }
+
+    fn common(&self, symbol: SymbolId) -> (u64, u64) {
+        self.common.get(&symbol).copied().unwrap_or_default()
     }
 
     fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {

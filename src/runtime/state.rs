@@ -4,13 +4,13 @@
 //! [`super::prepare`] and [`super::commit`] only.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Image, Storage};
 use crate::process::{Found, Process};
-use crate::table::{Owner, Provider, Rank, SymbolId, Symbols, Target};
+use crate::table::{Names, Owner, Provider, Rank, SymbolId, Symbols, Target};
 
 pub(super) struct Module {
     pub name: Arc<str>,
@@ -20,7 +20,8 @@ pub(super) struct Module {
     pub image: Image,
     /// Symbols it provides, and those it refers to without defining them.
     pub defined: Vec<SymbolId>,
-    pub wanted: Vec<SymbolId>,
+    /// With whether by a call, and whether it must be defined.
+    pub wanted: Vec<(SymbolId, bool, bool)>,
     pub interface: Interface,
 }
 
@@ -33,17 +34,20 @@ impl Drop for State {
 
 pub(super) struct State {
     // Order matters when a runtime ends: images first, then the libraries they call.
-    pub modules: Vec<Option<Module>>,
+    pub modules: Vec<Option<Box<Module>>>,
     /// Numbers of modules that were removed.
     vacant: Vec<u32>,
     /// Images replaced or removed, which some thread may still be running.
     pub retired: Vec<Image>,
     pub symbols: Symbols,
     pub process: Process,
-    pub by_name: HashMap<Arc<str>, u32, foldhash::fast::RandomState>,
+    names: Names,
     /// The modules that an archive was loaded as.
     pub groups: HashMap<Arc<str>, Vec<Arc<str>>>,
-    pub shared: HashMap<SymbolId, Weak<Storage>>,
+    /// Storage that several modules share, with how many hold it.
+    pub shared: HashMap<SymbolId, (Arc<Storage>, usize)>,
+    /// Symbols that a module no longer provides or wants: perhaps nobody does.
+    pub orphans: Vec<SymbolId>,
     /// The number of the next update, in the high half: later definitions have higher ones.
     pub order: u64,
 }
@@ -59,46 +63,54 @@ impl State {
             retired: Vec::new(),
             symbols,
             process,
-            by_name: HashMap::default(),
+            names: Names::new(),
             groups: HashMap::new(),
             shared: HashMap::new(),
+            orphans: Vec::new(),
             order: ONE_UPDATE,
         }
     }
 
     pub(super) fn module_id(&self, name: &str) -> Option<u32> {
-        self.by_name.get(name).copied()
+        self.names.find(name, |id| self.module(id).map_or("", |module| &module.name))
     }
 
     pub(super) fn module(&self, id: u32) -> Option<&Module> {
-        self.modules.get(id as usize)?.as_ref()
+        self.modules.get(id as usize)?.as_deref()
     }
 
-    /// Numbers for new modules: those of removed ones first, then fresh ones.
-    pub(super) fn free_module_ids(&self) -> impl Iterator<Item = u32> + use<> {
-        self.vacant.clone().into_iter().rev().chain(self.modules.len() as u32..)
+    /// `count` numbers for new modules: those of removed ones first, then fresh ones.
+    pub(super) fn free_module_ids(&self, count: usize) -> impl Iterator<Item = u32> + use<> {
+        let vacant: Vec<u32> = self.vacant.iter().rev().take(count).copied().collect();
+        vacant.into_iter().chain(self.modules.len() as u32..)
     }
 
-    /// Stores the record of a module under a number that [`Self::free_module_ids`] gave.
-    pub(super) fn insert_module(&mut self, id: u32, module: Module) -> Option<Module> {
+    /// Stores the record of a module under the number of its earlier generation, which is
+    /// returned, or under one that [`Self::free_module_ids`] gave.
+    pub(super) fn insert_module(&mut self, id: u32, module: Module) -> Option<Box<Module>> {
         let at = id as usize;
         if self.modules.len() <= at {
             self.modules.resize_with(at + 1, || None);
         }
-        self.vacant.retain(|&vacant| vacant != id);
-        self.by_name.insert(module.name.clone(), id);
-        self.modules[at].replace(module)
+        let name = module.name.clone();
+        let old = self.modules[at].replace(Box::new(module));
+        if old.is_none() {
+            self.vacant.retain(|&vacant| vacant != id);
+            let Self { names, modules, .. } = self;
+            names.insert(&name, id, |id| modules[id as usize].as_ref().map_or("", |module| &module.name));
+        }
+        old
     }
 
-    pub(super) fn take_module(&mut self, id: u32) -> Option<Module> {
+    pub(super) fn take_module(&mut self, id: u32) -> Option<Box<Module>> {
         let module = self.modules.get_mut(id as usize)?.take()?;
-        self.by_name.remove(&module.name);
+        self.names.remove(&module.name, id);
         self.vacant.push(id);
         Some(module)
     }
 
     pub(super) fn live(&self) -> impl Iterator<Item = &Module> {
-        self.modules.iter().flatten()
+        self.modules.iter().flatten().map(|module| &**module)
     }
 
     /// The module whose code, live or not, is at `address`.
@@ -108,14 +120,9 @@ impl State {
 
     /// The provider that the process has for `name`.
     pub(super) fn process_provider(&self, name: &str) -> Option<Provider> {
-        let Found { address, .. } = self.process.find(name)?;
-        Some(Provider {
-            owner: Owner::Process,
-            rank: Rank::Process,
-            order: 0,
-            target: Target::Process(address),
-            size: 0,
-        })
+        let Found { address, function } = self.process.find(name)?;
+        let target = if function { Target::Process(address) } else { Target::ProcessData(address) };
+        Some(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0 })
     }
 
     /// Defines a symbol on behalf of the host or of hotslot itself.
@@ -131,18 +138,49 @@ impl State {
         self.order += ONE_UPDATE;
         let symbol = self.symbols.get_mut(id);
         symbol.pinned = true;
-        symbol.providers.retain(|p| p.owner != owner);
-        symbol.providers.push(Provider { owner, rank, order, target, size: 0 });
+        symbol.retract(owner);
+        symbol.provide(Provider { owner, rank, order, target, size: 0 });
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())
     }
 
+    /// Takes out what was replaced or removed, and forgets the symbols that only it used.
+    pub(super) fn forget_retired(&mut self) -> Vec<Image> {
+        for id in std::mem::take(&mut self.orphans) {
+            if self.symbols.at_index(id.0).is_none() {
+                continue;
+            }
+            if self.symbols.get_mut(id).drop_retired() {
+                self.symbols.store(id, self.symbols.settle(id));
+            }
+            self.symbols.forget_if_unused(id);
+        }
+        std::mem::take(&mut self.retired)
+    }
+
+    /// Makes functions that were removed callable once more: what is left to run are exit
+    /// handlers, some of which may be theirs.
+    pub(super) fn reach_retired(&self) {
+        for (id, symbol) in self.symbols.iter() {
+            if let (None, Some(body)) = (symbol.winner(), symbol.retired()) {
+                let Target::Function(body) = body.target else { continue };
+                self.symbols.slots.store_call(id.0, body);
+            }
+        }
+    }
+
     /// Fills the words that waited for `id`, now that it may have a definition.
     pub(super) fn settle_pending(&mut self, id: SymbolId) {
+        if self.symbols.get(id).rare().is_none_or(|rare| rare.pending.is_empty()) {
+            return;
+        }
         let target = self.symbols.get(id).winner().map(|p| p.target);
         let Some(address) = self.symbols.address(id, target) else { return };
-        for waiting in std::mem::take(&mut self.symbols.get_mut(id).pending) {
+        for waiting in std::mem::take(&mut self.symbols.get_mut(id).rare_mut().pending) {
+            if waiting.storage.as_ref().is_some_and(|storage| storage.strong_count() == 0) {
+                continue;
+            }
             self.symbols.slots.store_word(waiting.address, address.wrapping_add(waiting.addend));
         }
     }

@@ -336,7 +336,7 @@ fn select_on_demand(state: &Mutex<State>, ready: &mut Vec<Ready>) -> Result<()> 
         let state = state.lock();
         let known = state.symbols.iter().filter(|(_, s)| s.winner().is_some_and(|w| w.rank > Rank::Process));
         defined.extend(known.map(|(_, s)| s.name.to_string()));
-        let open = state.symbols.iter().filter(|(_, s)| s.required && s.winner().is_none());
+        let open = state.symbols.iter().filter(|(_, s)| s.required() && s.winner().is_none());
         wanted.extend(open.map(|(_, s)| s.name.to_string()));
         wanted.insert("main".into());
     }
@@ -413,11 +413,11 @@ fn check_names(state: &State, inputs: &[Input<'_>], removed: &[Arc<str>]) -> Res
 
 /// Runs generated code that belongs to the update, without the lock: it may call back.
 fn run_afterwards(inner: &Inner, after: &Afterwards) {
-    for &(id, resolver, owner) in &after.indirect {
+    for &(id, resolver, owner, order) in &after.indirect {
         let target = entry::call_resolver(resolver);
         let mut state = inner.state.lock();
         for provider in &mut state.symbols.get_mut(id).providers {
-            if provider.owner == owner {
+            if provider.owner == owner && provider.order == order {
                 provider.target = Target::Function(target);
             }
         }

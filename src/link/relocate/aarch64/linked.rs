@@ -90,7 +90,7 @@ impl Resolve for World {
 
     fn refer(&mut self, _: SymbolId, _: bool, _: bool) {}
 
-    fn wait(&mut self, _: SymbolId, _: u64, _: u64) {}
+    fn wait(&mut self, _: SymbolId, _: u64, _: u64, _: Option<&Arc<Storage>>) {}
 }
 
 /// Nothing is kept from an earlier generation.
@@ -99,6 +99,10 @@ struct Nothing;
 impl Kept for Nothing {
     fn storage(&self, _: &StorageKey) -> Option<Arc<Storage>> {
         None
+    }
+
+    fn common(&self, _: SymbolId) -> (u64, u64) {
+        (0, 0)
     }
 
     fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {

@@ -4,25 +4,34 @@
 //! block of it when it first touches one, and gives it back when it ends, after the
 //! destructors of C++ `thread_local` objects have run. Code compiled for the initial-exec
 //! or local-exec model, which adds a constant to the thread pointer, is served from a
-//! small pool in the host's own static TLS. Owns templates, blocks and the pool; knows
-//! nothing of symbols or relocations.
+//! small pool in the host's own static TLS, which is filled when the code is loaded or the
+//! thread starts. A thread that hotslot has not met when the code is loaded, one of the
+//! host's that never touched a thread-local variable of generated code, is not reached:
+//! such a variable holds there what the pool held before, zeroes at first.
+//!
+//! Owns templates and blocks; knows nothing of symbols or relocations.
 #![allow(unsafe_code)]
 
+mod forkable;
+mod pool;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use parking_lot::Mutex;
-
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use forkable::{Forkable, around_forks};
+pub(crate) use pool::thread_pointer;
+use pool::{POOL_ALIGN, POOL_SIZE, Parts};
 
 /// Set in the word of every pair that names a template of ours. A word of the C library
 /// is a small module number.
 const OURS: u64 = 1 << 63;
-/// Set when the index names a thread-local variable of a shared library.
+/// Set when the rest of the word is the address of a pair of the C library's, which
+/// names a thread-local variable of a shared library.
 const FOREIGN: u64 = 1 << 62;
 
 /// The initial contents of a module's thread-local block.
@@ -33,22 +42,42 @@ struct Template {
     in_pool: Option<i64>,
 }
 
-#[derive(Default)]
+impl Template {
+    /// Writes the initial contents over the block's part of the pool of the thread whose
+    /// pointer is given.
+    ///
+    /// # Safety
+    /// That thread lives, and no code uses its part yet.
+    unsafe fn fill(&self, thread_pointer: *mut u8) {
+        let Some(offset) = self.in_pool else { return };
+        let block = thread_pointer.wrapping_offset(offset as isize);
+        let rest = self.layout.size() - self.init.len();
+        // SAFETY: a part of the thread's pool as large as the layout; `init` is no larger.
+        unsafe {
+            block.copy_from_nonoverlapping(self.init.as_ptr(), self.init.len());
+            block.add(self.init.len()).write_bytes(0, rest);
+        }
+    }
+}
+
 struct Registry {
     templates: Vec<Option<Template>>,
     free: Vec<u32>,
-    /// Every thread that has touched a block and has not ended.
+    /// Every thread that was started by generated code or has touched a block, and has
+    /// not ended.
     threads: Vec<ThreadPtr>,
-    /// Bytes of the static pool in use; it is only ever appended to.
-    pool_used: usize,
+    pool: Parts,
     /// Variables of shared libraries, as the C library names them.
-    foreign: Vec<[u64; 2]>,
+    foreign: Vec<&'static [u64; 2]>,
 }
 
 /// A thread's blocks, by template index. Only its owner replaces the slice, under the
 /// registry's lock; others only clear entries, under the same lock.
 struct Thread {
     blocks: Box<[AtomicPtr<u8>]>,
+    pointer: *mut u8,
+    /// How often its end was put off.
+    rounds: usize,
 }
 
 struct ThreadPtr(*mut Thread);
@@ -56,24 +85,31 @@ struct ThreadPtr(*mut Thread);
 // accessed by other threads only under the registry's lock.
 unsafe impl Send for ThreadPtr {}
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+static REGISTRY: Forkable<Registry> = Forkable::new(Registry {
     templates: Vec::new(),
     free: Vec::new(),
     threads: Vec::new(),
-    pool_used: 0,
+    pool: Parts::new(),
     foreign: Vec::new(),
 });
 
-thread_local! {
-    static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
-    static POOL: Pool = const { Pool(UnsafeCell::new([0; POOL_SIZE])) };
+/// Keeps the registry whole in forked processes. Its list then still has the threads of
+/// the parent, whose blocks and pools are there in the child, too.
+fn survive_forks() {
+    unsafe extern "C" fn before() {
+        REGISTRY.hold();
+    }
+    unsafe extern "C" fn after() {
+        // SAFETY: the C library calls `before` first, in the same thread.
+        unsafe { REGISTRY.release() };
+    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| around_forks(before, after, after));
 }
 
-/// Bytes of static TLS set aside for code that cannot use any other.
-const POOL_SIZE: usize = 4096;
-
-#[repr(align(64))]
-struct Pool(UnsafeCell<[u8; POOL_SIZE]>);
+thread_local! {
+    static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
+}
 
 /// A registered template. Dropped when nothing can refer to its variables any more; every
 /// thread's block goes with it.
@@ -90,6 +126,7 @@ impl TlsBlock {
         let layout = Layout::from_size_align(size.max(1), align.max(1)).map_err(|_| {
             Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large"))
         })?;
+        survive_forks();
         let mut registry = REGISTRY.lock();
         let in_pool = if static_model { Some(take_from_pool(&mut registry, layout)?) } else { None };
         let template = Template { layout, init: Box::default(), in_pool };
@@ -106,17 +143,21 @@ impl TlsBlock {
         Ok(Self { index, in_pool })
     }
 
-    /// Gives the block's first bytes their initial values, before any code can use it. In
-    /// the static pool the calling thread gets them at once, later threads as they start.
+    /// Gives the block's first bytes their initial values and zeroes the others, before
+    /// any code can use it. In the static pool the calling thread and those known get
+    /// them at once, later threads as they start.
     pub(crate) fn initialise(&self, init: &[u8]) {
         let mut registry = REGISTRY.lock();
-        let Some(template) = registry.templates[self.index as usize].as_mut() else { return };
-        let init = &init[..init.len().min(template.layout.size())];
-        template.init = init.into();
-        if let Some(offset) = self.in_pool {
-            let block = thread_pointer().wrapping_offset(offset as isize);
-            // SAFETY: this block's part of the calling thread's pool, which no code uses yet.
-            unsafe { block.copy_from_nonoverlapping(init.as_ptr(), init.len()) };
+        let Registry { templates, threads, .. } = &mut *registry;
+        let Some(template) = templates[self.index as usize].as_mut() else { return };
+        template.init = init[..init.len().min(template.layout.size())].into();
+        // SAFETY: no code uses this block yet. A thread in the list lives: it takes itself
+        // out under the lock.
+        unsafe {
+            template.fill(thread_pointer());
+            for thread in threads {
+                template.fill((*thread.0).pointer);
+            }
         }
     }
 
@@ -143,6 +184,9 @@ impl Drop for TlsBlock {
                 release(block, &template);
             }
         }
+        if let (Some(offset), Some(base)) = (template.in_pool, pool::offset()) {
+            registry.pool.give((offset - base) as usize, template.layout.size());
+        }
         registry.free.push(self.index);
     }
 }
@@ -160,11 +204,14 @@ fn release(block: *mut u8, template: &Template) {
 pub(crate) fn foreign_word(module: u64, offset: u64) -> u64 {
     let mut registry = REGISTRY.lock();
     let pair = [module, offset];
-    let index = registry.foreign.iter().position(|known| *known == pair).unwrap_or_else(|| {
+    let known = registry.foreign.iter().copied().find(|known| **known == pair);
+    // Kept for good, so that an access needs no lock; there is one for each variable.
+    let pair = known.unwrap_or_else(|| {
+        let pair: &'static [u64; 2] = Box::leak(Box::new(pair));
         registry.foreign.push(pair);
-        registry.foreign.len() - 1
+        pair
     });
-    OURS | FOREIGN | (index as u64) << 32
+    OURS | FOREIGN | &raw const *pair as u64
 }
 
 /// The constant offset from the thread pointer of the variable that `word` names, if it
@@ -180,12 +227,12 @@ pub(crate) fn thread_offset(word: u64) -> Option<u64> {
 
 /// The address of the variable that `word` names, in the calling thread.
 pub(crate) fn address(word: u64) -> *mut u8 {
-    let (index, offset) = ((word >> 32) as u32 & 0x3fff_ffff, word as u32 as usize);
     if word & FOREIGN != 0 {
-        let pair = REGISTRY.lock().foreign[index as usize];
-        // SAFETY: the pair was read off a loaded library.
-        return unsafe { __tls_get_addr(&pair) };
+        // SAFETY: `foreign_word` put the address of a pair there that is kept for good and
+        // was read off a loaded library.
+        return unsafe { __tls_get_addr((word & !(OURS | FOREIGN)) as *const [u64; 2]) };
     }
+    let (index, offset) = ((word >> 32) as u32 & 0x3fff_ffff, word as u32 as usize);
     let thread = CURRENT.get();
     if !thread.is_null() {
         // SAFETY: the thread's own record, alive until the thread ends.
@@ -203,13 +250,7 @@ pub(crate) fn address(word: u64) -> *mut u8 {
 #[cold]
 fn slow_block(index: u32) -> *mut u8 {
     let mut registry = REGISTRY.lock();
-    let mut thread = CURRENT.get();
-    if thread.is_null() {
-        thread = Box::into_raw(Box::new(Thread { blocks: Box::new([]) }));
-        CURRENT.set(thread);
-        registry.threads.push(ThreadPtr(thread));
-        at_thread_end(thread);
-    }
+    let thread = this_thread(&mut registry);
     // SAFETY: the thread's own record; the lock keeps others out while it is replaced.
     let blocks = unsafe { &mut (*thread).blocks };
     if blocks.len() <= index as usize {
@@ -240,23 +281,49 @@ fn slow_block(index: u32) -> *mut u8 {
     block
 }
 
+/// The calling thread's record, made and registered if it has none.
+fn this_thread(registry: &mut Registry) -> *mut Thread {
+    let mut thread = CURRENT.get();
+    if thread.is_null() {
+        let record = Thread { blocks: Box::new([]), pointer: thread_pointer(), rounds: 0 };
+        thread = Box::into_raw(Box::new(record));
+        if at_thread_end(thread) {
+            registry.threads.push(ThreadPtr(thread));
+        }
+        CURRENT.set(thread);
+    }
+    thread
+}
+
 /// Arranges for the thread's blocks to be freed when it ends. The C library runs these
 /// destructors after those of C++ `thread_local` objects, which may still use the blocks.
-fn at_thread_end(thread: *mut Thread) {
+///
+/// Without memory it returns false, and the blocks outlive the thread.
+fn at_thread_end(thread: *mut Thread) -> bool {
     static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
-    let key = KEY.get_or_init(|| {
+    let key = *KEY.get_or_init(|| {
         let mut key = 0;
         // SAFETY: `key` is valid for a write; the destructor has the right signature.
         (unsafe { libc::pthread_key_create(&mut key, Some(end_thread)) } == 0).then_some(key)
     });
-    if let Some(key) = key {
-        // SAFETY: the key was created above. On failure the blocks outlive the thread.
-        unsafe { libc::pthread_setspecific(*key, thread.cast()) };
-    }
+    // SAFETY: the key was created above, and its destructor takes a thread's record.
+    key.is_some_and(|key| unsafe { libc::pthread_setspecific(key, thread.cast()) } == 0)
 }
+
+/// How often the C library calls the destructors of a thread's keys as long as some are
+/// set again.
+const DESTRUCTOR_ROUNDS: usize = 4;
 
 unsafe extern "C" fn end_thread(thread: *mut c_void) {
     let thread: *mut Thread = thread.cast();
+    // SAFETY: the calling thread's own record; others read only its blocks and pointer.
+    let rounds = unsafe { &mut (*thread).rounds };
+    *rounds += 1;
+    // The program's own keys have destructors as well, which may use the blocks and come
+    // later in the same round, or in the next.
+    if *rounds < DESTRUCTOR_ROUNDS && at_thread_end(thread) {
+        return;
+    }
     let mut registry = REGISTRY.lock();
     registry.threads.retain(|t| t.0 != thread);
     CURRENT.set(null_mut());
@@ -278,62 +345,28 @@ fn take_from_pool(registry: &mut Registry, layout: Layout) -> Result<i64> {
         )
         .hint("compile with -fPIC and without -ftls-model=initial-exec or local-exec"))
     };
-    let Some(base) = pool_offset() else {
+    let Some(base) = pool::offset() else {
         return refuse("the host's own static TLS has no fixed place, as in a library opened at run time");
     };
-    if layout.align() > 64 {
-        return refuse("its alignment is larger than 64 bytes");
+    if layout.align() > POOL_ALIGN {
+        return refuse(&format!("its alignment is larger than {POOL_ALIGN} bytes"));
     }
-    let start = registry.pool_used.next_multiple_of(layout.align());
-    if start + layout.size() > POOL_SIZE {
-        return refuse(&format!(
-            "{} bytes more than the {POOL_SIZE} there are",
-            start + layout.size() - POOL_SIZE
-        ));
+    match registry.pool.take(layout) {
+        Some(start) => Ok(base + start as i64),
+        None => refuse(&format!("no {} bytes in a row are free of {POOL_SIZE}", layout.size())),
     }
-    registry.pool_used = start + layout.size();
-    Ok(base + start as i64)
 }
 
 /// Gives a thread that is about to start generated code the initial values of the
-/// variables in its part of the static pool. Blocks of the other kind are made lazily.
+/// variables in its part of the static pool, and remembers it for code that is loaded
+/// later. Blocks of the other kind are made lazily.
 pub(crate) fn start_thread() {
-    let registry = REGISTRY.lock();
+    let mut registry = REGISTRY.lock();
+    this_thread(&mut registry);
     for template in registry.templates.iter().flatten() {
-        if let Some(offset) = template.in_pool {
-            let block = thread_pointer().wrapping_offset(offset as isize);
-            // SAFETY: `offset` leads into this thread's pool; nothing uses it yet.
-            unsafe { block.copy_from_nonoverlapping(template.init.as_ptr(), template.init.len()) };
-        }
+        // SAFETY: the calling thread's own pool, which nothing in it uses yet.
+        unsafe { template.fill(thread_pointer()) };
     }
-}
-
-/// The pool's offset from the thread pointer, if it is the same in every thread.
-fn pool_offset() -> Option<i64> {
-    fn here() -> i64 {
-        POOL.with(|pool| pool.0.get() as i64 - thread_pointer() as i64)
-    }
-    static OFFSET: OnceLock<Option<i64>> = OnceLock::new();
-    *OFFSET.get_or_init(|| {
-        let elsewhere = std::thread::spawn(here).join().ok()?;
-        (elsewhere == here()).then_some(elsewhere)
-    })
-}
-
-/// The calling thread's pointer register.
-pub(crate) fn thread_pointer() -> *mut u8 {
-    let pointer: *mut u8;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the System V ABI stores the thread pointer at its own address, %fs:0.
-    unsafe {
-        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: reads a register.
-    unsafe {
-        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, nomem, preserves_flags));
-    }
-    pointer
 }
 
 unsafe extern "C" {
@@ -410,7 +443,7 @@ mod tests {
         let offset = block.thread_offset().unwrap();
         let p = thread_pointer().wrapping_offset(offset as isize);
         // SAFETY: inside this thread's pool.
-        assert_eq!(unsafe { *p }, 5);
+        assert_eq!(unsafe { (*p, *p.add(1)) }, (5, 0));
         assert_eq!(p, address(block.word(0)));
         let there = std::thread::spawn(move || {
             start_thread();

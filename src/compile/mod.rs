@@ -2,7 +2,7 @@
 //!
 //! [`source`] is what a host hands in, [`archive`] takes archives apart, [`ir`] prepares a
 //! module so that its calls can be redirected, [`machine`] is what code is made for,
-//! [`emit`] drives LLVM, [`isolate`] does the same in a child process for input that may be
+//! [`emit`] drives LLVM, [`isolate`] does the same in a [`child`] process for input that may be
 //! damaged, and [`wire`] is how the child answers. Only this module uses LLVM; it knows
 //! nothing of tables, addresses or running code.
 

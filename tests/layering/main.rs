@@ -46,7 +46,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // LLVM's C interface, where inkwell has no call.
     "compile/emit.rs",
     "compile/ir.rs",
-    // Compiles in a child process: fork, pipes.
+    // Compiles in a child process: fork, pipes, waiting for it.
+    "compile/child.rs",
     "compile/isolate.rs",
     // Maps and writes memory.
     "memory/os.rs",

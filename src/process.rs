@@ -1,22 +1,36 @@
-//! Symbols of the process: shared libraries, opened by path or found by name.
+//! Symbols of the process: shared libraries and the names they define.
 //!
-//! Owns the libraries it opened and the order in which they are searched. It deliberately
-//! knows nothing of slots; [`crate::runtime`] makes providers of what is found here.
+//! Owns open libraries and the order in which they are searched; [`crate::libraries`] finds
+//! their files. It deliberately knows nothing of slots; [`crate::runtime`] makes providers of
+//! what is found here.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::tls;
 
 /// An open library, closed when dropped.
-struct Library(*mut c_void);
+#[derive(Debug)]
+pub(crate) struct Library(*mut c_void);
 
 // SAFETY: the handle is only passed to dlsym and dlclose, which any thread may call.
 unsafe impl Send for Library {}
 // SAFETY: as above.
 unsafe impl Sync for Library {}
+
+impl Library {
+    /// Opens the library at `path`, a file, or a bare name for the dynamic linker to find.
+    /// Its constructors run, on this thread: a caller that holds a lock of the runtime's
+    /// would keep them from using it.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let refuse = |message: String| Error::new(ErrorKind::Read, message).in_file(path.to_str());
+        let name = CString::new(path.as_os_str().as_encoded_bytes())
+            .map_err(|_| refuse("a library's path cannot contain a zero byte".into()))?;
+        load(&name).map(Self).map_err(|why| refuse(format!("cannot open shared library: {why}")))
+    }
+}
 
 impl Drop for Library {
     fn drop(&mut self) {
@@ -46,74 +60,14 @@ impl Process {
         Self { whole, libraries: Vec::new() }
     }
 
-    /// Opens the library at `path` and searches it after those opened before.
-    pub(crate) fn open(&mut self, path: &Path) -> Result<()> {
-        let refuse = |message: String| Error::new(ErrorKind::Read, message).in_file(path.to_str());
-        let name = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| refuse("a library's path cannot contain a zero byte".into()))?;
-        let handle = load(&name).map_err(|why| refuse(format!("cannot open shared library: {why}")))?;
-        self.libraries.push(Library(handle));
-        Ok(())
-    }
-
-    /// Finds `-l name` as a linker does: `libname.so` in `directories`, then where the
-    /// dynamic linker looks. Returns the static archives that stand for it, which the
-    /// caller has to load as modules.
-    pub(crate) fn find_library(&mut self, name: &str, directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
-        let file = format!("lib{name}.so");
-        let system = [
-            "/lib/x86_64-linux-gnu",
-            "/usr/lib/x86_64-linux-gnu",
-            "/lib/aarch64-linux-gnu",
-            "/usr/lib/aarch64-linux-gnu",
-            "/lib64",
-            "/usr/lib64",
-            "/lib",
-            "/usr/lib",
-            "/usr/local/lib",
-        ]
-        .map(PathBuf::from);
-        for directory in directories.iter().chain(&system) {
-            let shared = directory.join(&file);
-            if shared.is_file() {
-                return self.open_or_follow(&shared);
-            }
-            let archive = directory.join(format!("lib{name}.a"));
-            if archive.is_file() && !versioned(directory, &file).is_some_and(|f| f.is_file()) {
-                return Ok(if is_empty_archive(&archive) { vec![] } else { vec![archive] });
-            }
-            // A system without development files has only the versioned name.
-            if let Some(shared) = versioned(directory, &file) {
-                self.open(&shared)?;
-                return Ok(vec![]);
-            }
+    /// Searches `library` after those opened before; false if it is one of them.
+    pub(crate) fn add(&mut self, library: Library) -> bool {
+        // One more that is the same is closed at once, which only counts down.
+        let new = self.libraries.iter().all(|known| known.0 != library.0);
+        if new {
+            self.libraries.push(library);
         }
-        let plain = CString::new(file.clone()).ok().and_then(|f| load(&f).ok());
-        if let Some(handle) = plain {
-            self.libraries.push(Library(handle));
-            return Ok(vec![]);
-        }
-        Err(Error::new(ErrorKind::Resolve, format!("cannot find library -l{name}: no {file} or lib{name}.a"))
-            .hint("install it, or name its directory with -L (the `directories` of find_library)"))
-    }
-
-    /// Opens a shared library; where the file is a linker script instead, what it names.
-    fn open_or_follow(&mut self, path: &Path) -> Result<Vec<PathBuf>> {
-        let start = std::fs::read(path).unwrap_or_default();
-        if start.starts_with(b"\x7fELF") || start.len() > 1 << 16 {
-            self.open(path)?;
-            return Ok(vec![]);
-        }
-        let text = String::from_utf8_lossy(&start);
-        let mut archives = Vec::new();
-        for word in text.split([' ', '\n', '\t', '(', ')', ',']) {
-            if word.starts_with('/') && word.contains(".so") {
-                self.open(Path::new(word))?;
-            } else if word.starts_with('/') && word.ends_with(".a") && !word.ends_with("_nonshared.a") {
-                archives.push(PathBuf::from(word));
-            }
-        }
-        Ok(archives)
+        new
     }
 
     /// The offset from the thread pointer of the thread-local variable `name`, if it is the
@@ -125,6 +79,9 @@ impl Process {
     }
 
     /// Looks `name` up in the process, then in each library in the order opened.
+    ///
+    /// The caller may hold the runtime's lock. The only code of a library that can run here
+    /// is the resolver of an indirect function, which has no business with the runtime.
     pub(crate) fn find(&self, name: &str) -> Option<Found> {
         let name = CString::new(name).ok()?;
         let whole = self.whole.then_some(libc::RTLD_DEFAULT);
@@ -153,28 +110,6 @@ fn load(name: &CStr) -> Result<*mut c_void, String> {
     }
     // SAFETY: not null, a C string.
     Err(unsafe { CStr::from_ptr(why) }.to_string_lossy().into_owned())
-}
-
-/// The versioned file of a library (`libm.so.6`), the highest version there is.
-fn versioned(directory: &Path, file: &str) -> Option<PathBuf> {
-    let prefix = format!("{file}.");
-    let mut found: Vec<_> = std::fs::read_dir(directory)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.file_name().and_then(|n| n.to_str()).is_some_and(|n| {
-                n.strip_prefix(&prefix)
-                    .is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
-            })
-        })
-        .collect();
-    found.sort();
-    found.pop()
-}
-
-/// Newer C libraries keep empty archives for the parts that moved into libc itself.
-fn is_empty_archive(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|m| m.len() <= 8)
 }
 
 /// Whether `address` is that of a function, by the symbol table of its library.

@@ -30,6 +30,7 @@ use crate::builtins;
 use crate::compile::{CompileOptions, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
+use crate::process::Library;
 use crate::table::{Owner, Rank, Target};
 use entry::Arguments;
 use missing::MissingEntry;
@@ -231,20 +232,30 @@ impl Runtime {
         self.inner.state.lock().define(name, Owner::Host, Rank::Strong, target)
     }
 
-    /// Opens a shared library, whose symbols modules can then use.
+    /// Opens a shared library, whose symbols modules can then use: modules loaded later,
+    /// and those loaded before that refer to something nothing has defined so far. What is
+    /// defined already stays as it is. Thread-local variables are found by modules loaded
+    /// later only.
+    ///
+    /// The library's constructors run on this thread before this returns, and may use the
+    /// runtime. It stays open for as long as the runtime.
     ///
     /// # Errors
     /// [`ErrorKind::Read`] where the dynamic linker refuses it.
     pub fn open_library(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.inner.state.lock().process.open(path.as_ref())
+        let library = Library::open(path.as_ref())?;
+        self.inner.state.lock().add_libraries(vec![library]);
+        Ok(())
     }
 
-    /// Finds and opens a library as a linker does for `-l name`: `libname.so` in
-    /// `directories`, then in the system's; a static `libname.a` is loaded as modules, the
-    /// members that are needed.
+    /// Finds and opens a library as a linker does for `-l name`: `libname.so` or
+    /// `libname.a` in `directories`, then in the system's, and what a linker script of that
+    /// name leads to. A shared library is opened as by [`Self::open_library`]; of a static
+    /// one those members are loaded as modules that something loaded so far needs.
     ///
     /// # Errors
-    /// [`ErrorKind::Resolve`] where there is none, and those of loading it.
+    /// [`ErrorKind::Resolve`] where there is none, [`ErrorKind::Read`] where what there is
+    /// cannot be opened, and those of loading it.
     pub fn find_library(&self, name: &str, directories: &[PathBuf]) -> Result<()> {
         self.update().library(name, directories)?.commit().map(|_| ())
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Image, Storage};
-use crate::process::{Found, Process};
+use crate::process::{Found, Library, Process};
 use crate::table::{Names, Owner, Provider, Rank, SymbolId, Symbols, Target};
 
 pub(super) struct Module {
@@ -195,4 +195,29 @@ pub(super) fn undefined(name: &str) -> Error {
     Error::new(ErrorKind::Resolve, format!("undefined symbol: {name}"))
         .about(name)
         .hint("load a module that defines it, define it from the host, or open its library")
+}
+
+/// Libraries opened after modules that want something of theirs.
+impl State {
+    /// Searches `libraries` from now on, and gives symbols that nothing defines their
+    /// definitions from there.
+    pub(super) fn add_libraries(&mut self, libraries: Vec<Library>) {
+        let mut new = false;
+        for library in libraries {
+            new |= self.process.add(library);
+        }
+        if !new {
+            return;
+        }
+        let open = self.symbols.iter().filter(|(_, symbol)| {
+            symbol.winner().is_none() && (symbol.pinned || !symbol.wanted_by.is_empty())
+        });
+        let open: Vec<_> =
+            open.filter_map(|(id, symbol)| Some((id, self.process_provider(&symbol.name)?))).collect();
+        for (id, provider) in open {
+            self.symbols.get_mut(id).providers.push(provider);
+            self.settle_pending(id);
+            self.symbols.store(id, self.symbols.settle(id));
+        }
+    }
 }

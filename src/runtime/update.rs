@@ -19,6 +19,7 @@ use super::state::State;
 use super::{Inner, Runtime, entry};
 use crate::compile::{self, CallForm, Interface, Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::libraries::{self, Libraries};
 use crate::link::{Object, Place};
 use crate::table::{Rank, Target};
 
@@ -84,15 +85,17 @@ impl<'rt> Update<'rt> {
         self
     }
 
-    /// Adds `-l name`: `libname.so` in `directories`, then in the system's, is opened at
-    /// once; a static `libname.a` becomes part of this update, those of its members that
-    /// are needed.
+    /// Adds `-l name`, see [`Runtime::find_library`]: what is shared is opened at once,
+    /// whatever becomes of the update, and a static library becomes part of it, those of
+    /// its members that are needed. One that was loaded before is not searched again.
     ///
     /// # Errors
     /// [`ErrorKind::Resolve`] where there is none, [`ErrorKind::Read`] where the dynamic
     /// linker refuses it.
     pub fn library(&mut self, name: &str, directories: &[PathBuf]) -> Result<&mut Self> {
-        let archives = self.runtime.inner.state.lock().process.find_library(name, directories)?;
+        // Without the lock: constructors may use the runtime.
+        let Libraries { shared, archives } = libraries::find(name, directories)?;
+        self.runtime.inner.state.lock().add_libraries(shared);
         for path in archives {
             let module = path.to_string_lossy().into_owned();
             let known = self.runtime.inner.state.lock().groups.contains_key(module.as_str());

@@ -18,12 +18,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("unwind", &[]),
     ("memory", &["error"]),
     ("process", &["error"]),
+    ("libraries", &["error", "process"]),
     ("tls", &["error"]),
     ("builtins", &["tls"]),
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
     ("link", &["error", "unwind", "memory", "tls", "table"]),
-    ("runtime", &["error", "unwind", "memory", "process", "tls", "builtins", "compile", "table", "link"]),
+    (
+        "runtime",
+        &["error", "unwind", "memory", "process", "libraries", "tls", "builtins", "compile", "table", "link"],
+    ),
 ];
 
 /// Names at the crate's root that are not modules, and the module each belongs to.

@@ -3,13 +3,15 @@
 //!
 //! `atexit` and its kin live in a small static part of the C library because they pass on
 //! the caller's `__dso_handle`; thread-local access goes through our own templates;
-//! threads started by generated code get their static TLS set up. Owns those functions and
-//! their names; knows nothing of slots.
+//! threads started by generated code get their static TLS set up ([`threads`]), and its
+//! C++ `thread_local` objects go before their code does ([`thread_end`]). Owns those
+//! functions and their names; knows nothing of slots.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
+mod thread_end;
+mod threads;
 
-use parking_lot::RwLock;
+use std::ffi::{c_int, c_void};
 
 use crate::tls;
 
@@ -28,12 +30,15 @@ unsafe extern "C" {
 }
 
 /// The names of this file and their functions.
-pub(crate) fn functions() -> [(&'static str, u64); 5] {
-    [
+pub(crate) fn functions() -> Vec<(&'static str, u64)> {
+    vec![
         ("atexit", atexit as *const () as u64),
         ("at_quick_exit", at_quick_exit as *const () as u64),
         ("pthread_atfork", pthread_atfork as *const () as u64),
-        ("pthread_create", pthread_create as *const () as u64),
+        ("pthread_create", threads::pthread_create as *const () as u64),
+        ("thrd_create", threads::thrd_create as *const () as u64),
+        ("__cxa_thread_atexit", thread_end::thread_atexit as *const () as u64),
+        ("__cxa_thread_atexit_impl", thread_end::thread_atexit as *const () as u64),
         ("__tls_get_addr", tls::tls_get_addr as *const () as u64),
     ]
 }
@@ -45,16 +50,38 @@ struct Range {
     dso: u64,
 }
 
-static RANGES: RwLock<Vec<Range>> = RwLock::new(Vec::new());
+static RANGES: tls::Forkable<Vec<Range>> = tls::Forkable::new(Vec::new());
+
+fn survive_forks() {
+    unsafe extern "C" fn before() {
+        RANGES.hold();
+    }
+    unsafe extern "C" fn after() {
+        // SAFETY: the C library calls `before` first, in the same thread.
+        drop(unsafe { RANGES.release() });
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| tls::around_forks(before, after, after));
+}
 
 /// Makes handlers whose code lies in `start..end` belong to `dso`.
 pub(crate) fn add_range(start: u64, end: u64, dso: u64) {
-    RANGES.write().push(Range { start, end, dso });
+    survive_forks();
+    RANGES.lock().push(Range { start, end, dso });
 }
 
-/// Ends [`add_range`].
+/// Ends [`add_range`]: the code of `dso` goes.
 pub(crate) fn remove_range(dso: u64) {
-    RANGES.write().retain(|range| range.dso != dso);
+    RANGES.lock().retain(|range| range.dso != dso);
+    thread_end::forget(dso);
+}
+
+/// Which runtime `dso`, or else the address of `function`, belongs to.
+fn dso_among(dso: u64, function: u64) -> Option<u64> {
+    let ranges = RANGES.lock();
+    let named = ranges.iter().find(|range| range.dso == dso);
+    let range = named.or_else(|| ranges.iter().find(|r| (r.start..r.end).contains(&function)));
+    range.map(|range| range.dso)
 }
 
 // The C library's own versions of the first three pass the address of the program's
@@ -62,9 +89,7 @@ pub(crate) fn remove_range(dso: u64) {
 // handler's address says which runtime it belongs to.
 
 fn dso_of(handler: u64) -> *mut c_void {
-    let ranges = RANGES.read();
-    let range = ranges.iter().find(|r| (r.start..r.end).contains(&handler));
-    range.map_or(std::ptr::null_mut(), |r| r.dso as *mut c_void)
+    dso_among(0, handler).map_or(std::ptr::null_mut(), |dso| dso as *mut c_void)
 }
 
 unsafe extern "C" fn atexit(f: Handler) -> c_int {
@@ -93,11 +118,14 @@ unsafe extern "C" fn pthread_atfork(
     unsafe { __register_atfork(prepare, parent, child, dso) }
 }
 
-/// Runs and removes the exit handlers registered under `dso`, newest first.
+/// Ends `dso` in the calling thread: destroys the thread's C++ `thread_local` objects, then
+/// runs and removes the exit handlers, both newest first.
 ///
 /// # Safety
 /// The handlers' code is still in place.
 pub(crate) unsafe fn finalize(dso: u64) {
+    // SAFETY: by the contract above.
+    unsafe { thread_end::finalize(dso) };
     // SAFETY: by the contract above; `dso` is not null, so only handlers of it run.
     unsafe { __cxa_finalize(dso as *mut c_void) };
 }
@@ -109,44 +137,4 @@ pub(crate) unsafe fn finalize(dso: u64) {
 pub(crate) unsafe fn at_exit(f: unsafe extern "C" fn(*mut c_void), argument: *mut c_void, dso: u64) {
     // SAFETY: by the contract above. It fails only without memory; then `f` never runs.
     unsafe { __cxa_atexit(f, argument, dso as *mut c_void) };
-}
-
-type Start = extern "C-unwind" fn(*mut c_void) -> *mut c_void;
-
-struct Starting {
-    start: Start,
-    argument: *mut c_void,
-}
-
-unsafe extern "C" fn pthread_create(
-    thread: *mut libc::pthread_t,
-    attributes: *const libc::pthread_attr_t,
-    start: Start,
-    argument: *mut c_void,
-) -> c_int {
-    unsafe extern "C" {
-        // With unwinding: cancellation and pthread_exit unwind through the start routine.
-        fn pthread_create(
-            thread: *mut libc::pthread_t,
-            attributes: *const libc::pthread_attr_t,
-            start: Start,
-            argument: *mut c_void,
-        ) -> c_int;
-    }
-    let starting = Box::into_raw(Box::new(Starting { start, argument }));
-    // SAFETY: the caller's arguments, and a start routine that takes what it is given.
-    let status = unsafe { pthread_create(thread, attributes, begin_thread, starting.cast()) };
-    if status != 0 {
-        // SAFETY: no thread was started, so the record is still ours.
-        drop(unsafe { Box::from_raw(starting) });
-    }
-    status
-}
-
-extern "C-unwind" fn begin_thread(starting: *mut c_void) -> *mut c_void {
-    // SAFETY: made in `pthread_create` for this thread alone. Nothing that needs dropping
-    // stays in this frame, which a thread's end may unwind.
-    let Starting { start, argument } = *unsafe { Box::from_raw(starting.cast::<Starting>()) };
-    tls::start_thread();
-    start(argument)
 }

@@ -36,14 +36,13 @@ impl<T> Forkable<T> {
         unsafe { *self.held.get() = Some(guard) };
     }
 
-    /// Gives back what [`Self::hold`] took, in the same thread or its copy in the child.
+    /// Hands over what [`Self::hold`] took, in the same thread or its copy in the child.
     ///
     /// # Safety
     /// `hold` was called by this thread, or by the one that this is the copy of.
-    pub(crate) unsafe fn release(&'static self) {
+    pub(crate) unsafe fn release(&'static self) -> Option<MutexGuard<'static, T>> {
         // SAFETY: by the contract above this thread holds the lock.
-        let guard = unsafe { (*self.held.get()).take() };
-        drop(guard);
+        unsafe { (*self.held.get()).take() }
     }
 }
 

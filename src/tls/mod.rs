@@ -19,8 +19,8 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::{Once, OnceLock};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Once, OnceLock};
 
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use forkable::{Forkable, around_forks};
@@ -75,6 +75,7 @@ struct Registry {
 /// registry's lock; others only clear entries, under the same lock.
 struct Thread {
     blocks: Box<[AtomicPtr<u8>]>,
+    /// The thread pointer, which leads to its pool; null where its end would go unnoticed.
     pointer: *mut u8,
     /// How often its end was put off.
     rounds: usize,
@@ -93,22 +94,32 @@ static REGISTRY: Forkable<Registry> = Forkable::new(Registry {
     foreign: Vec::new(),
 });
 
-/// Keeps the registry whole in forked processes. Its list then still has the threads of
-/// the parent, whose blocks and pools are there in the child, too.
+/// Keeps the registry whole in forked processes. There it still has the parent's threads:
+/// their blocks are memory of the child, too, but their stacks and pools are given up.
 fn survive_forks() {
     unsafe extern "C" fn before() {
         REGISTRY.hold();
     }
-    unsafe extern "C" fn after() {
+    unsafe extern "C" fn parent() {
         // SAFETY: the C library calls `before` first, in the same thread.
-        unsafe { REGISTRY.release() };
+        drop(unsafe { REGISTRY.release() });
+    }
+    unsafe extern "C" fn child() {
+        // SAFETY: as in `parent`; this is the copy of that thread.
+        let Some(registry) = (unsafe { REGISTRY.release() }) else { return };
+        for other in registry.threads.iter().filter(|thread| thread.0 != CURRENT.get()) {
+            // SAFETY: the records are still registered, and their owners are not here.
+            unsafe { (*other.0).pointer = null_mut() };
+        }
     }
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| around_forks(before, after, after));
+    ONCE.call_once(|| around_forks(before, parent, child));
 }
 
 thread_local! {
     static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
+    /// Set when nothing of ours is called any more before the thread is gone.
+    static ENDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A registered template. Dropped when nothing can refer to its variables any more; every
@@ -155,7 +166,7 @@ impl TlsBlock {
         // out under the lock.
         unsafe {
             template.fill(thread_pointer());
-            for thread in threads {
+            for thread in threads.iter().filter(|thread| !(*thread.0).pointer.is_null()) {
                 template.fill((*thread.0).pointer);
             }
         }
@@ -285,12 +296,14 @@ fn slow_block(index: u32) -> *mut u8 {
 fn this_thread(registry: &mut Registry) -> *mut Thread {
     let mut thread = CURRENT.get();
     if thread.is_null() {
-        let record = Thread { blocks: Box::new([]), pointer: thread_pointer(), rounds: 0 };
+        let record = Thread { blocks: Box::new([]), pointer: null_mut(), rounds: 0 };
         thread = Box::into_raw(Box::new(record));
-        if at_thread_end(thread) {
-            registry.threads.push(ThreadPtr(thread));
+        if !ENDED.get() && at_thread_end(thread) {
+            // SAFETY: just made, and not yet registered.
+            unsafe { (*thread).pointer = thread_pointer() };
         }
         CURRENT.set(thread);
+        registry.threads.push(ThreadPtr(thread));
     }
     thread
 }
@@ -298,7 +311,7 @@ fn this_thread(registry: &mut Registry) -> *mut Thread {
 /// Arranges for the thread's blocks to be freed when it ends. The C library runs these
 /// destructors after those of C++ `thread_local` objects, which may still use the blocks.
 ///
-/// Without memory it returns false, and the blocks outlive the thread.
+/// Where it returns false, for want of memory, the blocks outlive the thread.
 fn at_thread_end(thread: *mut Thread) -> bool {
     static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
     let key = *KEY.get_or_init(|| {
@@ -327,6 +340,7 @@ unsafe extern "C" fn end_thread(thread: *mut c_void) {
     let mut registry = REGISTRY.lock();
     registry.threads.retain(|t| t.0 != thread);
     CURRENT.set(null_mut());
+    ENDED.set(true);
     // SAFETY: made by `Box::into_raw` in `slow_block`; no longer registered, and only its
     // own thread, which is here, has another pointer to it.
     let thread = unsafe { Box::from_raw(thread) };

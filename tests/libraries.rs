@@ -172,3 +172,124 @@ fn the_highest_version_is_taken() {
     rt.find_library("many", &[place]).unwrap();
     assert_eq!(call(&rt, "start"), 10);
 }
+
+/// An archive of which `used` is needed by the module loaded with it.
+fn partly_used(name: &str) -> (Runtime, PathBuf) {
+    let members = [
+        ("used.o", "int used(void) { return 1; }"),
+        ("unused.o", "int unused(void) { return 2; }"),
+        ("start.o", "int used(void); int start(void) { return used() + 10; }"),
+    ];
+    let path = archive(&place(name), "libparts.a", &members);
+    let rt = runtime();
+    rt.load("m", caller("call_used", "used")).unwrap();
+    rt.load("lib", Source::from_path(&path).unwrap().on_demand()).unwrap();
+    assert_eq!(modules(&rt), ["lib(used.o)", "m"]);
+    (rt, path)
+}
+
+#[test]
+fn an_archive_is_what_was_loaded_of_it() {
+    let (rt, path) = partly_used("partly");
+    let again = || Source::from_path(&path).unwrap().on_demand();
+    assert_eq!(rt.load("lib", again()).unwrap_err().kind(), ErrorKind::Update);
+    rt.replace("lib", again()).unwrap();
+    assert_eq!(modules(&rt), ["lib(used.o)", "m"]);
+    // What is needed by now comes with the replacement; the whole archive with another.
+    rt.load("n", caller("call_unused", "unused")).unwrap();
+    rt.replace("lib", again()).unwrap();
+    assert_eq!(modules(&rt), ["lib(unused.o)", "lib(used.o)", "m", "n"]);
+    assert_eq!((call(&rt, "call_used"), call(&rt, "call_unused")), (1, 2));
+    rt.replace("lib", Source::from_path(&path).unwrap()).unwrap();
+    assert_eq!(modules(&rt), ["lib(start.o)", "lib(unused.o)", "lib(used.o)", "m", "n"]);
+    assert_eq!(rt.remove("lib").unwrap().removed.len(), 3);
+    assert_eq!(modules(&rt), ["m", "n"]);
+    rt.load("lib", again()).unwrap();
+    assert_eq!(modules(&rt), ["lib(unused.o)", "lib(used.o)", "m", "n"]);
+}
+
+#[test]
+fn a_removed_member_leaves_its_archive() {
+    let (rt, path) = partly_used("member");
+    rt.remove("lib(used.o)").unwrap();
+    assert_eq!(modules(&rt), ["m"]);
+    // Somebody else's module, though it has the name.
+    rt.load("lib(used.o)", constant("used", 7)).unwrap();
+    rt.remove("lib").unwrap();
+    assert_eq!(modules(&rt), ["lib(used.o)", "m"]);
+    assert_eq!(call(&rt, "call_used"), 7);
+    assert_eq!(rt.remove("lib").unwrap_err().kind(), ErrorKind::Update);
+    rt.remove("lib(used.o)").unwrap();
+    rt.load("lib", Source::from_path(&path).unwrap()).unwrap();
+    // A member replaced by hand is a member still.
+    rt.replace("lib(used.o)", constant("used", 8)).unwrap();
+    assert_eq!(call(&rt, "start"), 18);
+    assert_eq!(rt.remove("lib").unwrap().removed.len(), 3);
+}
+
+#[test]
+fn archives_and_modules_do_not_share_names() {
+    let (rt, path) = partly_used("names");
+    let source = || Source::from_path(&path).unwrap();
+    assert_eq!(rt.load("lib", constant("x", 1)).unwrap_err().kind(), ErrorKind::Update);
+    assert_eq!(rt.load("m", source()).unwrap_err().kind(), ErrorKind::Update);
+    assert_eq!(rt.replace("m", source()).unwrap_err().kind(), ErrorKind::Update);
+    let twice = rt.update().load("a", source().on_demand()).load("a", source().on_demand()).commit();
+    assert!(twice.unwrap_err().to_string().contains("twice"));
+    let both = rt.update().load("a", source().on_demand()).load("a", constant("x", 1)).commit();
+    assert_eq!(both.unwrap_err().kind(), ErrorKind::Update);
+    assert_eq!(modules(&rt), ["lib(used.o)", "m"]);
+}
+
+#[test]
+fn of_two_threads_that_load_an_archive_one_does() {
+    let path = archive(&place("threads"), "libonce.a", &[("once.o", "int once(void) { return 1; }")]);
+    for _ in 0..20 {
+        let rt = runtime();
+        let load = || rt.load("lib", Source::from_path(&path).unwrap()).map(|_| ());
+        let results =
+            std::thread::scope(|scope| [scope.spawn(load), scope.spawn(load)].map(|t| t.join().unwrap()));
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+        assert_eq!(rt.remove("lib").unwrap().removed, ["lib(once.o)"]);
+    }
+}
+
+#[test]
+fn what_is_wanted_is_pulled_in() {
+    let (_, path) = partly_used("wanted");
+    let source = || Source::from_path(&path).unwrap().on_demand();
+    let rt = runtime();
+    let mut update = rt.update();
+    update.load("lib", source()).want("start").want("nowhere").strict();
+    update.check().unwrap();
+    update.commit().unwrap();
+    assert_eq!(modules(&rt), ["lib(start.o)", "lib(used.o)"]);
+    assert_eq!(call(&rt, "start"), 11);
+    // Nothing is wanted unless somebody says so.
+    let place = place("nobody");
+    archive(&place, "libmain.a", &[("main.o", "int main(void) { return 3; }")]);
+    let rt = runtime();
+    rt.load("lib", Source::from_path(place.join("libmain.a")).unwrap().on_demand()).unwrap();
+    assert_eq!(modules(&rt), [""; 0]);
+}
+
+#[test]
+fn a_static_library_gives_more_when_more_is_needed() {
+    let members =
+        [("first.o", "int grow_1(void) { return 1; }"), ("second.o", "int grow_2(void) { return 2; }")];
+    let place = place("grows");
+    archive(&place, "libgrows.a", &members);
+    let rt = runtime();
+    let find = || rt.find_library("grows", std::slice::from_ref(&place)).unwrap();
+    for (index, count) in [(0, 0), (1, 2), (2, 4)] {
+        if index > 0 {
+            rt.load(format!("m{index}"), caller(&format!("go_{index}"), &format!("grow_{index}"))).unwrap();
+        }
+        find();
+        find();
+        assert_eq!(modules(&rt).len(), count);
+    }
+    assert_eq!((call(&rt, "go_1"), call(&rt, "go_2")), (1, 2));
+    let archive = place.join("libgrows.a").display().to_string();
+    assert_eq!(rt.remove(archive).unwrap().removed.len(), 2);
+}

@@ -111,6 +111,7 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
         for (name, source) in sources.iter().chain(&support) {
             update.load(name, source.clone());
         }
+        update.want(&options.entry);
         libraries::add(&mut update, &options.libraries, &options.library_dirs)?;
         match update.strict().commit() {
             // A few names are in the compiler's own static library only. That is rare

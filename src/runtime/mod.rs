@@ -4,6 +4,7 @@
 //! [`resolve`]) and [`commit`] are the two halves of every change, [`update`] ties them to sources, [`function`] is the typed
 //! way in. Everything below this module does one thing and knows nothing of the others.
 
+mod archives;
 mod builder;
 mod commit;
 mod entry;

@@ -1,8 +1,8 @@
 //! Updates: any number of loads, replacements and removals that take effect together.
 //!
-//! Owns the path from sources to a committed update: expanding archives, compiling in
-//! parallel, preparing and committing under the lock, and running what has to run
-//! afterwards without it.
+//! Owns the path from sources to a committed update: compiling in parallel, preparing and
+//! committing under the lock, and running what has to run afterwards without it. What
+//! archives stand for is in [`super::archives`].
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -12,20 +12,23 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::archives::{self, Expanded};
 use super::commit::{self, Afterwards};
-use super::prepare::{self, Groups, Input, Prepared, Settings};
+use super::prepare::{self, Input, Prepared, Settings};
 use super::report::{Report, Times};
 use super::state::State;
 use super::{Inner, Runtime, entry};
 use crate::compile::{self, CallForm, Interface, Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::libraries::{self, Libraries};
-use crate::link::{Object, Place};
-use crate::table::{Rank, Target};
+use crate::link::Object;
+use crate::table::Target;
 
 #[derive(Clone)]
-enum Step {
+pub(super) enum Step {
     Load(String, Source),
+    /// Loads what is needed of an archive and is not loaded yet.
+    Extend(String, Source),
     Replace(String, Source),
     Remove(String),
 }
@@ -39,30 +42,32 @@ pub struct Update<'rt> {
     runtime: &'rt Runtime,
     steps: Vec<Step>,
     strict: bool,
+    /// Symbols that members of on-demand archives are loaded for.
+    wants: Vec<String>,
 }
 
 /// A module whose object is ready to be linked.
-struct Ready {
-    name: Arc<str>,
-    file: Option<Arc<str>>,
-    object: Arc<[u8]>,
+pub(super) struct Ready {
+    pub name: Arc<str>,
+    pub file: Option<Arc<str>>,
+    pub object: Arc<[u8]>,
     interface: Interface,
-    replace: bool,
+    pub replace: bool,
     /// Only wanted if it defines something that others need.
-    on_demand: bool,
+    pub on_demand: bool,
 }
 
 /// A module still to be compiled, if its source is not an object.
-struct Unit {
-    name: Arc<str>,
-    source: Source,
-    replace: bool,
-    on_demand: bool,
+pub(super) struct Unit {
+    pub name: Arc<str>,
+    pub source: Source,
+    pub replace: bool,
+    pub on_demand: bool,
 }
 
 impl<'rt> Update<'rt> {
     pub(super) fn new(runtime: &'rt Runtime) -> Self {
-        Self { runtime, steps: Vec::new(), strict: false }
+        Self { runtime, steps: Vec::new(), strict: false, wants: Vec::new() }
     }
 
     /// Adds a new module. An archive becomes one module a member, named
@@ -87,7 +92,7 @@ impl<'rt> Update<'rt> {
 
     /// Adds `-l name`, see [`Runtime::find_library`]: what is shared is opened at once,
     /// whatever becomes of the update, and a static library becomes part of it, those of
-    /// its members that are needed. One that was loaded before is not searched again.
+    /// its members that are needed and not loaded yet.
     ///
     /// # Errors
     /// [`ErrorKind::Resolve`] where there is none, [`ErrorKind::Read`] where the dynamic
@@ -98,13 +103,21 @@ impl<'rt> Update<'rt> {
         self.runtime.inner.state.lock().add_libraries(shared);
         for path in archives {
             let module = path.to_string_lossy().into_owned();
-            let known = self.runtime.inner.state.lock().groups.contains_key(module.as_str());
-            let staged = self.steps.iter().any(|step| matches!(step, Step::Load(name, _) if *name == module));
-            if !known && !staged {
-                self.steps.push(Step::Load(module, Source::from_path(&path)?.on_demand()));
+            let staged =
+                self.steps.iter().any(|step| matches!(step, Step::Extend(name, _) if *name == module));
+            if !staged {
+                self.steps.push(Step::Extend(module, Source::from_path(&path)?.on_demand()));
             }
         }
         Ok(self)
+    }
+
+    /// Names a symbol that is going to be asked for, such as a program's `main`: the member
+    /// of an on-demand archive that defines it is loaded even if no module refers to it. It
+    /// is no error if nothing defines it.
+    pub fn want(&mut self, symbol: impl Into<String>) -> &mut Self {
+        self.wants.push(symbol.into());
+        self
     }
 
     /// Makes the update fail, as a linker would, where one of its modules refers to a
@@ -124,7 +137,8 @@ impl<'rt> Update<'rt> {
     /// relocations that cannot be applied, names already in use or unknown, a full arena.
     pub fn commit(&mut self) -> Result<Report> {
         let inner = &*self.runtime.inner;
-        let all = Self { steps: std::mem::take(&mut self.steps), ..*self };
+        let (steps, wants) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.wants));
+        let all = Self { steps, wants, ..*self };
         let (report, after) = all.work(|state, prepared| commit::commit(state, &inner.arena, prepared))?;
         run_afterwards(inner, &after);
         Ok(report)
@@ -136,7 +150,7 @@ impl<'rt> Update<'rt> {
     /// # Errors
     /// As [`Self::commit`].
     pub fn check(&self) -> Result<()> {
-        let again = Self { runtime: self.runtime, steps: self.steps.clone(), strict: self.strict };
+        let again = Self { steps: self.steps.clone(), wants: self.wants.clone(), ..*self };
         again
             .work(|state, prepared| {
                 prepared.abandon(state);
@@ -151,13 +165,14 @@ impl<'rt> Update<'rt> {
         end: impl FnOnce(&mut State, Prepared) -> (Report, Afterwards),
     ) -> Result<(Report, Afterwards)> {
         let inner = &*self.runtime.inner;
-        let (units, removed, groups) = expand(&inner.state, self.steps)?;
+        let Expanded { units, removed, archives } = archives::expand(&inner.state, self.steps)?;
         let mut times = Times::default();
         let mut ready = compile_all(inner, units, &mut times)?;
         let started = Instant::now();
-        select_on_demand(&inner.state, &mut ready)?;
+        archives::select(&inner.state, &mut ready, self.wants)?;
         let inputs = parse(&ready)?;
         let mut state = inner.state.lock();
+        let groups = archives::settle(&state, archives, &inputs, &removed)?;
         let removed = check_names(&state, &inputs, &removed)?;
         let settings = Settings {
             arena: &inner.arena,
@@ -193,72 +208,22 @@ fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
     Error::all(problems).map_or(Ok(inputs), Err)
 }
 
-/// Turns steps into modules: an archive into its members.
-fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<(Vec<Unit>, Vec<Arc<str>>, Groups)> {
-    let (mut units, mut removed, mut groups) = (Vec::new(), Vec::new(), Groups::new());
-    for step in steps {
-        let (name, source, replace) = match step {
-            Step::Load(name, source) => (name, source, false),
-            Step::Replace(name, source) => (name, source, true),
-            Step::Remove(name) => {
-                let name: Arc<str> = name.into();
-                match state.lock().groups.get(&name) {
-                    Some(members) => {
-                        removed.extend(members.iter().cloned());
-                        groups.push((name, None));
-                    }
-                    None => removed.push(name),
-                }
-                continue;
-            }
-        };
-        if name.is_empty() || name.contains('\0') {
-            return Err(Error::new(
-                ErrorKind::Update,
-                "a module's name cannot be empty or contain a zero byte",
-            ));
-        }
-        let name: Arc<str> = name.into();
-        if source.kind() != SourceKind::Archive {
-            units.push(Unit { name, source, replace, on_demand: false });
-            continue;
-        }
-        let place = |e: Error| e.in_module(&name).in_file(source.file());
-        let previous = state.lock().groups.get(&name).cloned();
-        match (&previous, replace) {
-            (Some(_), false) => return Err(already_loaded(&name)),
-            (None, true) => return Err(unknown_module(&name)),
-            _ => {}
-        }
-        let mut members: Vec<Arc<str>> = Vec::new();
-        for (member, member_source) in source.members().map_err(place)? {
-            let mut full = format!("{name}({member})");
-            let mut number = 1;
-            while members.iter().any(|m| **m == *full) {
-                number += 1;
-                full = format!("{name}({member}#{number})");
-            }
-            let full: Arc<str> = full.into();
-            members.push(full.clone());
-            let replace = previous.as_ref().is_some_and(|old| old.contains(&full));
-            units.push(Unit { name: full, source: member_source, replace, on_demand: source.is_on_demand() });
-        }
-        removed.extend(previous.into_iter().flatten().filter(|old| !members.contains(old)));
-        groups.push((name, Some(members)));
-    }
-    Ok((units, removed, groups))
-}
-
-fn already_loaded(name: &str) -> Error {
+pub(super) fn already_loaded(name: &str) -> Error {
     Error::new(ErrorKind::Update, format!("module {name} is loaded already"))
         .in_module(name)
         .hint("use replace to change it, or another name")
 }
 
-fn unknown_module(name: &str) -> Error {
+pub(super) fn unknown_module(name: &str) -> Error {
     Error::new(ErrorKind::Update, format!("there is no module {name}"))
         .in_module(name)
         .hint("use load to add it")
+}
+
+pub(super) fn given_twice(name: &str) -> Error {
+    Error::new(ErrorKind::Update, format!("module {name} occurs twice in one update"))
+        .in_module(name)
+        .hint("give each module its own name")
 }
 
 /// Compiles what is not an object yet, on several threads if there is enough to do.
@@ -318,70 +283,6 @@ fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
     Ok((Ready { name, file, object, interface, replace, on_demand }, times))
 }
 
-/// Drops the members of on-demand archives that nothing needs, as a linker does.
-fn select_on_demand(state: &Mutex<State>, ready: &mut Vec<Ready>) -> Result<()> {
-    if !ready.iter().any(|unit| unit.on_demand) {
-        return Ok(());
-    }
-    let (mut wanted, mut defined): (HashSet<String>, HashSet<String>) = Default::default();
-    let mut waiting = Vec::new();
-    let place = |e: Error, unit: &Ready| e.in_module(&unit.name).in_file(unit.file.as_deref());
-    for (index, unit) in ready.iter().enumerate() {
-        let (defines, needs) = names_of(&unit.object).map_err(|e| place(e, unit))?;
-        if unit.on_demand && !unit.replace {
-            waiting.push((index, defines, needs));
-        } else {
-            wanted.extend(needs);
-            defined.extend(defines);
-        }
-    }
-    {
-        let state = state.lock();
-        let known = state.symbols.iter().filter(|(_, s)| s.winner().is_some_and(|w| w.rank > Rank::Process));
-        defined.extend(known.map(|(_, s)| s.name.to_string()));
-        let open = state.symbols.iter().filter(|(_, s)| s.required() && s.winner().is_none());
-        wanted.extend(open.map(|(_, s)| s.name.to_string()));
-        wanted.insert("main".into());
-    }
-    let mut keep: HashSet<usize> = HashSet::new();
-    loop {
-        let before = keep.len();
-        waiting.retain(|(index, defines, needs)| {
-            let needed = defines.iter().any(|name| wanted.contains(name) && !defined.contains(name));
-            if needed {
-                keep.insert(*index);
-                defined.extend(defines.iter().cloned());
-                wanted.extend(needs.iter().cloned());
-            }
-            !needed
-        });
-        if keep.len() == before {
-            break;
-        }
-    }
-    let mut index = 0;
-    ready.retain(|unit| {
-        index += 1;
-        !unit.on_demand || unit.replace || keep.contains(&(index - 1))
-    });
-    Ok(())
-}
-
-/// The names an object defines for others, and those it needs.
-fn names_of(object: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
-    let object = Object::parse(object)?;
-    let (mut defines, mut needs) = (Vec::new(), Vec::new());
-    for symbol in &object.symbols {
-        match (symbol.binding, symbol.place) {
-            (crate::link::Binding::Local, _) => {}
-            (crate::link::Binding::Weak, Place::Undefined) => {}
-            (_, Place::Undefined) => needs.push(symbol.name.to_owned()),
-            _ => defines.push(symbol.name.to_owned()),
-        }
-    }
-    Ok((defines, needs))
-}
-
 /// Refuses names that are taken, unknown, or used twice; returns the numbers to remove.
 fn check_names(state: &State, inputs: &[Input<'_>], removed: &[Arc<str>]) -> Result<Vec<u32>> {
     let mut problems = Vec::new();
@@ -391,11 +292,7 @@ fn check_names(state: &State, inputs: &[Input<'_>], removed: &[Arc<str>]) -> Res
         let error = match (known, input.replace) {
             (true, false) => Some(already_loaded(&input.name)),
             (false, true) => Some(unknown_module(&input.name)),
-            _ if !seen.insert(&input.name) => Some(
-                Error::new(ErrorKind::Update, format!("module {} occurs twice in one update", input.name))
-                    .in_module(&input.name)
-                    .hint("give each module its own name"),
-            ),
+            _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
             _ => None,
         };
         problems.extend(error.map(|e| e.in_file(input.file.as_deref())));

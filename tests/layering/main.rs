@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("unwind", &[]),
     ("memory", &["error"]),
-    ("process", &["error"]),
+    ("process", &["error", "tls"]),
     ("libraries", &["error", "process"]),
     ("tls", &["error"]),
     ("builtins", &["tls"]),

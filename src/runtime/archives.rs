@@ -1,0 +1,247 @@
+//! Archives in an update: what their members are called, which are loaded, which leave.
+//!
+//! Owns the way from steps to modules, the choice among the members of on-demand archives,
+//! and the record of which modules an archive was loaded as. That record is read when an
+//! update begins and again under the lock: another thread may have changed it meanwhile.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::prepare::{Groups, Input};
+use super::state::State;
+use super::update::{Ready, Step, Unit, already_loaded, given_twice, unknown_module};
+use crate::compile::{Source, SourceKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{Binding, Object, Place};
+use crate::table::Rank;
+
+/// What steps stand for.
+#[derive(Default)]
+pub(super) struct Expanded {
+    pub units: Vec<Unit>,
+    pub removed: Vec<Arc<str>>,
+    pub archives: Vec<Archive>,
+}
+
+/// An archive that an update loads, changes or removes.
+pub(super) struct Archive {
+    name: Arc<str>,
+    /// Its modules when the update began; none if it was not loaded.
+    before: Option<Vec<Arc<str>>>,
+    /// All that it may have afterwards; none if it is removed.
+    after: Option<Vec<Arc<str>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Load,
+    Extend,
+    Replace,
+}
+
+/// Turns steps into modules: an archive into its members.
+pub(super) fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<Expanded> {
+    let mut expanded = Expanded::default();
+    for step in steps {
+        let (name, source, how) = match step {
+            Step::Load(name, source) => (name, source, How::Load),
+            Step::Extend(name, source) => (name, source, How::Extend),
+            Step::Replace(name, source) => (name, source, How::Replace),
+            Step::Remove(name) => {
+                expanded.remove(&state.lock(), name.into());
+                continue;
+            }
+        };
+        if name.is_empty() || name.contains('\0') {
+            return Err(Error::new(
+                ErrorKind::Update,
+                "a module's name cannot be empty or contain a zero byte",
+            ));
+        }
+        let name: Arc<str> = name.into();
+        if source.kind() != SourceKind::Archive {
+            expanded.units.push(Unit { name, source, replace: how == How::Replace, on_demand: false });
+            continue;
+        }
+        let before = members(&state.lock(), &name);
+        expanded.archive(name, &source, how, before)?;
+    }
+    Ok(expanded)
+}
+
+impl Expanded {
+    fn remove(&mut self, state: &State, name: Arc<str>) {
+        let Some(before) = members(state, &name) else {
+            self.removed.push(name);
+            return;
+        };
+        self.removed.extend(before.iter().cloned());
+        self.archives.push(Archive { name, before: Some(before), after: None });
+    }
+
+    fn archive(
+        &mut self,
+        name: Arc<str>,
+        source: &Source,
+        how: How,
+        before: Option<Vec<Arc<str>>>,
+    ) -> Result<()> {
+        match (&before, how) {
+            (Some(_), How::Load) => return Err(already_loaded(&name)),
+            (None, How::Replace) => return Err(unknown_module(&name)),
+            _ => {}
+        }
+        let loaded: HashSet<&str> = before.iter().flatten().map(|member| &**member).collect();
+        let (mut after, mut seen): (Vec<Arc<str>>, HashSet<Arc<str>>) = Default::default();
+        let sources = source.members().map_err(|e| e.in_module(&name).in_file(source.file()))?;
+        for (member, source_of_member) in sources {
+            let mut full: Arc<str> = format!("{name}({member})").into();
+            let mut number = 1;
+            while !seen.insert(full.clone()) {
+                number += 1;
+                full = format!("{name}({member}#{number})").into();
+            }
+            after.push(full.clone());
+            let replace = loaded.contains(&*full);
+            if how != How::Extend || !replace {
+                let on_demand = source.is_on_demand();
+                self.units.push(Unit { name: full, source: source_of_member, replace, on_demand });
+            }
+        }
+        let gone = before.iter().flatten().filter(|old| !seen.contains(*old));
+        match how {
+            // What is loaded stays.
+            How::Extend => after.extend(gone.cloned()),
+            _ => self.removed.extend(gone.cloned()),
+        }
+        self.archives.push(Archive { name, before, after: Some(after) });
+        Ok(())
+    }
+}
+
+/// The modules that `archive` is loaded as; none if it is not loaded.
+fn members(state: &State, archive: &str) -> Option<Vec<Arc<str>>> {
+    let members = state.groups.get(archive)?.iter();
+    Some(members.filter(|member| state.module_id(member).is_some()).cloned().collect())
+}
+
+/// The archives and their modules as they will be when `inputs` are loaded and `removed`
+/// are gone. The state stays locked until then.
+pub(super) fn settle(
+    state: &State,
+    archives: Vec<Archive>,
+    inputs: &[Input<'_>],
+    removed: &[Arc<str>],
+) -> Result<Groups> {
+    let mut problems = Vec::new();
+    let new: HashSet<&str> = inputs.iter().map(|input| &*input.name).collect();
+    let mut seen: HashSet<Arc<str>> = HashSet::new();
+    let mut groups = Groups::new();
+    for Archive { name, before, after } in archives {
+        let now = members(state, &name);
+        if !seen.insert(name.clone()) {
+            problems.push(given_twice(&name));
+        } else if before.is_none() && (now.is_some() || is_module(state, &name, &new)) {
+            problems.push(already_loaded(&name));
+        } else if now != before {
+            problems.push(
+                Error::new(ErrorKind::Update, format!("another update changed the archive {name} meanwhile"))
+                    .in_module(&name)
+                    .hint("try again"),
+            );
+        }
+        let stays =
+            |member: &Arc<str>| new.contains(&**member) || before.iter().flatten().any(|m| m == member);
+        let after = after.map(|members| members.into_iter().filter(stays).collect());
+        groups.push((name, after));
+    }
+    // A module cannot have the name of an archive that is loaded.
+    let taken = inputs.iter().filter(|input| !input.replace && !seen.contains(&input.name));
+    let taken = taken.filter(|input| state.groups.contains_key(&input.name));
+    problems.extend(taken.map(|input| already_loaded(&input.name)));
+    // A member that is removed by its own name leaves its archive.
+    let leaving: HashSet<&str> =
+        removed.iter().map(|name| &**name).filter(|name| name.ends_with(')')).collect();
+    if !leaving.is_empty() {
+        for (name, members) in state.groups.iter().filter(|(name, _)| !seen.contains(*name)) {
+            if members.iter().any(|member| leaving.contains(&**member)) {
+                let left = members.iter().filter(|member| !leaving.contains(&***member));
+                groups.push((name.clone(), Some(left.cloned().collect())));
+            }
+        }
+    }
+    Error::all(problems).map_or(Ok(groups), Err)
+}
+
+/// Whether a module, loaded or about to be, has this name.
+fn is_module(state: &State, name: &str, new: &HashSet<&str>) -> bool {
+    state.module_id(name).is_some() || new.contains(name)
+}
+
+/// Drops the members of on-demand archives that nothing needs, as a linker does.
+///
+/// `wants` are symbols to be found although no module refers to them.
+pub(super) fn select(state: &Mutex<State>, ready: &mut Vec<Ready>, wants: Vec<String>) -> Result<()> {
+    if !ready.iter().any(|unit| unit.on_demand) {
+        return Ok(());
+    }
+    let mut wanted: HashSet<String> = wants.into_iter().collect();
+    let mut defined: HashSet<String> = HashSet::new();
+    let mut waiting = Vec::new();
+    let place = |e: Error, unit: &Ready| e.in_module(&unit.name).in_file(unit.file.as_deref());
+    for (index, unit) in ready.iter().enumerate() {
+        let (defines, needs) = names_of(&unit.object).map_err(|e| place(e, unit))?;
+        if unit.on_demand && !unit.replace {
+            waiting.push((index, defines, needs));
+        } else {
+            wanted.extend(needs);
+            defined.extend(defines);
+        }
+    }
+    {
+        let state = state.lock();
+        let known = state.symbols.iter().filter(|(_, s)| s.winner().is_some_and(|w| w.rank > Rank::Process));
+        defined.extend(known.map(|(_, s)| s.name.to_string()));
+        let open = state.symbols.iter().filter(|(_, s)| s.required() && s.winner().is_none());
+        wanted.extend(open.map(|(_, s)| s.name.to_string()));
+    }
+    let mut keep: HashSet<usize> = HashSet::new();
+    loop {
+        let before = keep.len();
+        waiting.retain(|(index, defines, needs)| {
+            let needed = defines.iter().any(|name| wanted.contains(name) && !defined.contains(name));
+            if needed {
+                keep.insert(*index);
+                defined.extend(defines.iter().cloned());
+                wanted.extend(needs.iter().cloned());
+            }
+            !needed
+        });
+        if keep.len() == before {
+            break;
+        }
+    }
+    let mut index = 0;
+    ready.retain(|unit| {
+        index += 1;
+        !unit.on_demand || unit.replace || keep.contains(&(index - 1))
+    });
+    Ok(())
+}
+
+/// The names an object defines for others, and those it needs.
+fn names_of(object: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
+    let object = Object::parse(object)?;
+    let (mut defines, mut needs) = (Vec::new(), Vec::new());
+    for symbol in &object.symbols {
+        match (symbol.binding, symbol.place) {
+            (Binding::Local, _) => {}
+            (Binding::Weak, Place::Undefined) => {}
+            (_, Place::Undefined) => needs.push(symbol.name.to_owned()),
+            _ => defines.push(symbol.name.to_owned()),
+        }
+    }
+    Ok((defines, needs))
+}

@@ -131,6 +131,10 @@ items! {
     tls_big: clang gcc ir = Item::new("tls_big").variants(PLAIN);
     tls_cxx: clang gcc ir = Item::new("tls_cxx");
     tls_cxx_descriptors: clang gcc = Item::new("tls_cxx").variants(PLAIN).also(&["-mtls-dialect=gnu2"]);
+    tls_std_thread: clang gcc ir = Item::new("tls_std_thread").variants(PLAIN)
+        .also(&["-ftls-model=initial-exec"]);
+    tls_std_thread_dynamic: clang gcc = Item::new("tls_std_thread").variants(PLAIN);
+    tls_keys: clang gcc ir = Item::new("tls_keys").variants(PLAIN);
     tls_debug: clang gcc = Item::new("tls").variants(PLAIN).also(&["-g"]);
     asm_tls: clang gcc = Item::new("asm_tls").variants(PLAIN);
     tls_errno: clang gcc ir = Item::new("tls_errno").variants(PLAIN);

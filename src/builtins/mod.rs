@@ -31,7 +31,7 @@ unsafe extern "C" {
 
 /// The names of this file and their functions.
 pub(crate) fn functions() -> Vec<(&'static str, u64)> {
-    vec![
+    let always = [
         ("atexit", atexit as *const () as u64),
         ("at_quick_exit", at_quick_exit as *const () as u64),
         ("pthread_atfork", pthread_atfork as *const () as u64),
@@ -40,7 +40,8 @@ pub(crate) fn functions() -> Vec<(&'static str, u64)> {
         ("__cxa_thread_atexit", thread_end::thread_atexit as *const () as u64),
         ("__cxa_thread_atexit_impl", thread_end::thread_atexit as *const () as u64),
         ("__tls_get_addr", tls::tls_get_addr as *const () as u64),
-    ]
+    ];
+    always.into_iter().chain(threads::cxx_start_thread()).collect()
 }
 
 /// A runtime's address range and the `__dso_handle` of the code in it.

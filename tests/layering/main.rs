@@ -17,9 +17,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("unwind", &[]),
     ("memory", &["error"]),
+    ("tls", &["error"]),
     ("process", &["error", "tls"]),
     ("libraries", &["error", "process"]),
-    ("tls", &["error"]),
     ("builtins", &["tls"]),
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
@@ -40,7 +40,10 @@ const COMMAND: &[&str] = &["main", "cli"];
 /// The only files with `unsafe` in them.
 const MAY_BE_UNSAFE: &[&str] = &[
     // Runs host functions in place of those the C library links statically.
-    "builtins.rs",
+    "builtins/mod.rs",
+    // Runs destructors of generated code, and starts its threads.
+    "builtins/thread_end.rs",
+    "builtins/threads.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.
@@ -68,7 +71,12 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // `unsafe fn`s of the public interface.
     "runtime/mod.rs",
     // Blocks that generated code gets at by address.
-    "tls.rs",
+    "tls/mod.rs",
+    "tls/pool.rs",
+    // Is called by generated code.
+    "tls/access.rs",
+    // A lock held from one call of the C library to the next.
+    "tls/forkable.rs",
     // The unwinder's interface.
     "unwind.rs",
 ];

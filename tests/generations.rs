@@ -276,3 +276,15 @@ fn a_child_of_fork_leaves_its_parents_modules_alone() {
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{status:#x}");
     assert_eq!(call(&rt, "f"), 1);
 }
+
+#[test]
+fn a_check_leaves_nothing_behind_beside_loaded_modules() {
+    let rt = runtime();
+    rt.load("f", c("int f(void) { return 1; }")).unwrap();
+    rt.load("g", c("int f(void); int g(void) { return f(); }")).unwrap();
+    let before = rt.stats();
+    // Without `f` a call of it needs a thunk that names it.
+    rt.update().remove("f").load("h", c("int i(void); int h(void) { return i(); }")).check().unwrap();
+    assert_eq!(rt.stats(), before);
+    assert_eq!(call(&rt, "g"), 1);
+}

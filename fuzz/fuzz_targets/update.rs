@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use arbitrary::Arbitrary;
 use hotslot::{CallForm, Runtime, Source};
 use hotslot_fuzz::edit::{Damaged, seeds};
-use hotslot_fuzz::{build, checked_beside};
+use hotslot_fuzz::{build, checked};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
@@ -38,7 +38,7 @@ static LOADED: LazyLock<Runtime> = LazyLock::new(|| {
 fuzz_target!(|input: Input| {
     let (first, second) = (input.first.bytes(), input.second.bytes());
     let place = usize::from(input.place);
-    checked_beside(&LOADED, |update| {
+    checked(&LOADED, |update| {
         match input.load {
             true => update.load("first", Source::object(&*first)),
             // The same source damaged: its variables may keep their storage.

@@ -31,25 +31,6 @@ pub fn checked<'rt>(rt: &'rt Runtime, fill: impl FnOnce(&mut Update<'rt>)) {
     assert_eq!(rt.stats(), before, "something was left behind");
 }
 
-/// The same for a runtime with modules. The trap of one of their symbols that the update
-/// would leave without a definition is made once and stays, so what the same update
-/// leaves the second time counts.
-///
-/// # Panics
-/// As [`checked`].
-pub fn checked_beside<'rt>(rt: &'rt Runtime, fill: impl Fn(&mut Update<'rt>)) {
-    let before = rt.stats();
-    check(rt, &fill);
-    let once = rt.stats();
-    if once != before {
-        check(rt, &fill);
-        assert_eq!(rt.stats(), once, "something is left behind every time");
-        let mut traps = before;
-        traps.code_bytes = once.code_bytes;
-        assert_eq!(once, traps, "more than traps was left behind");
-    }
-}
-
 fn check<'rt>(rt: &'rt Runtime, fill: impl FnOnce(&mut Update<'rt>)) {
     let mut update = rt.update();
     fill(&mut update);

@@ -300,7 +300,8 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(20));
         let hungry = error_of(Duration::from_secs(60), &|_| {
             let bytes: Vec<u8> = Vec::with_capacity((MEMORY + 1) as usize);
-            panic!("got {}", bytes.capacity())
+            // The allocation must not be optimised away.
+            panic!("got {}", std::hint::black_box(&bytes).capacity())
         });
         assert!(hungry.message().contains("signal 6"), "{hungry}");
     }

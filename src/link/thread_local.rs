@@ -105,7 +105,7 @@ impl Linker<'_, '_> {
                 self.ids[site.symbol].and_then(|id| self.resolve.foreign_thread_offset(id))
             }
             (None, Some(offset), Some(locals)) => {
-                locals.block.thread_offset().map(|base| base as u64 + offset)
+                locals.block.thread_offset().map(|base| (base as u64).wrapping_add(offset))
             }
             _ => None,
         };

@@ -41,7 +41,7 @@ impl Afterwards {
 
 /// Makes `prepared` the state of the world.
 pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (Report, Afterwards) {
-    let Prepared { mut staged, removed, providers, references, pending, groups, .. } = prepared;
+    let Prepared { mut staged, removed, providers, references, pending, missing, groups, .. } = prepared;
     state.order += super::state::ONE_UPDATE;
     let (mut report, mut after) = (Report::default(), Afterwards::default());
     arena.publish();
@@ -71,6 +71,9 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
         }
     }
     changed.extend(references.keys());
+    for (id, thunk) in missing {
+        state.symbols.get_mut(id).rare_mut().missing = Some(thunk);
+    }
     for (id, waiting) in pending {
         state.symbols.get_mut(id).rare_mut().pending.push(waiting);
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::link::{
     self, Binding, Definition, Image, Needs, Object, Place, Placement, Storage, SymbolKind, ThreadLocals,
 };
-use crate::memory::{Arena, Space};
+use crate::memory::{Arena, Block, Space};
 use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
 
 /// An object to load under a name, or to replace the module of that name with.
@@ -55,13 +55,15 @@ pub(super) struct Prepared {
     /// References by others: symbol, whether by a call, whether it must be defined.
     pub references: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,
     pub pending: Vec<(SymbolId, Pending)>,
+    /// Where calls of symbols go that nothing will define.
+    pub missing: Vec<(SymbolId, Block)>,
 }
 
 impl Prepared {
     /// Takes back the names that the update made. The memory goes with `self`.
     pub(super) fn abandon(self, state: &mut State) {
         let created = self.created;
-        drop(self.staged);
+        drop((self.staged, self.missing));
         for id in created {
             state.symbols.forget_if_unused(id);
         }
@@ -390,6 +392,8 @@ impl Batch<'_> {
         for module in removed.chain(replaced).filter_map(|id| self.state.module(id)) {
             exposed.extend(module.defined.iter().filter(|id| !self.prepared.providers.contains_key(id)));
         }
+        exposed.sort_unstable();
+        exposed.dedup();
         for id in exposed {
             if self.state.symbols.get(id).rare().is_some_and(|rare| rare.missing.is_some())
                 || self.winner(id).is_some()
@@ -406,7 +410,7 @@ impl Batch<'_> {
             };
             let thunk = arena.arch().missing_thunk(block.address(), id.0, settings.missing_entry_cell);
             block.fill(&thunk.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
-            self.state.symbols.get_mut(id).rare_mut().missing = Some(block);
+            self.prepared.missing.push((id, block));
         }
         Ok(())
     }

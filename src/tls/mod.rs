@@ -12,6 +12,7 @@
 //! Owns templates and blocks; knows nothing of symbols or relocations.
 #![allow(unsafe_code)]
 
+mod access;
 mod forkable;
 mod pool;
 
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Once, OnceLock};
 
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use access::{descriptor_address, foreign_word, tls_get_addr};
 pub(crate) use forkable::{Forkable, around_forks};
 pub(crate) use pool::thread_pointer;
 use pool::{POOL_ALIGN, POOL_SIZE, Parts};
@@ -210,21 +212,6 @@ fn release(block: *mut u8, template: &Template) {
     }
 }
 
-/// The word for the thread-local variable of a shared library at `address` in the
-/// calling thread.
-pub(crate) fn foreign_word(module: u64, offset: u64) -> u64 {
-    let mut registry = REGISTRY.lock();
-    let pair = [module, offset];
-    let known = registry.foreign.iter().copied().find(|known| **known == pair);
-    // Kept for good, so that an access needs no lock; there is one for each variable.
-    let pair = known.unwrap_or_else(|| {
-        let pair: &'static [u64; 2] = Box::leak(Box::new(pair));
-        registry.foreign.push(pair);
-        pair
-    });
-    OURS | FOREIGN | &raw const *pair as u64
-}
-
 /// The constant offset from the thread pointer of the variable that `word` names, if it
 /// has one.
 pub(crate) fn thread_offset(word: u64) -> Option<u64> {
@@ -236,13 +223,8 @@ pub(crate) fn thread_offset(word: u64) -> Option<u64> {
     Some((template.in_pool? as u64).wrapping_add(word & 0xffff_ffff))
 }
 
-/// The address of the variable that `word` names, in the calling thread.
-pub(crate) fn address(word: u64) -> *mut u8 {
-    if word & FOREIGN != 0 {
-        // SAFETY: `foreign_word` put the address of a pair there that is kept for good and
-        // was read off a loaded library.
-        return unsafe { __tls_get_addr((word & !(OURS | FOREIGN)) as *const [u64; 2]) };
-    }
+/// The address of the variable of ours that `word` names, in the calling thread.
+fn address(word: u64) -> *mut u8 {
     let (index, offset) = ((word >> 32) as u32 & 0x3fff_ffff, word as u32 as usize);
     let thread = CURRENT.get();
     if !thread.is_null() {
@@ -381,31 +363,6 @@ pub(crate) fn start_thread() {
         // SAFETY: the calling thread's own pool, which nothing in it uses yet.
         unsafe { template.fill(thread_pointer()) };
     }
-}
-
-unsafe extern "C" {
-    /// The C library's own, for variables of shared libraries.
-    fn __tls_get_addr(pair: *const [u64; 2]) -> *mut u8;
-}
-
-/// What generated code calls as `__tls_get_addr`.
-pub(crate) unsafe extern "C" fn tls_get_addr(pair: *const [u64; 2]) -> *mut u8 {
-    // SAFETY: generated code passes the address of a pair cell. The first word may be
-    // stored to at any time by an update.
-    let word = unsafe { std::ptr::read_volatile(pair.cast::<u64>()) };
-    if word & OURS != 0 {
-        address(word)
-    } else {
-        // SAFETY: a pair of the C library's own making.
-        unsafe { __tls_get_addr(pair) }
-    }
-}
-
-/// What a TLS descriptor resolves through: `key` is the address of the variable's pair.
-pub(crate) extern "C" fn descriptor_address(key: u64) -> *mut u8 {
-    // SAFETY: descriptors are made by the linker with the address of a pair that lives at
-    // least as long as they do.
-    unsafe { tls_get_addr(key as *const [u64; 2]) }
 }
 
 #[cfg(test)]

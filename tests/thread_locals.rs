@@ -169,7 +169,7 @@ fn threads_met_before_get_initial_values() {
 }
 
 #[test]
-fn a_forked_process_can_use_and_end_the_runtime() {
+fn a_forked_process_can_touch_new_variables() {
     let rt = runtime();
     rt.load("m", compile("c", "static __thread int v = 4; int get(void) { return v++; }")).unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);

@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Signature,
     /// The update itself makes no sense: a module loaded twice, an unknown module.
     Update,
+    /// More replaced code is still held by threads than may be.
+    Reclaim,
     /// The reservation is full, or the operating system refused memory.
     Memory,
     /// The host lacks something hotslot needs (an architecture, a kernel feature).
@@ -71,6 +73,12 @@ impl Error {
 
     pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = Some(kind);
+        self
+    }
+
+    /// Says the same with other words.
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.message = message;
         self
     }
 

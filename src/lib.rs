@@ -51,7 +51,9 @@ mod libraries;
 mod link;
 mod memory;
 mod process;
+mod reclaim;
 mod runtime;
+mod seeded;
 mod table;
 mod tls;
 mod unwind;
@@ -59,8 +61,8 @@ mod unwind;
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
 pub use runtime::{
-    AbiType, Builder, Function, ModuleReport, Report, Runtime, Shadowed, Signature, Stats, Times, Undefined,
-    Update,
+    AbiType, Builder, Function, Generation, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
+    Reclaimed, Report, Runtime, Shadowed, Signature, Stats, Times, Totals, Undefined, Update,
 };
 
 /// Makes tests of the code in the README.

@@ -40,7 +40,7 @@ fn cxx(source: &str) -> Source {
 }
 
 fn runtime() -> Runtime {
-    Runtime::builder().arena_size(64 << 20).build().unwrap()
+    Runtime::builder().history(0).arena_size(64 << 20).build().unwrap()
 }
 
 fn function(rt: &Runtime, name: &str) -> Function<extern "C" fn() -> i32> {
@@ -215,7 +215,7 @@ fn two_functions_use_one_thread_local_of_a_library() {
 
 #[test]
 fn names_that_nobody_uses_make_room() {
-    let rt = Runtime::builder().arena_size(4 << 20).build().unwrap();
+    let rt = Runtime::builder().history(0).arena_size(4 << 20).build().unwrap();
     // More than the table of so small an arena has room for.
     for number in 0..6000 {
         let text = format!("define i32 @f{number}() {{ ret i32 {number} }}");
@@ -230,7 +230,7 @@ fn names_that_nobody_uses_make_room() {
 
 #[test]
 fn a_removal_needs_no_memory() {
-    let rt = Runtime::builder().arena_size(4 << 20).build().unwrap();
+    let rt = Runtime::builder().history(0).arena_size(4 << 20).build().unwrap();
     rt.load("m", c("int f(void) { return 1; } int g(void) { return 2; }")).unwrap();
     let mut number = 0;
     for size in [100_000, 1000, 10, 1] {

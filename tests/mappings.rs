@@ -23,7 +23,7 @@ fn module(number: usize, value: usize) -> Source {
 
 #[test]
 fn mappings_are_as_many_after_thousands_of_modules_and_replacements() {
-    let rt = Runtime::builder().arena_size(128 << 20).opt_level(OptLevel::O0).build().unwrap();
+    let rt = Runtime::builder().history(0).arena_size(128 << 20).opt_level(OptLevel::O0).build().unwrap();
     for number in 0..50 {
         rt.load(format!("m{number}"), module(number, 1)).unwrap();
     }

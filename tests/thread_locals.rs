@@ -24,7 +24,7 @@ fn compile(extension: &str, text: &str) -> Source {
 }
 
 fn runtime() -> Runtime {
-    Runtime::builder().arena_size(16 << 20).build().unwrap()
+    Runtime::builder().history(0).arena_size(16 << 20).build().unwrap()
 }
 
 fn function(rt: &Runtime, name: &str) -> Function<Nullary> {

@@ -72,6 +72,10 @@ impl Interface {
         Self { functions }
     }
 
+    pub(crate) fn declared_type(&self, _name: &str) -> Option<&str> {
+        None
+    }
+
     /// The LLVM type of the function `name`, as LLVM prints it.
     pub(crate) fn type_of(&self, name: &str) -> Option<&str> {
         let at = self.functions.binary_search_by(|(n, _)| n.as_str().cmp(name)).ok()?;
@@ -101,4 +105,8 @@ pub(crate) fn compile(source: &Source, options: &CompileOptions) -> Result<Compi
             Err(Error::new(ErrorKind::Compile, "only IR and bitcode are compiled"))
         }
     }
+}
+
+pub(crate) fn compatible(a: &str, b: &str) -> bool {
+    a == b
 }

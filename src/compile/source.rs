@@ -132,6 +132,21 @@ impl Source {
         self
     }
 
+    /// A hash of the content, the same in every process.
+    pub(crate) fn content_hash(&self) -> u64 {
+        use std::hash::BuildHasher;
+        foldhash::quality::FixedState::with_seed(0).hash_one(&*self.bytes)
+    }
+    pub(crate) fn rebuild(&self) -> Result<Source> {
+        Ok(self.clone())
+    }
+    pub(crate) fn interface(&self) -> Option<&Arc<super::Interface>> {
+        None
+    }
+    pub(crate) fn as_object(&self, object: Arc<[u8]>, _i: Arc<super::Interface>) -> Source {
+        Self { kind: SourceKind::Object, bytes: object, ..self.clone() }
+    }
+
     pub(crate) fn kind(&self) -> SourceKind {
         self.kind
     }

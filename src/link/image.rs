@@ -65,6 +65,7 @@ pub(crate) struct Image {
     /// after loading, last at the end.
     pub init: Vec<(u32, u64)>,
     pub fini: Vec<(u32, u64)>,
+    pub keeps: Option<&'static str>,
 }
 
 impl Image {
@@ -83,6 +84,10 @@ impl Image {
 
     pub(crate) fn variable_bytes(&self) -> usize {
         self.storages.iter().map(|(_, storage)| storage.block.len()).sum()
+    }
+
+    pub(crate) fn function_at(&self, _address: u64) -> (String, u64) {
+        (String::new(), 0)
     }
 
     /// Whether `address` lies in the image's code.

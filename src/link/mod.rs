@@ -23,3 +23,4 @@ pub(crate) use definitions::{Definition, Resolve};
 pub(crate) use image::{Image, Storage, StorageKey, ThreadLocals};
 pub(crate) use object::{Binding, Object, Place, SymbolKind};
 pub(crate) use place::{Kept, Needs, Placement, place, survey};
+pub(crate) use seal::Links;

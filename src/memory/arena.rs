@@ -176,7 +176,7 @@ impl Arena {
         Usage { code: used(Space::Code), read_only: used(Space::ReadOnly), data: used(Space::Data) }
     }
 
-    #[cfg(test)]
+    /// A copy of `len` bytes that generated code sees at `address`.
     pub(crate) fn read(&self, address: u64, len: usize) -> Vec<u8> {
         self.memory.copy_out((address - self.memory.base()) as usize, len)
     }
@@ -216,6 +216,11 @@ impl Block {
 
     fn offset(&self) -> usize {
         (self.address - self.arena.memory.base()) as usize
+    }
+
+    /// A copy of the block's bytes. Generated code may be writing to them meanwhile.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.arena.read(self.address, self.len)
     }
 
     /// Writes the block's first bytes. Only before its address is published, or where the

@@ -119,12 +119,14 @@ impl Reservation {
         unsafe { std::ptr::write_bytes(to, byte, len) }
     }
 
-    /// Reads `len` bytes at `offset` for inspection.
-    #[cfg(test)]
+    /// A copy of `len` bytes at `offset`. Where generated code writes meanwhile it is as torn
+    /// as any copy of theirs would be.
     pub(super) fn copy_out(&self, offset: usize, len: usize) -> Vec<u8> {
         let from = self.writable(offset, len);
-        // SAFETY: `from` is valid for `len` bytes.
-        unsafe { std::slice::from_raw_parts(from, len).to_vec() }
+        let mut bytes = vec![0; len];
+        // SAFETY: `from` is valid for `len` bytes, and `bytes` is memory of its own.
+        unsafe { std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len) };
+        bytes
     }
 
     /// The aligned word at `offset`, shared with generated code that reads or writes it.

@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use super::prepare::{Groups, Input};
 use super::state::State;
-use super::update::{Ready, Step, Unit, already_loaded, given_twice, unknown_module};
+use super::units::{Ready, Unit};
+use super::update::{Step, already_loaded, given_twice, unknown_module};
 use crate::compile::{Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Binding, Object, Place};
@@ -23,6 +24,8 @@ pub(super) struct Expanded {
     pub units: Vec<Unit>,
     pub removed: Vec<Arc<str>>,
     pub archives: Vec<Archive>,
+    /// Modules and the generations they return to as those are.
+    pub restored: Vec<(Arc<str>, u64)>,
 }
 
 /// An archive that an update loads, changes or removes.
@@ -53,6 +56,10 @@ pub(super) fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<Expanded>
                 expanded.remove(&state.lock(), name.into());
                 continue;
             }
+            Step::Restore(name, number) => {
+                expanded.restore(&state.lock(), name.into(), number)?;
+                continue;
+            }
         };
         if name.is_empty() || name.contains('\0') {
             return Err(Error::new(
@@ -62,7 +69,8 @@ pub(super) fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<Expanded>
         }
         let name: Arc<str> = name.into();
         if source.kind() != SourceKind::Archive {
-            expanded.units.push(Unit { name, source, replace: how == How::Replace, on_demand: false });
+            let replace = how == How::Replace;
+            expanded.units.push(Unit { name, source, replace, on_demand: false, number: None });
             continue;
         }
         let before = members(&state.lock(), &name);
@@ -72,6 +80,18 @@ pub(super) fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<Expanded>
 }
 
 impl Expanded {
+    /// A generation that cannot be live again as it is comes from its source.
+    fn restore(&mut self, state: &State, name: Arc<str>, number: u64) -> Result<()> {
+        let (_, module, past) = state.past(&name, number)?;
+        if state.is_restorable(module, past) {
+            self.restored.push((name, number));
+        } else {
+            let source = past.generation.source.clone();
+            self.units.push(Unit { name, source, replace: true, on_demand: false, number: Some(number) });
+        }
+        Ok(())
+    }
+
     fn remove(&mut self, state: &State, name: Arc<str>) {
         let Some(before) = members(state, &name) else {
             self.removed.push(name);
@@ -107,7 +127,8 @@ impl Expanded {
             let replace = loaded.contains(&*full);
             if how != How::Extend || !replace {
                 let on_demand = source.is_on_demand();
-                self.units.push(Unit { name: full, source: source_of_member, replace, on_demand });
+                let source = source_of_member;
+                self.units.push(Unit { name: full, source, replace, on_demand, number: None });
             }
         }
         let gone = before.iter().flatten().filter(|old| !seen.contains(*old));
@@ -131,7 +152,7 @@ fn members(state: &State, archive: &str) -> Option<Vec<Arc<str>>> {
 /// are gone. The state stays locked until then.
 pub(super) fn settle(
     state: &State,
-    archives: Vec<Archive>,
+    archives: &[Archive],
     inputs: &[Input<'_>],
     removed: &[Arc<str>],
 ) -> Result<Groups> {
@@ -140,22 +161,22 @@ pub(super) fn settle(
     let mut seen: HashSet<Arc<str>> = HashSet::new();
     let mut groups = Groups::new();
     for Archive { name, before, after } in archives {
-        let now = members(state, &name);
+        let now = members(state, name);
         if !seen.insert(name.clone()) {
-            problems.push(given_twice(&name));
-        } else if before.is_none() && (now.is_some() || is_module(state, &name, &new)) {
-            problems.push(already_loaded(&name));
-        } else if now != before {
+            problems.push(given_twice(name));
+        } else if before.is_none() && (now.is_some() || is_module(state, name, &new)) {
+            problems.push(already_loaded(name));
+        } else if now != *before {
             problems.push(
                 Error::new(ErrorKind::Update, format!("another update changed the archive {name} meanwhile"))
-                    .in_module(&name)
+                    .in_module(name)
                     .hint("try again"),
             );
         }
         let stays =
             |member: &Arc<str>| new.contains(&**member) || before.iter().flatten().any(|m| m == member);
-        let after = after.map(|members| members.into_iter().filter(stays).collect());
-        groups.push((name, after));
+        let after = after.as_ref().map(|members| members.iter().filter(|m| stays(m)).cloned().collect());
+        groups.push((name.clone(), after));
     }
     // A module cannot have the name of an archive that is loaded.
     let taken = inputs.iter().filter(|input| !input.replace && !seen.contains(&input.name));

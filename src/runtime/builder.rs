@@ -26,6 +26,8 @@ pub struct Builder {
     process_symbols: bool,
     threads: usize,
     arguments: Vec<CString>,
+    history: usize,
+    retained_limit: Option<usize>,
 }
 
 impl Default for Builder {
@@ -36,6 +38,8 @@ impl Default for Builder {
             process_symbols: true,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             arguments: Vec::new(),
+            history: 4,
+            retained_limit: None,
         }
     }
 }
@@ -84,6 +88,21 @@ impl Builder {
         self
     }
 
+    /// How many past generations of each module are kept to be returned to; 4 unless said
+    /// otherwise. They take memory as if they were live.
+    pub fn history(mut self, generations: usize) -> Self {
+        self.history = generations;
+        self
+    }
+
+    /// How many bytes of code and data may be retired, which means held by threads only,
+    /// before updates are refused; a quarter of the arena unless said otherwise. Nothing is
+    /// freed early for it.
+    pub fn retained_limit(mut self, bytes: usize) -> Self {
+        self.retained_limit = Some(bytes);
+        self
+    }
+
     /// The program's arguments, its name first, which the C library passes to constructors;
     /// none unless said otherwise. A word ends at its first zero byte.
     pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -110,7 +129,8 @@ impl Builder {
         };
         let arena = Arena::new(arch, self.arena_size)?;
         let symbols = Symbols::new(Slots::new(arena.clone()));
-        let state = Arc::new(Mutex::new(State::new(symbols, Process::new(self.process_symbols))));
+        let state =
+            Arc::new(Mutex::new(State::new(symbols, Process::new(self.process_symbols), self.history)));
         let missing = MissingEntry::new(&arena, &state)?;
         let dso = arena.allocate(Space::Data, 16, 16)?;
         {
@@ -128,6 +148,8 @@ impl Builder {
         Ok(Runtime {
             inner: Arc::new(Inner {
                 state,
+                reclaiming: Mutex::new(()),
+                retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
                 missing,
                 dso,
                 compile: self.compile,

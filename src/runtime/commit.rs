@@ -1,18 +1,18 @@
 //! Committing an update: nothing here can fail.
 //!
-//! Owns the order of publication: code is written and made visible to every core, unwind
-//! information is registered, then providers change hands and the slots are stored, each
-//! with one Release store. What ends is retired, not freed: a thread may still be in it.
+//! Owns the order: unwind information is registered, providers change hands, cells that hold
+//! addresses are stored, then the slots, in one step. What ends is kept as a past generation
+//! or retired, never freed here: a thread may still be in it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use super::prepare::{Prepared, Staged};
-use super::report::{ModuleReport, Report, Shadowed, Undefined};
-use super::state::{Module, State};
+use super::generation::{Generation, Module, Past, Retired};
+use super::prepare::{Prepared, Restored, Staged};
+use super::report::Report;
+use super::state::{ONE_UPDATE, State};
 use crate::link::StorageKey;
-use crate::memory::Arena;
-use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
+use crate::table::{Owner, Provider, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
@@ -39,12 +39,18 @@ impl Afterwards {
     }
 }
 
-/// Makes `prepared` the state of the world.
-pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (Report, Afterwards) {
-    let Prepared { mut staged, removed, providers, references, pending, missing, groups, .. } = prepared;
-    state.order += super::state::ONE_UPDATE;
-    let (mut report, mut after) = (Report::default(), Afterwards::default());
-    arena.publish();
+/// Makes `prepared`, which was prepared against `state` as it is, the state of the world.
+pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwards) {
+    let Prepared { mut staged, restored, removed, providers, pending, missing, groups, .. } = prepared;
+    let (changed, gates, indirect, report) =
+        (prepared.changed, prepared.gates, prepared.indirect, prepared.report);
+    let mut after = Afterwards::default();
+    state.epoch.advance();
+    state.totals.commits += 1;
+    state.order += ONE_UPDATE;
+    if prepared.moves {
+        state.moved = state.order;
+    }
     for module in &mut staged {
         register_frames(module);
     }
@@ -54,23 +60,13 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
             None => state.groups.remove(&group),
         };
     }
-    let indirect = before_resolving(state, &staged);
-    let mut changed: Vec<SymbolId> = providers.keys().copied().collect();
-    let mut bodies = Vec::new();
-    for &id in &removed {
-        if let Some(module) = state.take_module(id) {
-            retract(state, id, &module, &mut changed, &mut bodies);
-            report.removed.push(module.name.to_string());
-            state.retired.push(module.image);
-        }
+    let mut ended = Vec::new();
+    let ending = staged.iter().filter(|module| module.replace).map(|module| module.id);
+    let ending: Vec<u32> =
+        ending.chain(restored.iter().map(|r| r.id)).chain(removed.iter().copied()).collect();
+    for id in ending {
+        ended.push((id, retract(state, id)));
     }
-    for module in staged.iter().filter(|module| module.replace) {
-        if let Some(old) = state.modules.get_mut(module.id as usize).and_then(Option::take) {
-            retract(state, module.id, &old, &mut changed, &mut bodies);
-            state.modules[module.id as usize] = Some(old);
-        }
-    }
-    changed.extend(references.keys());
     for (id, thunk) in missing {
         state.symbols.get_mut(id).rare_mut().missing = Some(thunk);
     }
@@ -81,44 +77,65 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
         for mut provider in list {
             if provider.owner == Owner::Process {
                 state.symbols.get_mut(id).retract(Owner::Process);
-            } else if !indirect.is_empty()
-                && let Some(&call) = indirect.get(&(id, provider.owner))
+            } else if indirect.contains(&(id, provider.owner))
                 && let Target::Function(resolver) = provider.target
             {
                 after.indirect.push((id, resolver, provider.owner, provider.order));
-                provider.target = Target::Function(call);
+                // Until the resolver has run, calls go where they went.
+                provider.target = Target::Function(state.symbols.slots.call(id.0));
             }
             state.symbols.get_mut(id).provide(provider);
         }
     }
-    for (id, body) in bodies {
+    for &(id, body) in ended.iter().flat_map(|(_, bodies)| bodies) {
         let symbol = state.symbols.get_mut(id);
-        if symbol.winner().is_none() {
+        if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
             symbol.retire(body);
         }
     }
-    let fresh: Vec<Owner> = staged.iter().map(|module| Owner::Module(module.id)).collect();
+    state.latest.clear();
     for module in staged {
-        admit(state, module, &mut report, &mut after);
+        state.latest.push(module.name.clone());
+        let past = take(&mut ended, module.id);
+        admit(state, module, past, &mut after);
     }
-    changed.sort_unstable();
-    changed.dedup();
-    for &id in &changed {
-        state.settle_pending(id);
-        state.symbols.store(id, state.symbols.settle(id));
+    for module in restored {
+        let past = take(&mut ended, module.id);
+        restore(state, module, past);
     }
-    describe(state, &changed, &fresh, &mut report);
+    for (id, _) in ended {
+        remove(state, id);
+    }
+    store(state, &changed, gates);
     (report, after)
 }
 
-/// The indirect functions of an update, and where calls of each go at the moment: there
-/// they go until its resolver has run.
-fn before_resolving(state: &State, staged: &[Staged]) -> HashMap<(SymbolId, Owner), u64> {
-    let indirect = staged.iter().flat_map(|module| {
-        let definitions = module.definitions.iter().filter(|d| d.indirect);
-        definitions.map(|d| (d.id, Owner::Module(module.id)))
-    });
-    indirect.map(|(id, owner)| ((id, owner), state.symbols.settle(id).call)).collect()
+/// What the present generation of module `id` provided.
+fn take(ended: &mut Vec<(u32, Vec<(SymbolId, Provider)>)>, id: u32) -> Vec<(SymbolId, Provider)> {
+    let at = ended.iter().position(|(module, _)| *module == id);
+    at.map(|at| ended.swap_remove(at).1).unwrap_or_default()
+}
+
+/// Makes the cells say what the records say.
+fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates>) {
+    let mut early = Vec::new();
+    for &id in changed {
+        state.settle_pending(id);
+        let cells = state.symbols.settle(id);
+        state.symbols.store_addresses(id, &cells);
+        // Slots with a target of old are the gates'.
+        if state.symbols.slots.call(id.0) == 0 && cells.call != 0 {
+            early.push((id.0, cells.call));
+        }
+    }
+    for gates in gates {
+        state.gates.extend(gates.commit(&state.symbols.slots, &early));
+        early.clear();
+    }
+    debug_assert!(
+        changed.iter().all(|&id| state.symbols.slots.call(id.0) == state.symbols.settle(id).call),
+        "an update stores what it was prepared to store"
+    );
 }
 
 fn register_frames(module: &mut Staged) {
@@ -134,31 +151,18 @@ fn register(begin: u64) -> Frames {
     unsafe { Frames::register(begin) }
 }
 
-/// Takes back what a module provided and wanted; adds the functions to `bodies`.
-fn retract(
-    state: &mut State,
-    id: u32,
-    module: &Module,
-    changed: &mut Vec<SymbolId>,
-    bodies: &mut Vec<(SymbolId, Provider)>,
-) {
-    for &symbol in &module.defined {
-        let body = state.symbols.get_mut(symbol).retract(Owner::Module(id));
-        bodies.extend(body.map(|body| (symbol, body)));
-        changed.push(symbol);
-        state.orphans.push(symbol);
+/// Takes back what a module provides and wants; returns what it provided.
+fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
+    let Some(module) = state.modules.get_mut(id as usize).and_then(Option::take) else { return Vec::new() };
+    let mut provided = Vec::with_capacity(module.current.defined.len());
+    for &symbol in &module.current.defined {
+        let provider = state.symbols.get_mut(symbol).retract(Owner::Module(id));
+        provided.extend(provider.map(|provider| (symbol, provider)));
     }
-    for &(wanted, ..) in &module.wanted {
-        let symbol = state.symbols.get_mut(wanted);
-        symbol.wanted_by.retain(|want| want.module() != id);
-        if let Some(rare) = symbol.rare_if_any() {
-            // What waits in storage waits for as long as that.
-            rare.pending.retain(|p| p.owner != Owner::Module(id) || p.storage.is_some());
-        }
-        changed.push(wanted);
-        state.orphans.push(wanted);
+    for wanted in &module.current.wanted {
+        state.symbols.get_mut(wanted.id).wanted_by.retain(|want| want.module() != id);
     }
-    for (key, _) in &module.image.storages {
+    for (key, _) in &module.current.image.storages {
         if let StorageKey::Shared(symbol) = key
             && let Entry::Occupied(mut held) = state.shared.entry(*symbol)
         {
@@ -168,89 +172,88 @@ fn retract(
             }
         }
     }
+    state.modules[id as usize] = Some(module);
+    provided
 }
 
-/// Enters a module into the records.
-fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Afterwards) {
-    let Staged { name, file, id, replace, mut image, interface, definitions, wanted, kept } = module;
-    let previous = state.module(id).filter(|_| replace).map_or(0, |old| old.generation);
+/// Enters a new generation into the records.
+fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
+    let Staged { name, file, source, life, id, replace, mut image, defined, wanted, report, .. } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
-    // Local functions whose address is taken are in the table too, under scoped names.
-    let exported = definitions.iter().filter(|d| !state.symbols.get(d.id).name.contains('\0'));
-    let (mut functions, mut variables) = (0, 0);
-    for definition in exported {
-        match definition.target {
-            Target::Function(_) => functions += 1,
-            _ => variables += 1,
-        }
-    }
-    report.modules.push(ModuleReport {
-        name: name.to_string(),
-        generation: previous + 1,
-        functions,
-        variables,
-        code_bytes: image.code_bytes(),
-        constant_bytes: image.constant_bytes(),
-        variable_bytes: image.variable_bytes(),
-        kept_storage: kept,
-        reset_storage: if replace {
-            image.storages.len() + usize::from(image.thread_locals.is_some()) - kept
-        } else {
-            0
-        },
-        skipped_initialisers: if replace { init.len() } else { 0 },
-    });
     if !replace {
         after.init.extend(init);
         after.fini.extend(fini);
     }
-    for (key, storage) in &image.storages {
+    let (number, order) = (report.generation, state.order);
+    let report = Arc::new(report);
+    let generation = Generation { number, file, source, life, image, defined, wanted, order, report };
+    engage(state, id, &generation);
+    let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
+    match old {
+        Some(mut module) => {
+            // The same number again, linked anew, takes the place of what it was.
+            let again = module.past.iter().position(|past| past.generation.number == number);
+            let again = again.map(|at| module.past.remove(at));
+            let ended = std::mem::replace(&mut module.current, generation);
+            module.newest = module.newest.max(number);
+            shelve(state, &mut module, ended, provided);
+            state.retired.extend(again.map(|past| retired(&module, past.generation)));
+            state.modules[id as usize] = Some(module);
+        }
+        None => {
+            let module = Module { name, current: generation, past: Vec::new(), newest: number };
+            state.insert_module(id, module);
+        }
+    }
+}
+
+/// Makes a past generation the present one again.
+fn restore(state: &mut State, restored: Restored, provided: Vec<(SymbolId, Provider)>) {
+    let Some(mut module) = state.modules.get_mut(restored.id as usize).and_then(Option::take) else { return };
+    let at = module.past.iter().position(|past| past.generation.number == restored.number);
+    if let Some(at) = at {
+        let generation = module.past.remove(at).generation;
+        engage(state, restored.id, &generation);
+        let ended = std::mem::replace(&mut module.current, generation);
+        shelve(state, &mut module, ended, provided);
+    }
+    state.latest.push(module.name.clone());
+    state.modules[restored.id as usize] = Some(module);
+}
+
+/// Notes what a generation that becomes the present one wants and shares.
+fn engage(state: &mut State, id: u32, generation: &Generation) {
+    for (key, storage) in &generation.image.storages {
         if let StorageKey::Shared(symbol) = key {
             let held = state.shared.entry(*symbol).or_insert_with(|| (storage.clone(), 0));
             held.0 = storage.clone();
             held.1 += 1;
         }
     }
-    for &(symbol, called, required) in &wanted {
-        state.symbols.get_mut(symbol).wanted_by.push(Want::new(id, called, required));
-    }
-    let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
-    defined.sort_unstable();
-    defined.dedup();
-    let module = Module { name, file, generation: previous + 1, image, defined, wanted, interface };
-    if let Some(old) = state.insert_module(id, module) {
-        state.retired.push(old.image);
+    for wanted in &generation.wanted {
+        let want = Want::new(id, wanted.called, wanted.required);
+        state.symbols.get_mut(wanted.id).wanted_by.push(want);
     }
 }
 
-/// Reports symbols that nothing defines, and those with more than one strong definition
-/// of which one is new.
-fn describe(state: &State, changed: &[SymbolId], fresh: &[Owner], report: &mut Report) {
-    let name_of = |owner: Owner| match owner {
-        Owner::Module(module) => state.module(module).map_or_else(String::new, |m| m.name.to_string()),
-        Owner::Host | Owner::Builtin => "the host".to_owned(),
-        Owner::Process => "the process".to_owned(),
-    };
-    for &id in changed {
-        let symbol = state.symbols.get(id);
-        let Some(winner) = symbol.winner() else {
-            if symbol.required() {
-                let wanted_by =
-                    symbol.wanted_by.iter().map(|want| name_of(Owner::Module(want.module()))).collect();
-                report.undefined.push(Undefined { symbol: symbol.name.to_string(), wanted_by });
-            }
-            continue;
-        };
-        if winner.rank != Rank::Strong || symbol.providers.len() == 1 {
-            continue;
-        }
-        let others = symbol.providers.iter().filter(|p| p.rank == Rank::Strong && p.owner != winner.owner);
-        for other in others.filter(|p| fresh.contains(&p.owner) || fresh.contains(&winner.owner)) {
-            report.shadowed.push(Shadowed {
-                symbol: symbol.name.to_string(),
-                used: name_of(winner.owner),
-                shadowed: name_of(other.owner),
-            });
-        }
+/// Keeps a generation that has ended among those that can be returned to; the oldest goes.
+fn shelve(state: &mut State, module: &mut Module, ended: Generation, providers: Vec<(SymbolId, Provider)>) {
+    module.past.push(Past { generation: ended, providers });
+    module.past.sort_by_key(|past| past.generation.number);
+    while module.past.len() > state.history {
+        let oldest = module.past.remove(0).generation;
+        state.retired.push(retired(module, oldest));
     }
+}
+
+fn remove(state: &mut State, id: u32) {
+    let Some(module) = state.take_module(id) else { return };
+    state.latest.push(module.name.clone());
+    let Module { name, current, past, .. } = *module;
+    let generations = past.into_iter().map(|past| past.generation).chain([current]);
+    state.retired.extend(generations.map(|generation| Retired { module: name.clone(), generation }));
+}
+
+fn retired(module: &Module, generation: Generation) -> Retired {
+    Retired { module: module.name.clone(), generation }
 }

@@ -1,20 +1,34 @@
 //! The runtime façade: modules in, functions out.
 //!
-//! [`builder`] has the settings, [`state`] what is known, [`prepare`] (with
-//! [`resolve`]) and [`commit`] are the two halves of every change, [`update`] ties them to sources, [`function`] is the typed
-//! way in. Everything below this module does one thing and knows nothing of the others.
+//! [`builder`] has the settings, [`state`] what is known. The life of an update: [`update`]
+//! is what the host asks for, [`transaction`] the order of the phases; [`archives`] and
+//! [`units`] make objects of it, [`prepare`] links them and checks everything, with the table
+//! as it will be in [`view`]; [`commit`] makes it so. Versions of a module are in
+//! [`generation`] and [`history`], their end in [`retire`]. [`function`] is the typed way in.
+//! Everything below this module does one thing and knows nothing of the others.
 
 mod archives;
 mod builder;
 mod commit;
+mod describe;
 mod entry;
+mod fitting;
 mod function;
+mod generation;
+mod history;
+mod loose_ends;
 mod missing;
 mod prepare;
 mod report;
 mod resolve;
+mod retire;
+mod signature_gate;
 mod state;
+mod thunks;
+mod transaction;
+mod units;
 mod update;
+mod view;
 
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
@@ -23,8 +37,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use builder::Builder;
+pub use fitting::Migrated;
 pub use function::{AbiType, Function, Signature};
+pub use history::Generation;
 pub use report::{ModuleReport, Report, Shadowed, Times, Undefined};
+pub use retire::{Holder, Pending, Reclaimed};
+pub use transaction::PreparedUpdate;
 pub use update::Update;
 
 use crate::builtins;
@@ -32,7 +50,8 @@ use crate::compile::{CompileOptions, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
 use crate::process::Library;
-use crate::table::{Owner, Rank, Target};
+use crate::reclaim::Caller;
+use crate::table::{Owner, Rank, SignatureId, SymbolId, Target};
 use entry::Arguments;
 use missing::MissingEntry;
 use state::State;
@@ -49,6 +68,10 @@ pub struct Runtime {
 
 struct Inner {
     state: Arc<Mutex<State>>,
+    /// Held while threads are asked what they hold.
+    reclaiming: Mutex<()>,
+    /// How many bytes may be retired before updates are refused.
+    retained_limit: usize,
     missing: MissingEntry,
     /// What `__dso_handle` is in this runtime.
     dso: Block,
@@ -81,9 +104,24 @@ pub struct Stats {
     pub constant_bytes: usize,
     /// Bytes of variables.
     pub variable_bytes: usize,
-    /// Generations that were replaced or removed and are kept because a thread may be in
-    /// them.
+    /// Generations that were replaced and are kept to be returned to.
+    pub past: usize,
+    /// Generations that nobody can return to and that some thread may still be in.
     pub retired: usize,
+    /// Bytes of those, and of what commits left.
+    pub retired_bytes: usize,
+}
+
+/// What a runtime has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Updates committed.
+    pub commits: u64,
+    /// Generations freed.
+    pub reclaimed: u64,
+    /// Bytes of replaced code and data freed.
+    pub reclaimed_bytes: u64,
 }
 
 impl Runtime {
@@ -150,9 +188,10 @@ impl Runtime {
                 .about(name)
                 .hint("use address_of for variables"));
         }
+        let signature = state.symbols.get(id).winner().map_or(SignatureId::UNKNOWN, |p| p.signature);
         if let Owner::Module(module) = owner
             && let Some(module) = state.module(module)
-            && let Some(actual) = module.interface.type_of(name)
+            && let Some(actual) = state.signatures.text(signature)
         {
             let wanted = F::ir_type();
             if !same_type(actual, &wanted) {
@@ -162,7 +201,7 @@ impl Runtime {
                 )
                 .about(name)
                 .in_module(&module.name)
-                .in_file(module.file.as_deref())
+                .in_file(module.current.file.as_deref())
                 .hint("ask for the function with the type it was compiled with"));
             }
         }
@@ -191,7 +230,7 @@ impl Runtime {
         Ok(address as *const c_void)
     }
 
-    fn lookup(&self, state: &mut State, name: &str) -> Result<(crate::table::SymbolId, Target, Owner)> {
+    fn lookup(&self, state: &mut State, name: &str) -> Result<(SymbolId, Target, Owner)> {
         let known = state.find(name).ok().and_then(|id| {
             let winner = state.symbols.get(id).winner()?;
             Some((id, winner.target, winner.owner))
@@ -263,23 +302,62 @@ impl Runtime {
 
     /// The modules loaded, with their generation, in no particular order.
     pub fn modules(&self) -> Vec<(String, u64)> {
-        self.inner.state.lock().live().map(|m| (m.name.to_string(), m.generation)).collect()
+        self.inner.state.lock().live().map(|m| (m.name.to_string(), m.current.number)).collect()
     }
 
-    /// Frees the generations that were replaced or removed, and forgets symbols that nobody
-    /// provides or wants any more.
+    /// Returns `module` to its `generation`: an [`Update`] of one, and as fast as the commit of
+    /// one where the variables still have the storage that generation knows. Its variables
+    /// keep their value under the same rules as in a replacement.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Update`] for an unknown module or a generation that is not kept, see
+    /// [`Self::history`], and as [`Update::commit`].
+    pub fn rollback(&self, module: impl Into<String>, generation: u64) -> Result<Report> {
+        self.update().restore(module, generation).commit()
+    }
+
+    /// The generations of `module` that are in memory, oldest first: the live one and those
+    /// that [`Self::rollback`] can return to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Update`] for an unknown module.
+    pub fn history(&self, module: &str) -> Result<Vec<Generation>> {
+        self.inner.state.lock().history(module)
+    }
+
+    /// Compiles `source` to an object, with what is known of its types: what a later
+    /// [`Self::load`] or [`Self::replace`] only has to link.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`] and [`ErrorKind::Compile`].
+    pub fn compile(&self, source: &Source) -> Result<Source> {
+        units::to_object(&self.inner, source)
+    }
+
+    /// Frees the retired generations that no thread is in or will return to.
+    ///
+    /// Threads are asked: one that is blocked in the kernel is looked at, one that runs gets a
+    /// signal, whose handler looks at its own registers and stack. Updates do the same by
+    /// themselves, whenever enough has been retired.
+    pub fn reclaim(&self) -> Reclaimed {
+        self.inner.reclaim(&Caller::here())
+    }
+
+    /// The retired generations that have not been freed, and what holds them.
+    pub fn pending(&self) -> Vec<Pending> {
+        self.inner.pending(&Caller::here())
+    }
+
+    /// Frees the retired generations without asking anybody.
     ///
     /// # Safety
     /// No thread is in code of such a generation or will return to it, and no jump buffer,
-    /// coroutine or exception in flight leads there; nothing uses a constant (a string
-    /// literal, a vtable) of theirs any more, nor the address of a function that is no
-    /// longer defined; no exit handler and no destructor of a thread-local object that is
-    /// still to run is theirs.
+    /// coroutine or exception in flight leads there; nothing uses the address of a function
+    /// that is no longer defined; no exit handler and no destructor of a thread-local object
+    /// that is still to run is theirs.
     #[allow(unsafe_code)]
     pub unsafe fn free_retired(&self) {
-        let mut retired = self.inner.state.lock().forget_retired();
-        // Newest first: the unwinder finds those it was told of last at once.
-        while retired.pop().is_some() {}
+        self.inner.free_retired();
     }
 
     /// What the runtime holds at the moment.
@@ -292,8 +370,15 @@ impl Runtime {
             code_bytes: usage.code,
             constant_bytes: usage.read_only,
             variable_bytes: usage.data,
+            past: state.live().map(|module| module.past.len()).sum(),
             retired: state.retired.len(),
+            retired_bytes: state.retired_bytes(),
         }
+    }
+
+    /// What the runtime has done so far.
+    pub fn totals(&self) -> Totals {
+        self.inner.state.lock().totals
     }
 }
 

@@ -1,43 +1,61 @@
 //! Preparing an update: everything that can fail, changing nothing.
 //!
-//! Owns the view of the table as it will be once the update is committed: staged
-//! definitions on top of those in place. A dropped [`Prepared`] gives back all memory; new
-//! names that it made are forgotten by [`Prepared::abandon`].
+//! Owns the way from objects to linked images in memory that nobody can reach yet. What the
+//! table will look like once they are committed is [`super::view`]'s; what is refused
+//! because it does not fit what is there is in [`super::fitting`] and
+//! [`super::signature_gate`]. A dropped [`Prepared`] gives back all memory; the names it
+//! made are forgotten by [`Prepared::abandon`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::fitting::{Migration, Rules};
+use super::generation::Wanted;
+use super::report::{ModuleReport, Report};
 use super::resolve::KeptStorage;
 use super::state::State;
-use crate::compile::Interface;
+use crate::compile::{Interface, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{
     self, Binding, Definition, Image, Needs, Object, Place, Placement, Storage, SymbolKind, ThreadLocals,
 };
-use crate::memory::{Arena, Block, Space};
-use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
+use crate::memory::{Arena, Block};
+use crate::table::{Epoch, Gates, Owner, Pending, Provider, Rank, SymbolId, Target};
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
     pub name: Arc<str>,
     pub file: Option<Arc<str>>,
     pub object: Object<'d>,
-    pub interface: Interface,
+    pub interface: Arc<Interface>,
+    pub source: Source,
     pub replace: bool,
+    /// The number of the earlier generation that this is again.
+    pub number: Option<u64>,
 }
 
 /// A module ready to be committed.
 pub(super) struct Staged {
     pub name: Arc<str>,
     pub file: Option<Arc<str>>,
+    pub source: Source,
+    pub interface: Arc<Interface>,
+    pub life: Arc<()>,
     pub id: u32,
     pub replace: bool,
     pub image: Image,
-    pub interface: Interface,
     pub definitions: Vec<Definition>,
-    /// With whether by a call, and whether it must be defined.
-    pub wanted: Vec<(SymbolId, bool, bool)>,
-    pub kept: usize,
+    /// The symbols of `definitions`, each once.
+    pub defined: Vec<SymbolId>,
+    pub wanted: Vec<Wanted>,
+    pub report: ModuleReport,
+}
+
+/// A generation of a module that is to be live again, as it is.
+pub(super) struct Restored {
+    pub id: u32,
+    pub number: u64,
+    pub report: ModuleReport,
 }
 
 /// Archives and their members, as they will be after the update.
@@ -45,8 +63,11 @@ pub(super) type Groups = Vec<(Arc<str>, Option<Vec<Arc<str>>>)>;
 
 #[derive(Default)]
 pub(super) struct Prepared {
+    /// [`State::epoch`] that it was prepared against.
+    pub epoch: Epoch,
     pub groups: Groups,
     pub staged: Vec<Staged>,
+    pub restored: Vec<Restored>,
     pub removed: Vec<u32>,
     /// Definitions by symbol, in order of the update.
     pub providers: HashMap<SymbolId, Vec<Provider>, foldhash::fast::RandomState>,
@@ -56,16 +77,36 @@ pub(super) struct Prepared {
     pub references: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,
     pub pending: Vec<(SymbolId, Pending)>,
     /// Where calls of symbols go that nothing will define.
-    pub missing: Vec<(SymbolId, Block)>,
+    pub missing: HashMap<SymbolId, Block, foldhash::fast::RandomState>,
+    /// Definitions that are functions to be asked for the function to use.
+    pub indirect: HashSet<(SymbolId, Owner), foldhash::fast::RandomState>,
+    pub migrations: Vec<Migration>,
+    /// Every symbol whose cells may change.
+    pub changed: Vec<SymbolId>,
+    /// The slots that callers may be using and whose target changes, in one step unless
+    /// there was no memory for that.
+    pub gates: Vec<Gates>,
+    /// A variable or constant that had an address will have another one.
+    pub moves: bool,
+    pub report: Report,
 }
 
 impl Prepared {
     /// Takes back the names that the update made. The memory goes with `self`.
     pub(super) fn abandon(self, state: &mut State) {
-        let created = self.created;
-        drop((self.staged, self.missing));
+        let Self { staged, missing, gates, created, .. } = self;
+        drop((missing, gates));
+        for module in staged {
+            let (defined, wanted) = (module.defined, module.wanted);
+            drop(module.image);
+            for id in defined.into_iter().chain(wanted.into_iter().map(|w| w.id)) {
+                state.symbols.release(id);
+            }
+        }
         for id in created {
-            state.symbols.forget_if_unused(id);
+            if state.symbols.at_index(id.0).is_some() {
+                state.symbols.forget_if_unused(id);
+            }
         }
     }
 }
@@ -79,31 +120,51 @@ pub(super) struct Settings<'a> {
     pub missing_entry_cell: u64,
     /// Undefined and multiply defined symbols are errors.
     pub strict: bool,
+    /// What becomes of variables that no longer fit.
+    pub rules: &'a Rules,
 }
 
-/// Prepares to load and replace `inputs` and to remove `removed`, all in one step.
+/// What an update asks for, with everything compiled.
+pub(super) struct Request<'d> {
+    pub inputs: Vec<Input<'d>>,
+    /// Modules and the generations they return to.
+    pub restored: Vec<(u32, u64)>,
+    pub removed: Vec<u32>,
+    pub groups: Groups,
+}
+
+/// Why an update was refused.
+pub(super) struct Refusal {
+    pub error: Error,
+    /// Modules compiled against types that the update changes.
+    pub outdated: Vec<Arc<str>>,
+}
+
+/// Prepares everything that `request` asks for, all in one step.
 pub(super) fn prepare(
     state: &mut State,
     settings: &Settings<'_>,
-    inputs: Vec<Input<'_>>,
-    removed: Vec<u32>,
-    groups: Groups,
-) -> Result<Prepared> {
+    request: Request<'_>,
+) -> Result<Prepared, Refusal> {
+    let Request { inputs, restored, removed, groups } = request;
+    let leaving = removed.iter().chain(restored.iter().map(|(id, _)| id));
+    let mut outdated = Vec::new();
     let mut batch = Batch {
-        leaving: removed.iter().map(|&id| Owner::Module(id)).collect(),
+        leaving: leaving.map(|&id| Owner::Module(id)).collect(),
+        prepared: Prepared { epoch: state.epoch, removed, groups, ..Prepared::default() },
         state,
-        prepared: Prepared { removed, groups, ..Prepared::default() },
         shared: HashMap::new(),
         thread_locals: Vec::new(),
         current: Current::default(),
         index: 0,
     };
-    match batch.run(settings, inputs) {
-        Ok(()) => Ok(batch.prepared),
+    let result = batch.run(settings, inputs, &restored, &mut outdated);
+    let Batch { prepared, state, .. } = batch;
+    match result {
+        Ok(()) => Ok(prepared),
         Err(error) => {
-            let Batch { prepared, state, .. } = batch;
             prepared.abandon(state);
-            Err(error)
+            Err(Refusal { error, outdated })
         }
     }
 }
@@ -128,6 +189,8 @@ pub(super) struct Current {
     pub(super) id: u32,
     pub(super) name: Arc<str>,
     pub(super) definitions: Vec<Definition>,
+    /// See [`super::generation::Generation::life`].
+    pub(super) life: Arc<()>,
     /// By a call, and not only weakly.
     pub(super) wanted: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,
 }
@@ -140,26 +203,58 @@ struct Named<'d> {
     needs: Needs,
 }
 
+/// A module between being placed and being linked.
+struct Placed<'d> {
+    name: Arc<str>,
+    file: Option<Arc<str>>,
+    source: Source,
+    interface: Arc<Interface>,
+    id: u32,
+    replace: bool,
+    number: Option<u64>,
+    ids: Vec<Option<SymbolId>>,
+    placement: Placement<'d>,
+    definitions: Vec<Definition>,
+    borrowed: Vec<Arc<ThreadLocals>>,
+}
+
 impl Batch<'_> {
-    fn run(&mut self, settings: &Settings<'_>, inputs: Vec<Input<'_>>) -> Result<()> {
+    fn run(
+        &mut self,
+        settings: &Settings<'_>,
+        inputs: Vec<Input<'_>>,
+        restored: &[(u32, u64)],
+        outdated: &mut Vec<Arc<str>>,
+    ) -> Result<()> {
         refuse_spanning_sets(&inputs)?;
+        let named = self.name(settings, inputs)?;
+        let placed = self.place(settings, named)?;
+        self.stage_restored(restored)?;
+        for (index, module) in placed.into_iter().enumerate() {
+            self.index = index as u64;
+            self.link(settings, module)?;
+        }
+        self.check_signatures(outdated)?;
+        self.find_changes();
+        self.make_missing_thunks(settings)?;
+        self.find_loose_ends(settings.strict)?;
+        self.make_gates(settings.arena)?;
+        self.finish_report();
+        // From here on every core may run what was written.
+        settings.arena.publish();
+        Ok(())
+    }
+
+    fn name<'d>(&mut self, settings: &Settings<'_>, inputs: Vec<Input<'d>>) -> Result<Vec<Named<'d>>> {
         let mut named = Vec::with_capacity(inputs.len());
         let mut free = self.state.free_module_ids(inputs.len());
         for input in inputs {
             let (name, file) = (input.name.clone(), input.file.clone());
             let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
-            if input.object.arch != settings.arena.arch() {
-                return Err(place(
-                    Error::new(
-                        ErrorKind::Link,
-                        format!(
-                            "the object is for {:?}, the host is {:?}",
-                            input.object.arch,
-                            settings.arena.arch()
-                        ),
-                    )
-                    .hint("compile it for the host"),
-                ));
+            let (is, host) = (input.object.arch, settings.arena.arch());
+            if is != host {
+                let text = format!("the object is for {is:?}, the host is {host:?}");
+                return Err(place(Error::new(ErrorKind::Link, text).hint("compile it for the host")));
             }
             let needs = link::survey(&input.object).map_err(place)?;
             let id = match self.state.module_id(&input.name) {
@@ -172,18 +267,23 @@ impl Batch<'_> {
             let ids = self.name_symbols(&input.object).map_err(place)?;
             named.push(Named { input, id, ids, needs });
         }
+        Ok(named)
+    }
+
+    fn place<'d>(&mut self, settings: &Settings<'_>, named: Vec<Named<'d>>) -> Result<Vec<Placed<'d>>> {
         let static_tls = self.static_tls(&named);
         let common = largest_common(&named);
-        let mut placements = Vec::with_capacity(named.len());
+        let mut placed = Vec::with_capacity(named.len());
         for (index, module) in named.into_iter().enumerate() {
             let Named { input, id, ids, needs } = module;
-            let Input { name, file, object, interface, replace } = input;
+            let Input { name, file, object, interface, source, replace, number } = input;
             let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
             let kept = KeptStorage {
                 state: self.state,
                 id: replace.then_some(id),
                 shared: &self.shared,
                 common: &common,
+                interface: &interface,
             };
             let placement =
                 link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
@@ -192,82 +292,77 @@ impl Batch<'_> {
             }
             self.index = index as u64;
             let (definitions, borrowed) = self.share_thread_locals(&placement, &ids);
-            self.stage_definitions(id, &definitions);
-            placements.push((name, file, id, interface, replace, ids, placement, definitions, borrowed));
-        }
-        let layout = *self.state.symbols.slots.layout();
-        for (index, (name, file, id, interface, replace, ids, placement, definitions, borrowed)) in
-            placements.into_iter().enumerate()
-        {
-            self.index = index as u64;
-            self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
-            let mut linked = link::link(placement, &ids, &layout, self, settings.direct)
-                .map_err(|e| e.in_module(&name).in_file(file.as_deref()))?;
-            linked.image.borrowed = borrowed;
-            let Current { definitions, wanted, .. } = std::mem::take(&mut self.current);
-            self.prepared.staged.push(Staged {
+            self.stage_definitions(id, &interface, &definitions);
+            let module = Placed {
                 name,
                 file,
+                source,
+                interface,
                 id,
                 replace,
-                image: linked.image,
-                interface,
+                number,
+                ids,
+                placement,
                 definitions,
-                wanted: wanted.into_iter().map(|(id, (called, required))| (id, called, required)).collect(),
-                kept: linked.kept,
-            });
+                borrowed,
+            };
+            placed.push(module);
         }
-        if settings.strict {
-            self.refuse_loose_ends()?;
-        }
-        self.make_missing_thunks(settings)
+        Ok(placed)
     }
 
-    /// What a linker refuses: a symbol that nothing defines, or more than one module.
-    fn refuse_loose_ends(&mut self) -> Result<()> {
-        let mut problems = Vec::new();
-        let staged = &self.prepared.staged;
-        let mut names: Vec<_> = self.prepared.providers.keys().map(|&id| (self.name(id), id)).collect();
-        names.sort_unstable();
-        for (name, id) in names {
-            let new = self.prepared.providers[&id].iter();
-            let old =
-                self.state.symbols.get(id).providers.iter().filter(|p| !self.leaving.contains(&p.owner));
-            let mut strong: Vec<_> =
-                old.chain(new).filter(|p| p.rank == Rank::Strong).map(|p| p.owner).collect();
-            strong.dedup();
-            if let [first, second, ..] = strong[..] {
-                let place = |owner| match owner {
-                    Owner::Module(id) => match staged.iter().find(|s| s.id == id) {
-                        Some(module) => module.name.to_string(),
-                        None => self.state.module(id).map_or_else(String::new, |m| m.name.to_string()),
-                    },
-                    _ => "the host".to_owned(),
-                };
-                let text = format!("multiple definitions of {name}: {} and {}", place(first), place(second));
-                problems.push(Error::new(ErrorKind::Resolve, text).about(&name));
-            }
+    fn link(&mut self, settings: &Settings<'_>, module: Placed<'_>) -> Result<()> {
+        let Placed {
+            name,
+            file,
+            source,
+            interface,
+            id,
+            replace,
+            number,
+            ids,
+            placement,
+            definitions,
+            borrowed,
+        } = module;
+        let layout = *self.state.symbols.slots.layout();
+        self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
+        let mut linked = link::link(placement, &ids, &layout, self, settings.direct)
+            .map_err(|e| e.in_module(&name).in_file(file.as_deref()))?;
+        linked.image.borrowed = borrowed;
+        let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
+        let wanted = wanted.into_iter().map(|(id, (called, required))| {
+            let declared = interface.declared_type(&self.state.symbols.get(id).name);
+            let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
+            Wanted { id, signature, called, required }
+        });
+        let wanted: Vec<Wanted> = wanted.collect();
+        let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
+        defined.sort_unstable();
+        defined.dedup();
+        for id in defined.iter().copied().chain(wanted.iter().map(|w| w.id)) {
+            self.state.symbols.get_mut(id).holds += 1;
         }
-        let mut open: Vec<_> = (self.prepared.references.iter())
-            .filter(|(id, (_, required))| *required && self.winner(**id).is_none())
-            .map(|(&id, _)| (self.name(id), id))
-            .collect();
-        open.sort_unstable();
-        for (name, id) in open {
-            let wanting =
-                staged.iter().filter(|s| s.wanted.iter().any(|&(wanted, ..)| wanted == id)).map(|s| &*s.name);
-            let wanting = wanting.collect::<Vec<_>>().join(", ");
-            problems.push(
-                Error::new(ErrorKind::Resolve, format!("undefined symbol: {name}, wanted by {wanting}"))
-                    .about(&name)
-                    .hint("add the module or file that defines it, or its library (-l and -L)"),
-            );
-        }
-        Error::all(problems).map_or(Ok(()), Err)
-    }
-
-    fn name(&self, id: SymbolId) -> String {
-        self.state.symbols.get(id).name.to_string()
+        let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
+        self.prepared.indirect.extend(indirect);
+        let report = self.describe_module(&name, replace.then_some(id), number, &linked, &definitions);
+        let image = linked.image;
+        let staged = Staged {
+            name,
+            file,
+            source,
+            interface,
+            life,
+            id,
+            replace,
+            image,
+            definitions,
+            defined,
+            wanted,
+            report,
+        };
+        self.prepared.staged.push(staged);
+        Ok(())
     }
 
     /// Gives every global symbol, and every local indirect function, its place in the
@@ -331,7 +426,8 @@ impl Batch<'_> {
             if let Some(Provider { target: Target::ThreadLocal(word), owner: Owner::Module(owner), .. }) =
                 first
             {
-                let live = self.state.module(owner).into_iter().flat_map(|m| m.image.all_thread_locals());
+                let live =
+                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.all_thread_locals());
                 let holder = self
                     .thread_locals
                     .iter()
@@ -345,74 +441,6 @@ impl Batch<'_> {
         }
         self.thread_locals.extend(placement.thread_locals().cloned());
         (definitions, borrowed)
-    }
-
-    pub(super) fn stage_definitions(&mut self, id: u32, definitions: &[Definition]) {
-        for definition in definitions {
-            let provider = self.provider(id, definition);
-            self.prepared.providers.entry(definition.id).or_default().push(provider);
-        }
-    }
-
-    fn provider(&self, id: u32, definition: &Definition) -> Provider {
-        // Within one update the first definition wins, as it does for a linker; a later
-        // update's come before those of earlier ones.
-        let order = self.state.order + (u64::from(u32::MAX) - self.index);
-        Provider {
-            owner: Owner::Module(id),
-            rank: definition.rank,
-            order,
-            target: definition.target,
-            size: definition.size,
-        }
-    }
-
-    /// Who will provide `id` after the commit.
-    pub(super) fn winner(&self, id: SymbolId) -> Option<&Provider> {
-        let staged = self.prepared.providers.get(&id).into_iter().flatten();
-        // They are sorted, so the last that stays is the one to beat.
-        let mut present = self.state.symbols.get(id).providers.iter().rev();
-        let present = present.find(|p| p.rank > Rank::Retired && !self.leaving.contains(&p.owner));
-        present.into_iter().chain(staged).max_by_key(|p| (p.rank, p.order))
-    }
-
-    /// Looks in the process for a symbol that nothing else will provide.
-    pub(super) fn ask_process(&mut self, id: SymbolId) -> Option<Target> {
-        let provider = self.state.process_provider(&self.state.symbols.get(id).name)?;
-        self.prepared.providers.entry(id).or_default().push(provider);
-        Some(provider.target)
-    }
-
-    /// Symbols that calls may reach while nothing defines them get a thunk that names them.
-    fn make_missing_thunks(&mut self, settings: &Settings<'_>) -> Result<()> {
-        let removed = self.prepared.removed.iter().copied();
-        let replaced = self.prepared.staged.iter().filter(|s| s.replace).map(|s| s.id);
-        let mut exposed: Vec<SymbolId> =
-            self.prepared.references.iter().filter(|(_, r)| r.0).map(|(&id, _)| id).collect();
-        for module in removed.chain(replaced).filter_map(|id| self.state.module(id)) {
-            exposed.extend(module.defined.iter().filter(|id| !self.prepared.providers.contains_key(id)));
-        }
-        exposed.sort_unstable();
-        exposed.dedup();
-        for id in exposed {
-            if self.state.symbols.get(id).rare().is_some_and(|rare| rare.missing.is_some())
-                || self.winner(id).is_some()
-                || self.ask_process(id).is_some()
-            {
-                continue;
-            }
-            let arena = settings.arena;
-            // Without room for a thunk of its own the symbol shares the runtime's, which
-            // cannot say its name: a removal must not need memory.
-            let Ok(block) = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)
-            else {
-                continue;
-            };
-            let thunk = arena.arch().missing_thunk(block.address(), id.0, settings.missing_entry_cell);
-            block.fill(&thunk.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
-            self.prepared.missing.push((id, block));
-        }
-        Ok(())
     }
 }
 

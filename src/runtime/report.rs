@@ -45,6 +45,8 @@ pub struct ModuleReport {
     /// Functions registered to run at load (constructors) that were not run because the
     /// module was replaced, not loaded.
     pub skipped_initialisers: usize,
+    /// It is an earlier generation that is live again.
+    pub restored: bool,
 }
 
 /// A symbol that nothing defines.

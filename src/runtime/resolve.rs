@@ -8,9 +8,10 @@ use std::sync::{Arc, Weak};
 
 use super::prepare::Batch;
 use super::state::State;
+use crate::compile::Interface;
 use crate::error::Result;
 use crate::link::{Definition, Kept, Placement, Resolve, Storage, StorageKey, ThreadLocals};
-use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
+use crate::table::{Owner, Pending, Provider, Rank, SignatureId, SymbolId, Target};
 
 impl Resolve for Batch<'_> {
     fn target(&mut self, id: SymbolId) -> Option<Target> {
@@ -32,7 +33,7 @@ impl Resolve for Batch<'_> {
         }
         let definition =
             Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
-        self.stage_definitions(self.current.id, &[definition]);
+        self.stage_definitions(self.current.id, &Interface::default(), &[definition]);
         self.current.definitions.push(definition);
         Ok(id)
     }
@@ -46,7 +47,14 @@ impl Resolve for Batch<'_> {
         let providers = self.prepared.providers.entry(id).or_default();
         providers.retain(|p| p.owner != Owner::Process);
         let target = Target::ThreadLocal(word);
-        providers.push(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0 });
+        providers.push(Provider {
+            owner: Owner::Process,
+            rank: Rank::Process,
+            order: 0,
+            target,
+            size: 0,
+            signature: SignatureId::UNKNOWN,
+        });
         Some(word)
     }
 
@@ -76,11 +84,11 @@ impl Resolve for Batch<'_> {
     }
 
     fn wait(&mut self, id: SymbolId, address: u64, addend: u64, storage: Option<&Arc<Storage>>) {
-        let storage = storage.map(|storage| {
-            let storage: Weak<Storage> = Arc::downgrade(storage);
-            storage as Weak<dyn Send + Sync>
-        });
-        let pending = Pending { owner: Owner::Module(self.current.id), address, addend, storage };
+        let within: Weak<dyn Send + Sync> = match storage {
+            Some(storage) => Arc::downgrade(storage) as Weak<Storage>,
+            None => Arc::downgrade(&self.current.life) as Weak<()>,
+        };
+        let pending = Pending { address, addend, within };
         self.prepared.pending.push((id, pending));
     }
 }
@@ -92,6 +100,8 @@ pub(super) struct KeptStorage<'a> {
     pub(super) shared: &'a HashMap<SymbolId, Arc<Storage>>,
     /// Size and alignment of the update's COMMON variables.
     pub(super) common: &'a HashMap<SymbolId, (u64, u64)>,
+    /// What is known of the module's types.
+    pub(super) interface: &'a Interface,
 }
 
 impl Kept for KeptStorage<'_> {
@@ -101,7 +111,7 @@ impl Kept for KeptStorage<'_> {
             return staged.or_else(|| Some(self.state.shared.get(symbol)?.0.clone()));
         }
         let module = self.state.module(self.id?)?;
-        module.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
+        module.current.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
     }
 
     fn common(&self, symbol: SymbolId) -> (u64, u64) {
@@ -109,7 +119,7 @@ impl Kept for KeptStorage<'_> {
     }
 
     fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
-        self.state.module(self.id?)?.image.thread_locals.clone()
+        self.state.module(self.id?)?.current.image.thread_locals.clone()
     }
 }
 

@@ -6,24 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::compile::Interface;
+use super::Totals;
+use super::generation::{Module, Retired};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{Image, Storage};
+use crate::link::Storage;
 use crate::process::{Found, Library, Process};
-use crate::table::{Names, Owner, Provider, Rank, SymbolId, Symbols, Target};
-
-pub(super) struct Module {
-    pub name: Arc<str>,
-    pub file: Option<Arc<str>>,
-    /// 1 for the first load, one more for each replacement.
-    pub generation: u64,
-    pub image: Image,
-    /// Symbols it provides, and those it refers to without defining them.
-    pub defined: Vec<SymbolId>,
-    /// With whether by a call, and whether it must be defined.
-    pub wanted: Vec<(SymbolId, bool, bool)>,
-    pub interface: Interface,
-}
+use crate::table::{
+    Epoch, GateMemory, Names, Owner, Provider, Rank, SignatureId, Signatures, SymbolId, Symbols, Target,
+};
 
 impl Drop for State {
     /// Ends images newest first: the unwinder finds those it was told of last at once.
@@ -37,8 +27,10 @@ pub(super) struct State {
     pub modules: Vec<Option<Box<Module>>>,
     /// Numbers of modules that were removed.
     vacant: Vec<u32>,
-    /// Images replaced or removed, which some thread may still be running.
-    pub retired: Vec<Image>,
+    /// Generations that some thread may still be running, oldest first.
+    pub retired: Vec<Retired>,
+    /// Thunks of commits, which some thread may be in.
+    pub gates: Vec<GateMemory>,
     pub symbols: Symbols,
     pub process: Process,
     names: Names,
@@ -46,8 +38,19 @@ pub(super) struct State {
     pub groups: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Storage that several modules share, with how many hold it.
     pub shared: HashMap<SymbolId, (Arc<Storage>, usize)>,
-    /// Symbols that a module no longer provides or wants: perhaps nobody does.
-    pub orphans: Vec<SymbolId>,
+    pub signatures: Signatures,
+    /// How often anything changed that an update is prepared against.
+    pub epoch: Epoch,
+    pub totals: Totals,
+    /// How many bytes, and how many pieces, are retired when threads are asked next.
+    pub look_at: usize,
+    pub look_at_count: usize,
+    /// The modules of the last update.
+    pub latest: Vec<Arc<str>>,
+    /// The update that last moved a variable or a constant that had an address before.
+    pub moved: u64,
+    /// How many past generations each module keeps.
+    pub history: usize,
     /// The number of the next update, in the high half: later definitions have higher ones.
     pub order: u64,
 }
@@ -56,17 +59,25 @@ pub(super) struct State {
 pub(super) const ONE_UPDATE: u64 = 1 << 32;
 
 impl State {
-    pub(super) fn new(symbols: Symbols, process: Process) -> Self {
+    pub(super) fn new(symbols: Symbols, process: Process, history: usize) -> Self {
         Self {
             modules: Vec::new(),
             vacant: Vec::new(),
             retired: Vec::new(),
+            gates: Vec::new(),
             symbols,
             process,
             names: Names::new(),
             groups: HashMap::new(),
             shared: HashMap::new(),
-            orphans: Vec::new(),
+            signatures: Signatures::default(),
+            epoch: Epoch::default(),
+            totals: Totals::default(),
+            look_at: 0,
+            look_at_count: 0,
+            latest: Vec::new(),
+            moved: 0,
+            history,
             order: ONE_UPDATE,
         }
     }
@@ -113,16 +124,17 @@ impl State {
         self.modules.iter().flatten().map(|module| &**module)
     }
 
-    /// The module whose code, live or not, is at `address`.
+    /// The module whose live code is at `address`.
     pub(super) fn module_at(&self, address: u64) -> Option<&Module> {
-        self.live().find(|module| module.image.contains(address))
+        self.live().find(|module| module.current.image.contains(address))
     }
 
     /// The provider that the process has for `name`.
     pub(super) fn process_provider(&self, name: &str) -> Option<Provider> {
         let Found { address, function } = self.process.find(name)?;
         let target = if function { Target::Process(address) } else { Target::ProcessData(address) };
-        Some(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0 })
+        let signature = SignatureId::UNKNOWN;
+        Some(Provider { owner: Owner::Process, rank: Rank::Process, order: 0, target, size: 0, signature })
     }
 
     /// Defines a symbol on behalf of the host or of hotslot itself.
@@ -139,24 +151,11 @@ impl State {
         let symbol = self.symbols.get_mut(id);
         symbol.pinned = true;
         symbol.retract(owner);
-        symbol.provide(Provider { owner, rank, order, target, size: 0 });
+        symbol.provide(Provider { owner, rank, order, target, size: 0, signature: SignatureId::UNKNOWN });
+        self.epoch.advance();
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())
-    }
-
-    /// Takes out what was replaced or removed, and forgets the symbols that only it used.
-    pub(super) fn forget_retired(&mut self) -> Vec<Image> {
-        for id in std::mem::take(&mut self.orphans) {
-            if self.symbols.at_index(id.0).is_none() {
-                continue;
-            }
-            if self.symbols.get_mut(id).drop_retired() {
-                self.symbols.store(id, self.symbols.settle(id));
-            }
-            self.symbols.forget_if_unused(id);
-        }
-        std::mem::take(&mut self.retired)
     }
 
     /// Makes functions that were removed callable once more: what is left to run are exit
@@ -178,7 +177,7 @@ impl State {
         let target = self.symbols.get(id).winner().map(|p| p.target);
         let Some(address) = self.symbols.address(id, target) else { return };
         for waiting in std::mem::take(&mut self.symbols.get_mut(id).rare_mut().pending) {
-            if waiting.storage.as_ref().is_some_and(|storage| storage.strong_count() == 0) {
+            if waiting.within.strong_count() == 0 {
                 continue;
             }
             self.symbols.slots.store_word(waiting.address, address.wrapping_add(waiting.addend));
@@ -214,8 +213,9 @@ impl State {
         });
         let open: Vec<_> =
             open.filter_map(|(id, symbol)| Some((id, self.process_provider(&symbol.name)?))).collect();
+        self.epoch.advance();
         for (id, provider) in open {
-            self.symbols.get_mut(id).providers.push(provider);
+            self.symbols.get_mut(id).provide(provider);
             self.settle_pending(id);
             self.symbols.store(id, self.symbols.settle(id));
         }

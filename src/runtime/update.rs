@@ -1,28 +1,19 @@
 //! Updates: any number of loads, replacements and removals that take effect together.
 //!
-//! Owns the path from sources to a committed update: compiling in parallel, preparing and
-//! committing under the lock, and running what has to run afterwards without it. What
-//! archives stand for is in [`super::archives`].
+//! Owns what hosts say about an update before it is worked on; how that goes is in
+//! [`super::transaction`], what archives stand for in [`super::archives`].
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
-use parking_lot::Mutex;
-
-use super::archives::{self, Expanded};
-use super::commit::{self, Afterwards};
-use super::prepare::{self, Input, Prepared, Settings};
-use super::report::{Report, Times};
-use super::state::State;
-use super::{Inner, Runtime, entry};
-use crate::compile::{self, CallForm, Interface, Source, SourceKind};
+use super::Runtime;
+use super::fitting::{Migrated, Rule, Rules};
+use super::report::Report;
+use super::transaction::{Plan, PreparedUpdate};
+use crate::compile::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::libraries::{self, Libraries};
-use crate::link::Object;
-use crate::table::Target;
+use crate::reclaim::Caller;
 
 #[derive(Clone)]
 pub(super) enum Step {
@@ -31,6 +22,8 @@ pub(super) enum Step {
     Extend(String, Source),
     Replace(String, Source),
     Remove(String),
+    /// Returns to an earlier generation.
+    Restore(String, u64),
 }
 
 /// A set of changes that take effect together; made by [`Runtime::update`].
@@ -44,30 +37,14 @@ pub struct Update<'rt> {
     strict: bool,
     /// Symbols that members of on-demand archives are loaded for.
     wants: Vec<String>,
-}
-
-/// A module whose object is ready to be linked.
-pub(super) struct Ready {
-    pub name: Arc<str>,
-    pub file: Option<Arc<str>>,
-    pub object: Arc<[u8]>,
-    interface: Interface,
-    pub replace: bool,
-    /// Only wanted if it defines something that others need.
-    pub on_demand: bool,
-}
-
-/// A module still to be compiled, if its source is not an object.
-pub(super) struct Unit {
-    pub name: Arc<str>,
-    pub source: Source,
-    pub replace: bool,
-    pub on_demand: bool,
+    rules: Rules,
+    rebuild: bool,
 }
 
 impl<'rt> Update<'rt> {
     pub(super) fn new(runtime: &'rt Runtime) -> Self {
-        Self { runtime, steps: Vec::new(), strict: false, wants: Vec::new() }
+        let (steps, wants, rules) = Default::default();
+        Self { runtime, steps, strict: false, wants, rules, rebuild: false }
     }
 
     /// Adds a new module. An archive becomes one module a member, named
@@ -78,7 +55,8 @@ impl<'rt> Update<'rt> {
     }
 
     /// Replaces the module of that name. Its variables keep their storage and value where
-    /// size, alignment and layout are unchanged.
+    /// they still fit: see [`Self::reset`] for those that do not. Initialisers and
+    /// constructors run for new variables only.
     pub fn replace(&mut self, name: impl Into<String>, source: Source) -> &mut Self {
         self.steps.push(Step::Replace(name.into(), source));
         self
@@ -127,85 +105,96 @@ impl<'rt> Update<'rt> {
         self
     }
 
-    /// Compiles, links and publishes everything, or changes nothing.
+    /// Returns the module of that name to an earlier generation, see
+    /// [`Runtime::rollback`](super::Runtime::rollback).
+    pub fn restore(&mut self, name: impl Into<String>, generation: u64) -> &mut Self {
+        self.steps.push(Step::Restore(name.into(), generation));
+        self
+    }
+
+    /// Has modules that were compiled against a function's old type, where the update changes
+    /// it, made anew from their sources ([`Source::rebuilt_by`]) and replaced in the same
+    /// step. Without this the update is refused.
+    pub fn rebuild_callers(&mut self) -> &mut Self {
+        self.rebuild = true;
+        self
+    }
+
+    /// Lets the variable `name` start anew, with its initial value, if it no longer fits its
+    /// storage: another size, alignment or type. Without a rule the update is refused.
+    pub fn reset(&mut self, name: impl Into<String>) -> &mut Self {
+        self.rules.named.insert(name.into(), Rule::Reset);
+        self
+    }
+
+    /// The same for every variable without a rule of its own.
+    pub fn reset_all(&mut self) -> &mut Self {
+        self.rules.all = Some(Rule::Reset);
+        self
+    }
+
+    /// Has `by` fill the new storage of the variable `name` from the old, if it no longer
+    /// fits. It runs when the update is committed, before anything changes, and must not use
+    /// the runtime; code that writes to the old storage afterwards writes in vain.
+    pub fn migrate(
+        &mut self,
+        name: impl Into<String>,
+        by: impl Fn(&mut Migrated<'_>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.rules.named.insert(name.into(), Rule::Migrate(Arc::new(by)));
+        self
+    }
+
+    /// The same for every variable without a rule of its own.
+    pub fn migrate_all(&mut self, by: impl Fn(&mut Migrated<'_>) + Send + Sync + 'static) -> &mut Self {
+        self.rules.all = Some(Rule::Migrate(Arc::new(by)));
+        self
+    }
+
+    /// Compiles, links and checks everything. Nothing that anyone could observe changes, and
+    /// the update is empty afterwards.
     ///
-    /// Constructors of new modules run on the calling thread before this returns, in the
-    /// order of the update.
+    /// Updates of several threads wait for each other, but only while they link.
     ///
     /// # Errors
     /// Every problem found, see [`Error::problems`]: sources that do not parse or compile,
-    /// relocations that cannot be applied, names already in use or unknown, a full arena.
+    /// relocations that cannot be applied, names already in use or unknown, types and
+    /// variables that do not fit what stays, a full arena, too much code still held by
+    /// threads ([`Builder::retained_limit`](super::Builder::retained_limit)).
+    pub fn prepare(&mut self) -> Result<PreparedUpdate> {
+        let plan = Plan {
+            steps: std::mem::take(&mut self.steps),
+            wants: std::mem::take(&mut self.wants),
+            strict: self.strict,
+            rules: self.rules.clone(),
+            rebuild: self.rebuild,
+        };
+        PreparedUpdate::new(self.runtime, plan, &Caller::here())
+    }
+
+    /// Prepares the update and commits it: everything happens, or nothing does.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`] and [`PreparedUpdate::commit`].
     pub fn commit(&mut self) -> Result<Report> {
-        let inner = &*self.runtime.inner;
-        let (steps, wants) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.wants));
-        let all = Self { steps, wants, ..*self };
-        let (report, after) = all.work(|state, prepared| commit::commit(state, &inner.arena, prepared))?;
-        run_afterwards(inner, &after);
-        Ok(report)
+        self.prepare()?.commit()
     }
 
     /// Compiles and links everything, then takes it back: tells whether [`Self::commit`]
     /// would succeed. None of the update's code runs, and the update stays as it is.
     ///
     /// # Errors
-    /// As [`Self::commit`].
+    /// As [`Self::prepare`].
     pub fn check(&self) -> Result<()> {
-        let again = Self { steps: self.steps.clone(), wants: self.wants.clone(), ..*self };
-        again
-            .work(|state, prepared| {
-                prepared.abandon(state);
-                (Report::default(), Afterwards::default())
-            })
-            .map(|_| ())
-    }
-
-    /// Prepares the update and hands it to `end`, which commits or abandons it.
-    fn work(
-        self,
-        end: impl FnOnce(&mut State, Prepared) -> (Report, Afterwards),
-    ) -> Result<(Report, Afterwards)> {
-        let inner = &*self.runtime.inner;
-        let Expanded { units, removed, archives } = archives::expand(&inner.state, self.steps)?;
-        let mut times = Times::default();
-        let mut ready = compile_all(inner, units, &mut times)?;
-        let started = Instant::now();
-        archives::select(&inner.state, &mut ready, self.wants)?;
-        let inputs = parse(&ready)?;
-        let mut state = inner.state.lock();
-        let groups = archives::settle(&state, archives, &inputs, &removed)?;
-        let removed = check_names(&state, &inputs, &removed)?;
-        let settings = Settings {
-            arena: &inner.arena,
-            direct: inner.compile.call_form == CallForm::Stub,
-            missing_entry_cell: inner.missing.cell(),
+        let plan = Plan {
+            steps: self.steps.clone(),
+            wants: self.wants.clone(),
             strict: self.strict,
+            rules: self.rules.clone(),
+            rebuild: self.rebuild,
         };
-        let prepared = prepare::prepare(&mut state, &settings, inputs, removed, groups)?;
-        times.link = started.elapsed();
-        let started = Instant::now();
-        let (mut report, after) = end(&mut state, prepared);
-        times.publish = started.elapsed();
-        report.times = times;
-        Ok((report, after))
+        PreparedUpdate::new(self.runtime, plan, &Caller::here()).map(drop)
     }
-}
-
-/// Reads every object, and lists all that are malformed.
-fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
-    let (mut inputs, mut problems) = (Vec::with_capacity(ready.len()), Vec::new());
-    for unit in ready {
-        match Object::parse(&unit.object) {
-            Ok(object) => inputs.push(Input {
-                name: unit.name.clone(),
-                file: unit.file.clone(),
-                object,
-                interface: unit.interface.clone(),
-                replace: unit.replace,
-            }),
-            Err(error) => problems.push(error.in_module(&unit.name).in_file(unit.file.as_deref())),
-        }
-    }
-    Error::all(problems).map_or(Ok(inputs), Err)
 }
 
 pub(super) fn already_loaded(name: &str) -> Error {
@@ -224,111 +213,4 @@ pub(super) fn given_twice(name: &str) -> Error {
     Error::new(ErrorKind::Update, format!("module {name} occurs twice in one update"))
         .in_module(name)
         .hint("give each module its own name")
-}
-
-/// Compiles what is not an object yet, on several threads if there is enough to do.
-fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) -> Result<Vec<Ready>> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::with_capacity(units.len()));
-    let work = || {
-        while let Some(unit) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            units.get(at).map(|unit| (at, unit))
-        } {
-            let result = compile_one(inner, unit.1);
-            results.lock().push((unit.0, result));
-        }
-    };
-    let heavy = units.iter().filter(|u| u.source.kind() != SourceKind::Object).count();
-    std::thread::scope(|scope| {
-        for _ in 1..inner.threads.min(heavy) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut results = results.into_inner();
-    results.sort_by_key(|&(at, _)| at);
-    let (mut ready, mut problems) = (Vec::with_capacity(results.len()), Vec::new());
-    for (_, result) in results {
-        match result {
-            Ok((unit, spent)) => {
-                times.parse += spent.parse;
-                times.optimise += spent.optimise;
-                times.codegen += spent.codegen;
-                ready.push(unit);
-            }
-            Err(error) => problems.push(error),
-        }
-    }
-    Error::all(problems).map_or(Ok(ready), Err)
-}
-
-fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
-    let file: Option<Arc<str>> = unit.source.file().map(Into::into);
-    let place = |e: Error| e.in_module(&unit.name).in_file(file.as_deref());
-    let (object, interface, times) = match unit.source.kind() {
-        SourceKind::Object => (unit.source.bytes().clone(), Interface::default(), Times::default()),
-        _ => {
-            let compiled = compile::compile(&unit.source, &inner.compile).map_err(place)?;
-            let spent = Times {
-                parse: compiled.times.parse,
-                optimise: compiled.times.optimise,
-                codegen: compiled.times.codegen,
-                ..Times::default()
-            };
-            (compiled.object.into(), compiled.interface, spent)
-        }
-    };
-    let (name, replace, on_demand) = (unit.name.clone(), unit.replace, unit.on_demand);
-    Ok((Ready { name, file, object, interface, replace, on_demand }, times))
-}
-
-/// Refuses names that are taken, unknown, or used twice; returns the numbers to remove.
-fn check_names(state: &State, inputs: &[Input<'_>], removed: &[Arc<str>]) -> Result<Vec<u32>> {
-    let mut problems = Vec::new();
-    let mut seen: HashSet<&str> = HashSet::new();
-    for input in inputs {
-        let known = state.module_id(&input.name).is_some();
-        let error = match (known, input.replace) {
-            (true, false) => Some(already_loaded(&input.name)),
-            (false, true) => Some(unknown_module(&input.name)),
-            _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
-            _ => None,
-        };
-        problems.extend(error.map(|e| e.in_file(input.file.as_deref())));
-    }
-    let mut ids = Vec::new();
-    for name in removed {
-        match state.module_id(name) {
-            Some(id) if seen.insert(name) => ids.push(id),
-            Some(_) => problems.push(
-                Error::new(ErrorKind::Update, format!("module {name} is both removed and changed"))
-                    .in_module(name),
-            ),
-            None => problems.push(unknown_module(name)),
-        }
-    }
-    Error::all(problems).map_or(Ok(ids), Err)
-}
-
-/// Runs generated code that belongs to the update, without the lock: it may call back.
-fn run_afterwards(inner: &Inner, after: &Afterwards) {
-    for &(id, resolver, owner, order) in &after.indirect {
-        let target = entry::call_resolver(resolver);
-        let mut state = inner.state.lock();
-        for provider in &mut state.symbols.get_mut(id).providers {
-            if provider.owner == owner && provider.order == order {
-                provider.target = Target::Function(target);
-            }
-        }
-        let cells = state.symbols.settle(id);
-        state.symbols.store(id, cells);
-    }
-    let (init, fini) = after.in_order();
-    if !fini.is_empty() {
-        entry::run_at_exit(fini, inner.dso.address());
-    }
-    for function in init {
-        entry::call_initialiser(function, &inner.arguments);
-    }
 }

@@ -1,12 +1,23 @@
 //! The central indirection table: every symbol's slot, address cell and stub.
 //!
 //! [`slots`] owns the cells in memory and who may store to them; [`names`] finds symbols;
-//! [`symbols`] owns their providers and which of them wins. Neither knows of object files or LLVM.
+//! [`symbol`] owns a symbol's providers and which of them wins, [`symbols`] all of them and
+//! what their cells must hold; [`signatures`] the types of functions. [`publish`] owns the order
+//! in which a commit stores slots, [`gates`] the code it needs for that. None of them knows
+//! of object files or LLVM.
 
+mod gates;
 mod names;
+mod publish;
+mod signatures;
 mod slots;
+mod symbol;
 mod symbols;
 
+pub(crate) use gates::{Gates, Memory as GateMemory};
 pub(crate) use names::Names;
+pub(crate) use publish::{Epoch, Switch};
+pub(crate) use signatures::{SignatureId, Signatures};
 pub(crate) use slots::Slots;
-pub(crate) use symbols::{Owner, Pending, Provider, Rank, SymbolId, Symbols, Target, Want};
+pub(crate) use symbol::{Owner, Pending, Provider, Rank, SymbolId, Target, Want};
+pub(crate) use symbols::Symbols;

@@ -110,6 +110,11 @@ impl Slots {
         self.layout.pair(pair.0)
     }
 
+    /// Where calls of `index` go now.
+    pub(crate) fn call(&self, index: u32) -> u64 {
+        self.arena.word(self.call_slot(index)).load(Ordering::Acquire)
+    }
+
     pub(crate) fn store_call(&self, index: u32, target: u64) {
         self.arena.word(self.call_slot(index)).store(target, Ordering::Release);
     }

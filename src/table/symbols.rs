@@ -1,189 +1,15 @@
-//! Names, their providers, and which provider wins.
+//! All symbols: by name, by index, and what their cells must hold.
 //!
-//! A symbol lives at one index of the table for as long as anything may refer to it. It
-//! has any number of providers: the strongest wins, among equals the newest. Owns that
-//! rule and the values the cells must hold for it; deliberately knows nothing of object
-//! files, and stores nothing itself: [`Symbols::settle`] says what to store.
-
-use std::sync::Weak;
-
-use smallvec::SmallVec;
+//! A symbol lives at one index of the table for as long as anything may refer to it. Owns
+//! that life, and the values the cells must hold for a symbol's winning provider; stores
+//! nothing itself: [`Symbols::settle`] says what to store. Deliberately knows nothing of
+//! object files.
 
 use super::names::Names;
 use super::slots::{PairIndex, Slots};
+use super::symbol::{Symbol, SymbolId, Target};
 use crate::error::Result;
 use crate::memory::Block;
-
-/// An index of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct SymbolId(pub u32);
-
-/// Who provides a definition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Owner {
-    /// What the C library links statically into every program, provided by hotslot.
-    Builtin,
-    Host,
-    Module(u32),
-    /// The process: a shared library, found by name.
-    Process,
-}
-
-/// How strong a definition is; the order is the order of preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rank {
-    /// A body that was replaced or removed and is still in place. It serves local functions
-    /// only: whoever has their address (an exit handler, a table) got it from that body's
-    /// module.
-    Retired,
-    Process,
-    Weak,
-    Common,
-    Strong,
-    Builtin,
-}
-
-/// What a definition is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// A function body; the symbol's address is its stub.
-    Function(u64),
-    /// Storage, or an absolute value; the symbol's address is this.
-    Data(u64),
-    /// A function of the process, whose own address is kept.
-    Process(u64),
-    /// A variable of the process.
-    ProcessData(u64),
-    /// A thread-local variable: the word of its pair.
-    ThreadLocal(u64),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Provider {
-    pub owner: Owner,
-    pub rank: Rank,
-    /// Later definitions have higher numbers.
-    pub order: u64,
-    pub target: Target,
-    /// In bytes, as the object that defines it says; 0 where nobody does.
-    pub size: u64,
-}
-
-/// A word in the arena that waits for the symbol to be defined.
-#[derive(Clone)]
-pub(crate) struct Pending {
-    pub owner: Owner,
-    pub address: u64,
-    pub addend: u64,
-    /// The storage that the word is in, if that may outlive the owner's generation.
-    pub storage: Option<Weak<dyn Send + Sync>>,
-}
-
-/// A module that refers to a symbol without defining it, and how: in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Want(u32);
-
-impl Want {
-    const CALLED: u32 = 1 << 31;
-    const REQUIRED: u32 = 1 << 30;
-
-    pub(crate) fn new(module: u32, called: bool, required: bool) -> Self {
-        let flag = |set: bool, bit: u32| if set { bit } else { 0 };
-        Self(module | flag(called, Self::CALLED) | flag(required, Self::REQUIRED))
-    }
-
-    pub(crate) fn module(self) -> u32 {
-        self.0 & !(Self::CALLED | Self::REQUIRED)
-    }
-}
-
-/// There may be hundreds of thousands: what most do not have is in [`Rare`].
-pub(crate) struct Symbol {
-    pub name: Box<str>,
-    pub providers: SmallVec<[Provider; 1]>,
-    /// Modules whose code or data refers to it without defining it.
-    pub wanted_by: SmallVec<[Want; 4]>,
-    /// It has been a function before.
-    function: bool,
-    /// It is a local function of some module, under a name that includes the module's.
-    local: bool,
-    /// Kept for good: a handle, an address or a host definition refers to it.
-    pub pinned: bool,
-    rare: Option<Box<Rare>>,
-}
-
-/// What few symbols have.
-#[derive(Default)]
-pub(crate) struct Rare {
-    pub pending: Vec<Pending>,
-    pub pair: Option<PairIndex>,
-    /// Where calls go while nothing defines the symbol.
-    pub missing: Option<Block>,
-}
-
-impl Symbol {
-    pub(crate) fn rare(&self) -> Option<&Rare> {
-        self.rare.as_deref()
-    }
-
-    /// The rare parts, to be added to.
-    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    /// The rare parts, to be looked through, if there are any.
-    pub(crate) fn rare_if_any(&mut self) -> Option<&mut Rare> {
-        self.rare.as_deref_mut()
-    }
-
-    /// The provider that is used: they are sorted, strongest and newest last.
-    pub(crate) fn winner(&self) -> Option<&Provider> {
-        self.providers.last().filter(|p| p.rank > Rank::Retired || self.local)
-    }
-
-    /// Adds a provider, in its place.
-    pub(crate) fn provide(&mut self, provider: Provider) {
-        self.function |= matches!(provider.target, Target::Function(_));
-        let at = self.providers.partition_point(|p| (p.rank, p.order) <= (provider.rank, provider.order));
-        self.providers.insert(at, provider);
-    }
-
-    /// Takes back what `owner` provides; returns it if it was the body of a function.
-    pub(crate) fn retract(&mut self, owner: Owner) -> Option<Provider> {
-        let of_owner = |p: &Provider| p.owner == owner && p.rank > Rank::Retired;
-        let body = self.providers.iter().copied().find(of_owner);
-        self.providers.retain(|p| !of_owner(p));
-        body.filter(|p| matches!(p.target, Target::Function(_)))
-    }
-
-    /// Keeps a body that was retracted reachable by its address, as the last resort.
-    pub(crate) fn retire(&mut self, body: Provider) {
-        self.providers.retain(|p| p.rank > Rank::Retired);
-        self.providers.insert(0, Provider { rank: Rank::Retired, ..body });
-    }
-
-    /// Ends [`Self::retire`]; tells whether there was such a body.
-    pub(crate) fn drop_retired(&mut self) -> bool {
-        let before = self.providers.len();
-        self.providers.retain(|p| p.rank > Rank::Retired);
-        self.providers.len() < before
-    }
-
-    /// The body kept by [`Self::retire`].
-    pub(crate) fn retired(&self) -> Option<&Provider> {
-        self.providers.first().filter(|p| p.rank == Rank::Retired)
-    }
-
-    /// Some reference is a call, so that an undefined symbol is taken for a function.
-    pub(crate) fn called(&self) -> bool {
-        self.wanted_by.iter().any(|want| want.0 & Want::CALLED != 0)
-    }
-
-    /// Some reference is not weak: the symbol must be defined before it is used.
-    pub(crate) fn required(&self) -> bool {
-        self.wanted_by.iter().any(|want| want.0 & Want::REQUIRED != 0)
-    }
-}
 
 /// What the cells of one symbol must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,15 +65,7 @@ impl Symbols {
             return Ok((id, false));
         }
         let index = self.slots.take()?;
-        *self.chunks.slot(index) = Some(Symbol {
-            name: name.into(),
-            providers: SmallVec::new(),
-            wanted_by: SmallVec::new(),
-            function: false,
-            local: name.contains('\0'),
-            pinned: false,
-            rare: None,
-        });
+        *self.chunks.slot(index) = Some(Symbol::new(name));
         let Self { names, chunks, .. } = self;
         names.insert(name, index, |other| chunks.name(other));
         Ok((SymbolId(index), true))
@@ -256,8 +74,8 @@ impl Symbols {
     /// Drops a symbol that nothing provides and nothing refers to.
     pub(crate) fn forget_if_unused(&mut self, id: SymbolId) {
         let symbol = self.get(id);
-        let waiting = symbol.rare().is_some_and(|rare| !rare.pending.is_empty());
-        if symbol.pinned || waiting || !symbol.providers.is_empty() || !symbol.wanted_by.is_empty() {
+        let used = symbol.pinned || symbol.holds > 0 || symbol.is_awaited();
+        if used || !symbol.providers.is_empty() || !symbol.wanted_by.is_empty() {
             return;
         }
         if let Some(symbol) = self.chunks.slot(id.0).take() {
@@ -267,6 +85,13 @@ impl Symbols {
             }
             self.slots.give(id.0);
         }
+    }
+
+    /// One image less names `id`, which goes if that was the last.
+    pub(crate) fn release(&mut self, id: SymbolId) {
+        let symbol = self.get_mut(id);
+        symbol.holds = symbol.holds.saturating_sub(1);
+        self.forget_if_unused(id);
     }
 
     /// The symbol at `id`, which came from this table and has not been forgotten.
@@ -326,7 +151,7 @@ impl Symbols {
             Some(address) => address,
             // A function that is called may be defined later at this very address; a
             // weak reference tests for zero.
-            None if (symbol.called() || symbol.function) && symbol.required() => self.slots.stub(id.0),
+            None if (symbol.called() || symbol.was_function()) && symbol.required() => self.slots.stub(id.0),
             None => 0,
         };
         let pair = rare.and_then(|rare| rare.pair).map(|pair| match target {
@@ -338,16 +163,23 @@ impl Symbols {
 
     /// Stores what [`Self::settle`] says. Callers see the old or the new target.
     pub(crate) fn store(&self, id: SymbolId, cells: Cells) {
+        self.store_addresses(id, &cells);
+        self.slots.store_call(id.0, cells.call);
+    }
+
+    /// The same for everything but calls.
+    pub(crate) fn store_addresses(&self, id: SymbolId, cells: &Cells) {
         if let Some((pair, word)) = cells.pair {
             self.slots.store_pair(pair, word);
         }
         self.slots.store_address(id.0, cells.address);
-        self.slots.store_call(id.0, cells.call);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::signatures::SignatureId;
+    use super::super::symbol::{Owner, Provider, Rank, Want};
     use super::*;
     use crate::memory::Arena;
     use runtime_stubs::Arch;
@@ -363,6 +195,7 @@ mod tests {
             order,
             target: Target::Function(0x1000 * order),
             size: 0,
+            signature: SignatureId::UNKNOWN,
         }
     }
 

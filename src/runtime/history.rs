@@ -1,0 +1,118 @@
+//! Past generations: which can be returned to, and what that takes.
+//!
+//! A generation that is kept stays linked and in memory, so to return to it is to store its
+//! slots. That works as long as everything its code and data hold directly is still so: the
+//! storage of its variables, the addresses of others' variables. Otherwise it is linked
+//! again from its source, under the rules for variables that any replacement follows.
+//! Owns that decision and the lists that hosts see.
+
+use std::sync::Arc;
+
+use super::generation::{Module, Past, Wanted};
+use super::prepare::Batch;
+use super::report::ModuleReport;
+use super::state::State;
+use super::update::unknown_module;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::StorageKey;
+use crate::table::{Provider, SymbolId};
+
+/// A generation of a module, as [`Runtime::history`](super::Runtime::history) lists them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Generation {
+    /// 1 for the first load, one more for each replacement.
+    pub number: u64,
+    /// It is the one that callers reach.
+    pub live: bool,
+    /// A hash of the source that the host handed in; equal for equal sources.
+    pub source_hash: u64,
+    /// Bytes of memory that it takes.
+    pub bytes: usize,
+    /// What loading it did.
+    pub report: Arc<ModuleReport>,
+}
+
+impl State {
+    /// The generations of `module`, oldest first.
+    pub(super) fn history(&self, module: &str) -> Result<Vec<Generation>> {
+        let known = self.module_id(module).and_then(|id| self.module(id));
+        let module = known.ok_or_else(|| unknown_module(module))?;
+        let past = module.past.iter().map(|past| (&past.generation, false));
+        let mut all: Vec<Generation> = (past.chain([(&module.current, true)]))
+            .map(|(generation, live)| Generation {
+                number: generation.number,
+                live,
+                source_hash: generation.source.content_hash(),
+                bytes: generation.bytes(),
+                report: generation.report.clone(),
+            })
+            .collect();
+        all.sort_by_key(|generation| generation.number);
+        Ok(all)
+    }
+
+    /// The past generation `number` of `module`, with the module's number.
+    pub(super) fn past(&self, module: &str, number: u64) -> Result<(u32, &Module, &Past)> {
+        let id = self.module_id(module).ok_or_else(|| unknown_module(module))?;
+        let known = self.module(id).ok_or_else(|| unknown_module(module))?;
+        let past = known.past(number).ok_or_else(|| {
+            let message = if known.current.number == number {
+                format!("generation {number} of {module} is the live one")
+            } else {
+                let mut kept: Vec<u64> = known.past.iter().map(|past| past.generation.number).collect();
+                kept.sort_unstable();
+                format!("generation {number} of {module} is not kept; those are: {kept:?}")
+            };
+            Error::new(ErrorKind::Update, message)
+                .in_module(module)
+                .hint("see Runtime::history; Builder::history says how many are kept")
+        })?;
+        Ok((id, known, past))
+    }
+
+    /// Whether everything that `past` holds directly is as it was when it was live.
+    pub(super) fn is_restorable(&self, module: &Module, past: &Past) -> bool {
+        let (image, live) = (&past.generation.image, &module.current.image);
+        let storages = image.storages.iter().all(|(key, storage)| {
+            let now = match key {
+                StorageKey::Shared(symbol) => self.shared.get(symbol).map(|(storage, _)| storage),
+                // One that the live generation does not have is as the code left it.
+                _ => live.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage),
+            };
+            now.is_none_or(|now| Arc::ptr_eq(now, storage))
+        });
+        let locals = match (&image.thread_locals, &live.thread_locals) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+            _ => true,
+        };
+        storages && locals && past.generation.order >= self.moved
+    }
+}
+
+impl Batch<'_> {
+    /// What generation `number` of module `id` provided and wanted.
+    pub(super) fn restorable(
+        &self,
+        id: u32,
+        number: u64,
+    ) -> Result<(Vec<(SymbolId, Provider)>, Vec<Wanted>, ModuleReport)> {
+        let module = self.state.module(id);
+        let found = module.and_then(|module| Some((module, module.past(number)?)));
+        match found {
+            Some((module, past)) if self.state.is_restorable(module, past) => {
+                let mut report = (*past.generation.report).clone();
+                report.restored = true;
+                Ok((past.providers.clone(), past.generation.wanted.clone(), report))
+            }
+            _ => {
+                let name = module.map_or("", |module| &module.name);
+                let message =
+                    format!("generation {number} of {name} cannot be returned to as it is any more");
+                Err(Error::new(ErrorKind::Update, message)
+                    .in_module(name)
+                    .hint("another update came between: try again"))
+            }
+        }
+    }
+}

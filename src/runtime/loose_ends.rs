@@ -1,0 +1,108 @@
+//! Symbols that an update leaves without a definition, or with more than one, and readers
+//! that do not follow.
+//!
+//! Owns those parts of the report, and their being errors where the host asked for that.
+
+use super::prepare::Batch;
+use super::report::{Shadowed, Undefined};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{Owner, Rank, SymbolId};
+
+impl Batch<'_> {
+    /// Reports what a linker refuses; refuses it if `strict`.
+    pub(super) fn find_loose_ends(&mut self, strict: bool) -> Result<()> {
+        let (mut undefined, mut shadowed) = (Vec::new(), Vec::new());
+        for &id in &self.prepared.changed {
+            match self.winner(id) {
+                None if self.required(id) => undefined.push(id),
+                Some(winner) if winner.rank == Rank::Strong => {
+                    self.find_shadowed(id, winner.owner, &mut shadowed)
+                }
+                _ => {}
+            }
+        }
+        let name = |id: &SymbolId| self.state.symbols.get(*id).name.to_string();
+        undefined.sort_by_key(name);
+        let mut undefined: Vec<Undefined> = undefined
+            .into_iter()
+            .map(|id| Undefined { symbol: name(&id), wanted_by: self.wanting(id) })
+            .collect();
+        shadowed.sort_by(|a: &Shadowed, b| a.symbol.cmp(&b.symbol));
+        if strict {
+            self.refuse(&undefined, &shadowed)?;
+        }
+        self.prepared.report.undefined.append(&mut undefined);
+        self.prepared.report.shadowed = shadowed;
+        Ok(())
+    }
+
+    /// Strong definitions that lose against that of `winner`, where either is new.
+    fn find_shadowed(&self, id: SymbolId, winner: Owner, found: &mut Vec<Shadowed>) {
+        let staged = self.prepared.providers.get(&id).into_iter().flatten();
+        let present = self.state.symbols.get(id).providers.iter();
+        let mut others: Vec<(Owner, bool)> = present
+            .filter(|p| p.rank == Rank::Strong && !self.leaving.contains(&p.owner))
+            .map(|p| (p.owner, false))
+            .chain(staged.filter(|p| p.rank == Rank::Strong).map(|p| (p.owner, true)))
+            .collect();
+        let new = others.iter().any(|&(owner, new)| owner == winner && new);
+        others.retain(|&(owner, fresh)| owner != winner && (fresh || new));
+        found.extend(others.into_iter().map(|(owner, _)| Shadowed {
+            symbol: self.state.symbols.get(id).name.to_string(),
+            used: self.owner_name(winner),
+            shadowed: self.owner_name(owner),
+        }));
+    }
+
+    fn refuse(&self, undefined: &[Undefined], shadowed: &[Shadowed]) -> Result<()> {
+        let double = shadowed.iter().map(|s| {
+            let text = format!("multiple definitions of {}: {} and {}", s.symbol, s.shadowed, s.used);
+            Error::new(ErrorKind::Resolve, text).about(&s.symbol)
+        });
+        let open = undefined.iter().map(|u| {
+            let text = format!("undefined symbol: {}, wanted by {}", u.symbol, u.wanted_by.join(", "));
+            Error::new(ErrorKind::Resolve, text)
+                .about(&u.symbol)
+                .hint("add the module or file that defines it, or its library (-l and -L)")
+        });
+        Error::all(double.chain(open).collect()).map_or(Ok(()), Err)
+    }
+
+    /// Whether anything that will be loaded needs a definition of `id`.
+    fn required(&self, id: SymbolId) -> bool {
+        let staying = self.state.symbols.get(id).wanted_by.iter();
+        let mut staying = staying.filter(|want| !self.leaving.contains(&Owner::Module(want.module())));
+        self.prepared.references.get(&id).is_some_and(|known| known.1) || staying.any(|want| want.required())
+    }
+
+    /// The modules that refer to `id`.
+    fn wanting(&self, id: SymbolId) -> Vec<String> {
+        let staged = self.prepared.staged.iter().filter(|s| s.wanted.iter().any(|w| w.id == id));
+        let mut names: Vec<String> = staged.map(|s| s.name.to_string()).collect();
+        for restored in &self.prepared.restored {
+            let module = self.state.module(restored.id);
+            let past = module.and_then(|module| Some((module, module.past(restored.number)?)));
+            if let Some((module, past)) = past
+                && past.generation.wanted.iter().any(|w| w.id == id)
+            {
+                names.push(module.name.to_string());
+            }
+        }
+        let staying = self.state.symbols.get(id).wanted_by.iter().map(|want| Owner::Module(want.module()));
+        names.extend(staying.filter(|owner| !self.leaving.contains(owner)).map(|o| self.owner_name(o)));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    pub(super) fn owner_name(&self, owner: Owner) -> String {
+        match owner {
+            Owner::Module(id) => match self.prepared.staged.iter().find(|s| s.id == id) {
+                Some(module) => module.name.to_string(),
+                None => self.state.module(id).map_or_else(String::new, |m| m.name.to_string()),
+            },
+            Owner::Host | Owner::Builtin => "the host".to_owned(),
+            Owner::Process => "the process".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What has ended and is still in memory: who may be in it, and when it goes.
+//!
+//! Owns the decision to free a generation. It is freed when no thread holds an address of
+//! its code, which [`crate::reclaim`] finds out, no symbol leads there, and nothing about the
+//! code says that its addresses may be where nobody looks. Unknown means keep.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Inner;
+use super::generation::{Generation, Retired};
+use super::state::State;
+use crate::builtins;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::Image;
+use crate::memory::Block;
+use crate::reclaim::{Caller, Findings, ask_threads, thread_name};
+use crate::seeded::{Bug, bug};
+use crate::table::{GateMemory, Target};
+
+/// A generation that is retired and not freed yet.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Pending {
+    /// The module.
+    pub module: String,
+    /// The number of the generation.
+    pub generation: u64,
+    /// Bytes of memory that it takes.
+    pub bytes: usize,
+    /// The threads that may still run it.
+    pub holders: Vec<Holder>,
+    /// What keeps it beside threads; empty if only those do. A generation that nothing keeps
+    /// is freed by the next [`Runtime::reclaim`](super::Runtime::reclaim).
+    pub kept_because: String,
+}
+
+/// A thread that holds an address of retired code.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The kernel's number of the thread; 0 for a suspended context of `makecontext`.
+    pub thread: i32,
+    /// The thread's name.
+    pub name: String,
+    /// The function that the address is in, and how many bytes behind its start.
+    pub function: String,
+    /// See `function`.
+    pub offset: u64,
+}
+
+/// What [`Runtime::reclaim`](super::Runtime::reclaim) did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reclaimed {
+    /// Generations freed.
+    pub generations: usize,
+    /// Bytes freed.
+    pub bytes: usize,
+    /// Bytes that are still held.
+    pub pending_bytes: usize,
+}
+
+/// When to look again, in bytes retired.
+const FIRST_LOOK: usize = 256 << 10;
+/// The same in pieces of code: a scan is worth while for many small ones, too.
+const MANY: usize = 256;
+
+/// What has been taken out of the state to be freed if nobody is in it.
+#[derive(Default)]
+struct Candidates {
+    retired: Vec<Retired>,
+    gates: Vec<GateMemory>,
+}
+
+impl Inner {
+    /// Frees what nobody can be in.
+    pub(super) fn reclaim(&self, caller: &Caller) -> Reclaimed {
+        let _one_at_a_time = self.reclaiming.lock();
+        let mut candidates = self.state.lock().take_candidates(self.dso.address());
+        let (held, freed) = if bug(Bug::FreeAtRetire) {
+            (Candidates::default(), candidates)
+        } else {
+            let (ranges, owners) = candidates.ranges();
+            let findings = ask_threads(&ranges, caller);
+            candidates.split(&findings, &owners)
+        };
+        let mut result = Reclaimed::default();
+        {
+            let mut state = self.state.lock();
+            for retired in &freed.retired {
+                state.forget(&retired.generation);
+                result.generations += 1;
+                result.bytes += retired.generation.bytes();
+            }
+            result.bytes += freed.gates.iter().map(GateMemory::bytes).sum::<usize>();
+            state.retired.splice(0..0, held.retired);
+            state.gates.splice(0..0, held.gates);
+            result.pending_bytes = state.retired_bytes();
+            state.look_at = (result.pending_bytes * 2).max(result.pending_bytes + FIRST_LOOK);
+            state.look_at_count = state.retired_count() * 2 + MANY;
+            state.totals.reclaimed += result.generations as u64;
+            state.totals.reclaimed_bytes += result.bytes as u64;
+        }
+        freed.free();
+        result
+    }
+
+    /// Frees everything that is retired. That nobody is in it is the caller's promise.
+    pub(super) fn free_retired(&self) {
+        let _one_at_a_time = self.reclaiming.lock();
+        let mut state = self.state.lock();
+        let (retired, gates) = (std::mem::take(&mut state.retired), std::mem::take(&mut state.gates));
+        for retired in &retired {
+            state.forget(&retired.generation);
+            state.totals.reclaimed += 1;
+            state.totals.reclaimed_bytes += retired.generation.bytes() as u64;
+        }
+        drop(state);
+        Candidates { retired, gates }.free();
+    }
+
+    /// Frees what nobody can be in, if enough has been retired to be worth asking.
+    pub(super) fn reclaim_if_due(&self, caller: &Caller) {
+        let due = {
+            let state = self.state.lock();
+            state.retired_bytes() >= state.look_at || state.retired_count() >= state.look_at_count
+        };
+        if due {
+            self.reclaim(caller);
+        }
+    }
+
+    /// Refuses to go on where more is retired than may be.
+    pub(super) fn check_retained(&self, caller: &Caller) -> Result<()> {
+        if self.state.lock().retired_bytes() <= self.retained_limit {
+            return Ok(());
+        }
+        let left = self.reclaim(caller).pending_bytes;
+        if left <= self.retained_limit {
+            return Ok(());
+        }
+        let names: Vec<String> = (self.pending(caller).into_iter().take(3))
+            .map(|pending| format!("{} generation {}", pending.module, pending.generation))
+            .collect();
+        let message = format!(
+            "{left} bytes of replaced code are still held, more than the {} allowed: {}",
+            self.retained_limit,
+            names.join(", "),
+        );
+        Err(Error::new(ErrorKind::Reclaim, message).hint(
+            "Runtime::pending says by whom; let those threads leave it, or raise Builder::retained_limit",
+        ))
+    }
+
+    /// What is retired, and who holds it.
+    pub(super) fn pending(&self, caller: &Caller) -> Vec<Pending> {
+        let _one_at_a_time = self.reclaiming.lock();
+        let state = self.state.lock();
+        let mut candidates: Vec<(Range<u64>, usize)> = Vec::new();
+        for (index, retired) in state.retired.iter().enumerate() {
+            candidates.extend(ranges(&retired.generation.image).map(|range| (range, index)));
+        }
+        candidates.sort_by_key(|(range, _)| range.start);
+        let ranges: Vec<Range<u64>> = candidates.iter().map(|(range, _)| range.clone()).collect();
+        let findings = ask_threads(&ranges, caller);
+        let exits = builtins::exit_handlers(self.dso.address());
+        let mut pending: Vec<Pending> = (state.retired.iter())
+            .map(|retired| Pending {
+                module: retired.module.to_string(),
+                generation: retired.generation.number,
+                bytes: retired.generation.bytes(),
+                holders: Vec::new(),
+                kept_because: state.keeps(&retired.generation, &exits).unwrap_or_default(),
+            })
+            .collect();
+        for hit in &findings.hits {
+            let index = candidates[hit.range].1;
+            let (function, offset) = state.retired[index].generation.image.function_at(hit.address);
+            let name = thread_name(hit.thread).unwrap_or_default();
+            pending[index].holders.push(Holder { thread: hit.thread, name, function, offset });
+        }
+        for pending in &mut pending {
+            if pending.kept_because.is_empty() && pending.holders.is_empty() {
+                pending.kept_because = unknown(&findings);
+            }
+        }
+        pending
+    }
+}
+
+/// Where a word leads that keeps `image`: its code, and variables that end with it.
+fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
+    let block = |block: &Block| block.address()..block.address() + block.len() as u64;
+    let own = image.storages.iter().filter(|(_, storage)| Arc::strong_count(storage) == 1);
+    let variables = own.map(move |(_, storage)| block(&storage.block));
+    image.code.as_ref().map(block).into_iter().chain(variables)
+}
+
+/// Why everything is kept, if it is.
+fn unknown(findings: &Findings) -> String {
+    match (findings.silent.first(), findings.odd_stack) {
+        (Some(silent), _) => format!("thread {} could not be asked: {}", silent.thread, silent.why),
+        (None, Some(thread)) => format!("thread {thread} runs on a stack that is not known"),
+        _ => String::new(),
+    }
+}
+
+impl State {
+    pub(super) fn retired_bytes(&self) -> usize {
+        let gates: usize = self.gates.iter().map(GateMemory::bytes).sum();
+        gates + self.retired.iter().map(|retired| retired.generation.bytes()).sum::<usize>()
+    }
+
+    fn retired_count(&self) -> usize {
+        self.retired.len() + self.gates.len()
+    }
+
+    /// Takes out what is kept by threads only.
+    fn take_candidates(&mut self, dso: u64) -> Candidates {
+        let exits = builtins::exit_handlers(dso);
+        let (kept, retired) = std::mem::take(&mut self.retired)
+            .into_iter()
+            .partition(|retired| self.keeps(&retired.generation, &exits).is_some());
+        self.retired = kept;
+        Candidates { retired, gates: std::mem::take(&mut self.gates) }
+    }
+
+    /// What keeps `generation` whatever the threads say. `exits` are the functions that are
+    /// to run at the end.
+    fn keeps(&self, generation: &Generation, exits: &[u64]) -> Option<String> {
+        if let Some(why) = generation.image.keeps
+            && !bug(Bug::IgnoreKeeps)
+        {
+            return Some(why.to_owned());
+        }
+        let image = &generation.image;
+        generation.defined.iter().find_map(|&id| {
+            let symbol = self.symbols.get(id);
+            let Target::Function(body) = symbol.retired()?.target else { return None };
+            if !image.contains(body) || symbol.winner().is_some_and(|p| p.target != Target::Function(body)) {
+                return None;
+            }
+            let name = symbol.name.split('\0').next().unwrap_or_default();
+            if symbol.is_local() {
+                return Some(format!("the address of {name} was taken, and nothing else defines it"));
+            }
+            let exit = exits.contains(&self.symbols.slots.stub(id.0));
+            exit.then(|| format!("{name} is to run at the end"))
+        })
+    }
+
+    /// Forgets the names that only `generation` used; its image is about to be freed.
+    pub(super) fn forget(&mut self, generation: &Generation) {
+        for &id in &generation.defined {
+            let ends = |body: u64| generation.image.contains(body);
+            let symbol = self.symbols.get_mut(id);
+            if symbol.retired().is_some_and(|p| matches!(p.target, Target::Function(body) if ends(body))) {
+                symbol.drop_retired();
+                if symbol.winner().is_none() {
+                    let cells = self.symbols.settle(id);
+                    self.symbols.store(id, cells);
+                }
+            }
+        }
+        generation.release(&mut self.symbols);
+    }
+}
+
+impl Candidates {
+    /// The ranges to ask about, in order, and which candidate each belongs to; gates come
+    /// after all generations.
+    fn ranges(&self) -> (Vec<Range<u64>>, Vec<usize>) {
+        let mut all: Vec<(Range<u64>, usize)> = Vec::new();
+        for (index, retired) in self.retired.iter().enumerate() {
+            all.extend(ranges(&retired.generation.image).map(|range| (range, index)));
+        }
+        for (index, gates) in self.gates.iter().enumerate() {
+            all.push((gates.code_range(), self.retired.len() + index));
+        }
+        all.sort_by_key(|(range, _)| range.start);
+        all.into_iter().unzip()
+    }
+
+    /// What is held, and what nobody is in.
+    fn split(&mut self, findings: &Findings, owners: &[usize]) -> (Candidates, Candidates) {
+        let mut held: Vec<bool> = vec![false; self.retired.len() + self.gates.len()];
+        for hit in &findings.hits {
+            held[owners[hit.range]] = true;
+        }
+        // Whoever is in a gate may still go to either body.
+        let in_gate = held[self.retired.len()..].contains(&true) && !bug(Bug::IgnoreKeeps);
+        let unknown = !findings.silent.is_empty() || findings.odd_stack.is_some();
+        if in_gate || unknown && !bug(Bug::IgnoreSilent) {
+            held.fill(true);
+        }
+        let (mut stays, mut goes) = (Candidates::default(), Candidates::default());
+        let mut held = held.into_iter();
+        for retired in std::mem::take(&mut self.retired) {
+            let to = if held.next() == Some(true) { &mut stays } else { &mut goes };
+            to.retired.push(retired);
+        }
+        for gates in std::mem::take(&mut self.gates) {
+            let to = if held.next() == Some(true) { &mut stays } else { &mut goes };
+            to.gates.push(gates);
+        }
+        (stays, goes)
+    }
+
+    /// Ends everything, newest first: the unwinder finds what it was told of last at once.
+    fn free(mut self) {
+        while self.retired.pop().is_some() {}
+    }
+}

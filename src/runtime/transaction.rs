@@ -1,0 +1,269 @@
+//! From an update to its commit: compiled and linked first, made live in one step later.
+//!
+//! Owns the order of the phases, the lock they run under, and what happens when another
+//! update comes between preparing and committing. What each phase does is in the files
+//! named after it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::archives::{self, Archive, Expanded};
+use super::commit::{self, Afterwards};
+use super::fitting::Rules;
+use super::prepare::{self, Input, Prepared, Refusal, Request, Settings};
+use super::report::{Report, Times};
+use super::state::State;
+use super::units::{Ready, Unit, compile_all, parse};
+use super::update::{Step, already_loaded, given_twice, unknown_module};
+use super::{Inner, Runtime, entry};
+use crate::compile::CallForm;
+use crate::error::{Error, ErrorKind, Result};
+use crate::reclaim::Caller;
+use crate::seeded::{Bug, bug};
+use crate::table::{Epoch, Target};
+
+/// What an update asks for.
+pub(super) struct Plan {
+    pub steps: Vec<Step>,
+    /// Symbols that members of on-demand archives are loaded for.
+    pub wants: Vec<String>,
+    pub strict: bool,
+    pub rules: Rules,
+    pub rebuild: bool,
+}
+
+/// An update that is compiled and linked, and that nobody can see yet; made by
+/// [`Update::prepare`](super::Update::prepare).
+///
+/// Dropped without [`Self::commit`] it leaves everything as it was.
+#[must_use = "a prepared update does nothing until `commit`"]
+pub struct PreparedUpdate {
+    runtime: Runtime,
+    work: Work,
+    /// `None` once it is committed.
+    prepared: Option<Prepared>,
+    report: Report,
+}
+
+/// What is left of a plan once everything is compiled: enough to link it again.
+struct Work {
+    ready: Vec<Ready>,
+    removed: Vec<Arc<str>>,
+    archives: Vec<Archive>,
+    restored: Vec<(Arc<str>, u64)>,
+    strict: bool,
+    rules: Rules,
+    times: Times,
+}
+
+/// How often callers of a function whose type changes are rebuilt until all agree.
+const REBUILDS: usize = 8;
+
+impl PreparedUpdate {
+    pub(super) fn new(runtime: &Runtime, plan: Plan, caller: &Caller) -> Result<Self> {
+        let inner = &*runtime.inner;
+        inner.check_retained(caller)?;
+        let Plan { steps, wants, strict, rules, rebuild } = plan;
+        let Expanded { units, removed, archives, restored } = archives::expand(&inner.state, steps)?;
+        let mut times = Times::default();
+        let mut ready = compile_all(inner, units, &mut times)?;
+        archives::select(&inner.state, &mut ready, wants)?;
+        let mut work = Work { ready, removed, archives, restored, strict, rules, times };
+        let mut rounds = if rebuild { REBUILDS } else { 0 };
+        let prepared = loop {
+            // A round's callers are compiled without the lock.
+            let refusal = match work.prepare(inner, &mut inner.state.lock()) {
+                Ok(prepared) => break prepared,
+                Err(refusal) if rounds == 0 || refusal.outdated.is_empty() => return Err(refusal.error),
+                Err(refusal) => refusal,
+            };
+            rounds -= 1;
+            work.add_rebuilt(inner, refusal)?;
+        };
+        let mut report = prepared.report.clone();
+        report.times = work.times;
+        Ok(Self { runtime: runtime.clone(), work, prepared: Some(prepared), report })
+    }
+
+    /// What the update will do.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Whether nothing was committed since this was prepared, so that [`Self::commit`]
+    /// cannot fail.
+    pub fn is_current(&self) -> bool {
+        let now = self.runtime.inner.state.lock().epoch;
+        self.prepared.as_ref().is_some_and(|prepared| !now.has_overtaken(prepared.epoch))
+    }
+
+    /// Makes the update live: every slot that changes does so in one step. A thread that has
+    /// called new code never afterwards reaches code that this replaces by a call. No caller
+    /// is stopped.
+    ///
+    /// Constructors of new modules run on the calling thread before this returns, in the
+    /// order of the update.
+    ///
+    /// # Errors
+    /// None, unless another update was committed since this was prepared. Then this one is
+    /// linked again, and refused, naming what came between, if it no longer fits.
+    pub fn commit(mut self) -> Result<Report> {
+        let caller = Caller::here();
+        let inner = self.runtime.inner.clone();
+        let started = Instant::now();
+        let mut state = inner.state.lock();
+        let Some(mut prepared) = self.prepared.take() else { return Ok(self.report.clone()) };
+        if state.epoch.has_overtaken(prepared.epoch) {
+            prepared.abandon(&mut state);
+            prepared = self.work.prepare(&inner, &mut state).map_err(|r| overtaken(&state, r.error))?;
+        }
+        let (mut report, after) = {
+            // Runs the host's code: if that panics nothing has changed.
+            let migrations = std::mem::take(&mut prepared.migrations);
+            self.prepared = Some(prepared);
+            for migration in &migrations {
+                migration.run();
+            }
+            match self.prepared.take() {
+                Some(prepared) => commit::commit(&mut state, prepared),
+                None => return Ok(self.report.clone()),
+            }
+        };
+        drop(state);
+        report.times = self.work.times;
+        report.times.publish = started.elapsed();
+        run_afterwards(&inner, &after);
+        inner.reclaim_if_due(&caller);
+        Ok(report)
+    }
+}
+
+impl Drop for PreparedUpdate {
+    fn drop(&mut self) {
+        if let Some(prepared) = self.prepared.take() {
+            prepared.abandon(&mut self.runtime.inner.state.lock());
+        }
+    }
+}
+
+impl std::fmt::Debug for PreparedUpdate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedUpdate").field("report", &self.report).finish_non_exhaustive()
+    }
+}
+
+/// The error of an update that no longer fits.
+fn overtaken(state: &State, error: Error) -> Error {
+    let by = match &state.latest[..] {
+        [] => "a change by the host".to_owned(),
+        modules => format!("an update of {}", modules.iter().map(|m| &**m).collect::<Vec<_>>().join(", ")),
+    };
+    let message =
+        format!("{by} was committed after this one was prepared, which no longer fits: {}", error.message());
+    error.with_message(message).of_kind(ErrorKind::Update)
+}
+
+impl Work {
+    fn prepare(&mut self, inner: &Inner, state: &mut State) -> Result<Prepared, Refusal> {
+        let started = Instant::now();
+        let plain = |error: Error| Refusal { error, outdated: Vec::new() };
+        let inputs = parse(&self.ready).map_err(plain)?;
+        let groups = archives::settle(state, &self.archives, &inputs, &self.removed).map_err(plain)?;
+        let (removed, restored) =
+            check_names(state, &inputs, &self.removed, &self.restored).map_err(plain)?;
+        let settings = Settings {
+            arena: &inner.arena,
+            direct: inner.compile.call_form == CallForm::Stub,
+            missing_entry_cell: inner.missing.cell(),
+            strict: self.strict,
+            rules: &self.rules,
+        };
+        let request = Request { inputs, restored, removed, groups };
+        let prepared = prepare::prepare(state, &settings, request)?;
+        self.times.link += started.elapsed();
+        Ok(prepared)
+    }
+
+    /// Adds the callers that `refusal` names, made anew from their sources.
+    fn add_rebuilt(&mut self, inner: &Inner, refusal: Refusal) -> Result<()> {
+        let mut units = Vec::new();
+        for name in refusal.outdated {
+            let source = {
+                let state = inner.state.lock();
+                let module = state.module_id(&name).and_then(|id| state.module(id));
+                module.map(|module| module.current.source.clone())
+            };
+            let Some(source) = source else { return Err(unknown_module(&name)) };
+            let source = source.rebuild().map_err(|e| e.in_module(&name))?;
+            units.push(Unit { name, source, replace: true, on_demand: false, number: None });
+        }
+        self.ready.extend(compile_all(inner, units, &mut self.times)?);
+        Ok(())
+    }
+}
+
+/// Refuses names that are taken, unknown, or used twice; returns the numbers of modules to
+/// remove and to return to an earlier generation.
+#[allow(clippy::type_complexity, reason = "two lists, named above")]
+fn check_names(
+    state: &State,
+    inputs: &[Input<'_>],
+    removed: &[Arc<str>],
+    restored: &[(Arc<str>, u64)],
+) -> Result<(Vec<u32>, Vec<(u32, u64)>)> {
+    let mut problems = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
+    for input in inputs {
+        let known = state.module_id(&input.name).is_some();
+        let error = match (known, input.replace) {
+            (true, false) => Some(already_loaded(&input.name)),
+            (false, true) => Some(unknown_module(&input.name)),
+            _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
+            _ => None,
+        };
+        problems.extend(error.map(|e| e.in_file(input.file.as_deref())));
+    }
+    let twice = |name: &str| {
+        Error::new(ErrorKind::Update, format!("module {name} is both removed and changed")).in_module(name)
+    };
+    let mut ids = Vec::new();
+    for name in removed {
+        match state.module_id(name) {
+            Some(id) if seen.insert(name) => ids.push(id),
+            Some(_) => problems.push(twice(name)),
+            None => problems.push(unknown_module(name)),
+        }
+    }
+    let mut back = Vec::new();
+    for (name, number) in restored {
+        match state.past(name, *number) {
+            Ok((id, ..)) if seen.insert(name) => back.push((id, *number)),
+            Ok(_) => problems.push(given_twice(name)),
+            Err(error) => problems.push(error),
+        }
+    }
+    Error::all(problems).map_or(Ok((ids, back)), Err)
+}
+
+/// Runs generated code that belongs to the update, without the lock: it may call back.
+fn run_afterwards(inner: &Inner, after: &Afterwards) {
+    for &(id, resolver, owner, order) in &after.indirect {
+        let target = entry::call_resolver(resolver);
+        let mut state = inner.state.lock();
+        for provider in &mut state.symbols.get_mut(id).providers {
+            if provider.owner == owner && provider.order == order {
+                provider.target = Target::Function(target);
+            }
+        }
+        let cells = state.symbols.settle(id);
+        state.symbols.store(id, cells);
+    }
+    let (init, fini) = after.in_order();
+    if !fini.is_empty() {
+        entry::run_at_exit(fini, inner.dso.address());
+    }
+    for function in init {
+        entry::call_initialiser(function, &inner.arguments);
+    }
+}

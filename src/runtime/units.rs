@@ -1,0 +1,127 @@
+//! Compiling the modules of an update, in parallel, without the runtime's lock.
+//!
+//! Owns the way from a source to an object with what is known of its types; knows nothing of
+//! what is loaded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::Inner;
+use super::prepare::Input;
+use super::report::Times;
+use crate::compile::{self, Interface, Source, SourceKind};
+use crate::error::{Error, Result};
+use crate::link::Object;
+
+/// A module still to be compiled, if its source is not an object.
+pub(super) struct Unit {
+    pub name: Arc<str>,
+    pub source: Source,
+    pub replace: bool,
+    /// Only wanted if it defines something that others need.
+    pub on_demand: bool,
+    /// The number of the earlier generation that this is again.
+    pub number: Option<u64>,
+}
+
+/// A module whose object is ready to be linked.
+pub(super) struct Ready {
+    pub name: Arc<str>,
+    pub file: Option<Arc<str>>,
+    pub source: Source,
+    pub object: Arc<[u8]>,
+    interface: Arc<Interface>,
+    pub replace: bool,
+    pub on_demand: bool,
+    number: Option<u64>,
+}
+
+/// Compiles what is not an object yet, on several threads if there is enough to do.
+pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) -> Result<Vec<Ready>> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(units.len()));
+    let work = || {
+        while let Some(unit) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            units.get(at).map(|unit| (at, unit))
+        } {
+            let result = compile_one(inner, unit.1);
+            results.lock().push((unit.0, result));
+        }
+    };
+    let heavy = units.iter().filter(|u| u.source.kind() != SourceKind::Object).count();
+    std::thread::scope(|scope| {
+        for _ in 1..inner.threads.min(heavy) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut results = results.into_inner();
+    results.sort_by_key(|&(at, _)| at);
+    let (mut ready, mut problems) = (Vec::with_capacity(results.len()), Vec::new());
+    for (_, result) in results {
+        match result {
+            Ok((unit, spent)) => {
+                times.parse += spent.parse;
+                times.optimise += spent.optimise;
+                times.codegen += spent.codegen;
+                ready.push(unit);
+            }
+            Err(error) => problems.push(error),
+        }
+    }
+    Error::all(problems).map_or(Ok(ready), Err)
+}
+
+fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
+    let file: Option<Arc<str>> = unit.source.file().map(Into::into);
+    let (object, interface, times) =
+        compiled(inner, &unit.source).map_err(|e| e.in_module(&unit.name).in_file(file.as_deref()))?;
+    let (name, replace, on_demand) = (unit.name.clone(), unit.replace, unit.on_demand);
+    let (source, number) = (unit.source.clone(), unit.number);
+    Ok((Ready { name, file, source, object, interface, replace, on_demand, number }, times))
+}
+
+/// The object that `source` is or becomes, and what is known of its types.
+pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times)> {
+    if source.kind() == SourceKind::Object {
+        let interface = source.interface().cloned().unwrap_or_default();
+        return Ok((source.bytes().clone(), interface, Times::default()));
+    }
+    let compiled = compile::compile(source, &inner.compile)?;
+    let times = Times {
+        parse: compiled.times.parse,
+        optimise: compiled.times.optimise,
+        codegen: compiled.times.codegen,
+        ..Times::default()
+    };
+    Ok((compiled.object.into(), Arc::new(compiled.interface), times))
+}
+
+/// What `source` is compiled to, as a source.
+pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
+    let (object, interface, _) = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
+    Ok(source.as_object(object, interface))
+}
+
+/// Reads every object, and lists all that are malformed.
+pub(super) fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
+    let (mut inputs, mut problems) = (Vec::with_capacity(ready.len()), Vec::new());
+    for unit in ready {
+        match Object::parse(&unit.object) {
+            Ok(object) => inputs.push(Input {
+                name: unit.name.clone(),
+                file: unit.file.clone(),
+                object,
+                interface: unit.interface.clone(),
+                source: unit.source.clone(),
+                replace: unit.replace,
+                number: unit.number,
+            }),
+            Err(error) => problems.push(error.in_module(&unit.name).in_file(unit.file.as_deref())),
+        }
+    }
+    Error::all(problems).map_or(Ok(inputs), Err)
+}

@@ -1,0 +1,214 @@
+//! One symbol: who provides it, who wants it, and which provider wins.
+//!
+//! A symbol has any number of providers: the strongest wins, among equals the newest. Owns
+//! that rule; deliberately knows nothing of cells and of the other symbols.
+
+use std::sync::Weak;
+
+use smallvec::SmallVec;
+
+use super::signatures::SignatureId;
+use super::slots::PairIndex;
+use crate::memory::Block;
+
+/// An index of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SymbolId(pub u32);
+
+/// Who provides a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    /// What the C library links statically into every program, provided by hotslot.
+    Builtin,
+    Host,
+    Module(u32),
+    /// The process: a shared library, found by name.
+    Process,
+}
+
+/// How strong a definition is; the order is the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// A body that was replaced or removed and is still in place. It serves local functions
+    /// only: whoever has their address (an exit handler, a table) got it from that body's
+    /// module.
+    Retired,
+    Process,
+    Weak,
+    Common,
+    Strong,
+    Builtin,
+}
+
+/// What a definition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A function body; the symbol's address is its stub.
+    Function(u64),
+    /// Storage, or an absolute value; the symbol's address is this.
+    Data(u64),
+    /// A function of the process, whose own address is kept.
+    Process(u64),
+    /// A variable of the process.
+    ProcessData(u64),
+    /// A thread-local variable: the word of its pair.
+    ThreadLocal(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Provider {
+    pub owner: Owner,
+    pub rank: Rank,
+    /// Later definitions have higher numbers.
+    pub order: u64,
+    pub target: Target,
+    /// In bytes, as the object that defines it says; 0 where nobody does.
+    pub size: u64,
+    /// The type of a function, where it is known.
+    pub signature: SignatureId,
+}
+
+/// A word in the arena that waits for the symbol to be defined.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    pub address: u64,
+    pub addend: u64,
+    /// Lives as long as the memory that the word is in.
+    pub within: Weak<dyn Send + Sync>,
+}
+
+/// A module that refers to a symbol without defining it, and how: in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Want(u32);
+
+impl Want {
+    const CALLED: u32 = 1 << 31;
+    const REQUIRED: u32 = 1 << 30;
+
+    pub(crate) fn new(module: u32, called: bool, required: bool) -> Self {
+        let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+        Self(module | flag(called, Self::CALLED) | flag(required, Self::REQUIRED))
+    }
+
+    /// The symbol must be defined.
+    pub(crate) fn required(self) -> bool {
+        self.0 & Self::REQUIRED != 0
+    }
+
+    pub(crate) fn module(self) -> u32 {
+        self.0 & !(Self::CALLED | Self::REQUIRED)
+    }
+}
+
+/// There may be hundreds of thousands: what most do not have is in [`Rare`].
+pub(crate) struct Symbol {
+    pub name: Box<str>,
+    pub providers: SmallVec<[Provider; 1]>,
+    /// Modules whose code or data refers to it without defining it.
+    pub wanted_by: SmallVec<[Want; 4]>,
+    /// It has been a function before.
+    function: bool,
+    /// It is a local function of some module, under a name that includes the module's.
+    local: bool,
+    /// Kept for good: a handle, an address or a host definition refers to it.
+    pub pinned: bool,
+    /// How many images, of code that is live, kept or only prepared, name its cells.
+    pub holds: u32,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few symbols have.
+#[derive(Default)]
+pub(crate) struct Rare {
+    pub pending: Vec<Pending>,
+    pub pair: Option<PairIndex>,
+    /// Where calls go while nothing defines the symbol.
+    pub missing: Option<Block>,
+}
+
+impl Symbol {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            providers: SmallVec::new(),
+            wanted_by: SmallVec::new(),
+            function: false,
+            local: name.contains('\0'),
+            pinned: false,
+            holds: 0,
+            rare: None,
+        }
+    }
+
+    /// It is a local function of some module.
+    pub(crate) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// It is, or was, a function.
+    pub(super) fn was_function(&self) -> bool {
+        self.function
+    }
+
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// The rare parts, to be added to.
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The provider that is used: they are sorted, strongest and newest last.
+    pub(crate) fn winner(&self) -> Option<&Provider> {
+        self.providers.last().filter(|p| p.rank > Rank::Retired || self.local)
+    }
+
+    /// Adds a provider, in its place.
+    pub(crate) fn provide(&mut self, provider: Provider) {
+        self.function |= matches!(provider.target, Target::Function(_));
+        let at = self.providers.partition_point(|p| (p.rank, p.order) <= (provider.rank, provider.order));
+        self.providers.insert(at, provider);
+    }
+
+    /// Takes back what `owner` provides.
+    pub(crate) fn retract(&mut self, owner: Owner) -> Option<Provider> {
+        let at = self.providers.iter().position(|p| p.owner == owner && p.rank > Rank::Retired)?;
+        Some(self.providers.remove(at))
+    }
+
+    /// Keeps a body that was retracted reachable by its address, as the last resort.
+    pub(crate) fn retire(&mut self, body: Provider) {
+        self.providers.retain(|p| p.rank > Rank::Retired);
+        self.providers.insert(0, Provider { rank: Rank::Retired, ..body });
+    }
+
+    /// Ends [`Self::retire`].
+    pub(crate) fn drop_retired(&mut self) {
+        self.providers.retain(|p| p.rank > Rank::Retired);
+    }
+
+    /// A word in memory that still exists waits for it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.rare().is_some_and(|rare| rare.pending.iter().any(|p| p.within.strong_count() > 0))
+    }
+
+    pub(crate) fn live_handles(&self) -> std::iter::Empty<&str> {
+        std::iter::empty()
+    }
+
+    /// The body kept by [`Self::retire`].
+    pub(crate) fn retired(&self) -> Option<&Provider> {
+        self.providers.first().filter(|p| p.rank == Rank::Retired)
+    }
+
+    /// Some reference is a call, so that an undefined symbol is taken for a function.
+    pub(crate) fn called(&self) -> bool {
+        self.wanted_by.iter().any(|want| want.0 & Want::CALLED != 0)
+    }
+
+    /// Some reference is not weak: the symbol must be defined before it is used.
+    pub(crate) fn required(&self) -> bool {
+        self.wanted_by.iter().any(|want| want.0 & Want::REQUIRED != 0)
+    }
+}

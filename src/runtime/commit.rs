@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use super::prepare::{Prepared, Staged};
 use super::report::{ModuleReport, Report, Shadowed, Undefined};
@@ -91,10 +92,11 @@ pub(super) fn commit(state: &mut State, arena: &Arena, prepared: Prepared) -> (R
             state.symbols.get_mut(id).provide(provider);
         }
     }
-    for (id, body) in bodies {
+    for (id, body, last_owner) in bodies {
         let symbol = state.symbols.get_mut(id);
         if symbol.winner().is_none() {
             symbol.retire(body);
+            symbol.rare_mut().last_owner = Some(last_owner);
         }
     }
     let fresh: Vec<Owner> = staged.iter().map(|module| Owner::Module(module.id)).collect();
@@ -140,11 +142,11 @@ fn retract(
     id: u32,
     module: &Module,
     changed: &mut Vec<SymbolId>,
-    bodies: &mut Vec<(SymbolId, Provider)>,
+    bodies: &mut Vec<(SymbolId, Provider, (Arc<str>, u64))>,
 ) {
     for &symbol in &module.defined {
         let body = state.symbols.get_mut(symbol).retract(Owner::Module(id));
-        bodies.extend(body.map(|body| (symbol, body)));
+        bodies.extend(body.map(|body| (symbol, body, (module.name.clone(), module.generation))));
         changed.push(symbol);
         state.orphans.push(symbol);
     }

@@ -9,6 +9,7 @@ mod builder;
 mod commit;
 mod entry;
 mod function;
+mod guard;
 mod missing;
 mod prepare;
 mod report;
@@ -166,9 +167,11 @@ impl Runtime {
                 .hint("ask for the function with the type it was compiled with"));
             }
         }
-        state.symbols.get_mut(id).pinned = true;
+        let symbol = state.symbols.get_mut(id);
+        symbol.pinned = true;
+        let token = symbol.rare_mut().handles.hold(&F::ir_type());
         let stub = state.symbols.slots.stub(id.0);
-        Ok(Function::new(stub as *const c_void, self.clone()))
+        Ok(Function::new(stub as *const c_void, self.clone(), token))
     }
 
     /// The address of `name` as generated code sees it: a function's stub, which stays the

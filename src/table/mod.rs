@@ -3,6 +3,7 @@
 //! [`slots`] owns the cells in memory and who may store to them; [`names`] finds symbols;
 //! [`symbols`] owns their providers and which of them wins. Neither knows of object files or LLVM.
 
+mod handles;
 mod names;
 mod slots;
 mod symbols;

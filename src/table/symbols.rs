@@ -5,10 +5,11 @@
 //! rule and the values the cells must hold for it; deliberately knows nothing of object
 //! files, and stores nothing itself: [`Symbols::settle`] says what to store.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use smallvec::SmallVec;
 
+use super::handles::Handles;
 use super::names::Names;
 use super::slots::{PairIndex, Slots};
 use crate::error::Result;
@@ -119,6 +120,9 @@ pub(crate) struct Rare {
     pub pair: Option<PairIndex>,
     /// Where calls go while nothing defines the symbol.
     pub missing: Option<Block>,
+    /// The module that defined it last, with its generation, where nothing does any more.
+    pub last_owner: Option<(Arc<str>, u64)>,
+    pub handles: Handles,
 }
 
 impl Symbol {
@@ -134,6 +138,12 @@ impl Symbol {
     /// The rare parts, to be looked through, if there are any.
     pub(crate) fn rare_if_any(&mut self) -> Option<&mut Rare> {
         self.rare.as_deref_mut()
+    }
+
+    /// The types under which the host holds handles to it.
+    #[allow(dead_code, reason = "for the check of signatures")]
+    pub(crate) fn live_handles(&self) -> impl Iterator<Item = &str> {
+        self.rare().into_iter().flat_map(|rare| rare.handles.live())
     }
 
     /// The provider that is used: they are sorted, strongest and newest last.

@@ -6,14 +6,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 
 use super::prepare::{Prepared, Staged};
 use super::report::{ModuleReport, Report, Shadowed, Undefined};
 use super::state::{Module, State};
 use crate::link::StorageKey;
 use crate::memory::Arena;
-use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target, Version, Want};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
@@ -142,7 +141,7 @@ fn retract(
     id: u32,
     module: &Module,
     changed: &mut Vec<SymbolId>,
-    bodies: &mut Vec<(SymbolId, Provider, (Arc<str>, u64))>,
+    bodies: &mut Vec<(SymbolId, Provider, Version)>,
 ) {
     for &symbol in &module.defined {
         let body = state.symbols.get_mut(symbol).retract(Owner::Module(id));

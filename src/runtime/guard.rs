@@ -210,7 +210,7 @@ mod tests {
         let caught = run(identity(1), || {
             let inner = std::panic::catch_unwind(|| run(identity(1), || -> u32 { std::panic::panic_any(7) }));
             let caught = *inner.unwrap_err().downcast::<i32>().unwrap();
-            assert!(INNERMOST.get() != ptr::null() && caught == 7);
+            assert!(!INNERMOST.get().is_null() && caught == 7);
             give_up(1)
         });
         assert!(caught.is_err());

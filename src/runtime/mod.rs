@@ -141,7 +141,8 @@ impl Runtime {
     ///
     /// # Safety
     /// The function, in this and in every later version, has the type `F`, upholds what
-    /// Rust demands of a function of that type, and its code is sound.
+    /// Rust demands of a function of that type, and its code is sound; for guarded calls
+    /// (`try_call`) also under the conditions named there.
     #[allow(unsafe_code)]
     pub unsafe fn function<F: Signature>(&self, name: &str) -> Result<Function<F>> {
         let mut state = self.inner.state.lock();

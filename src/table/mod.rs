@@ -10,4 +10,4 @@ mod symbols;
 
 pub(crate) use names::Names;
 pub(crate) use slots::Slots;
-pub(crate) use symbols::{Owner, Pending, Provider, Rank, SymbolId, Symbols, Target, Want};
+pub(crate) use symbols::{Owner, Pending, Provider, Rank, SymbolId, Symbols, Target, Version, Want};

@@ -113,6 +113,9 @@ pub(crate) struct Symbol {
     rare: Option<Box<Rare>>,
 }
 
+/// A module's name and generation.
+pub(crate) type Version = (Arc<str>, u64);
+
 /// What few symbols have.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -120,8 +123,8 @@ pub(crate) struct Rare {
     pub pair: Option<PairIndex>,
     /// Where calls go while nothing defines the symbol.
     pub missing: Option<Block>,
-    /// The module that defined it last, with its generation, where nothing does any more.
-    pub last_owner: Option<(Arc<str>, u64)>,
+    /// Who defined it last, where nothing does any more.
+    pub last_owner: Option<Version>,
     pub handles: Handles,
 }
 

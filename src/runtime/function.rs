@@ -220,6 +220,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_runtime_knows_the_types_of_handles_that_are_held() {
+        let rt = Runtime::builder().arena_size(64 << 20).build().unwrap();
+        let live = || {
+            let state = rt.inner.state.lock();
+            let symbol = state.symbols.get(state.find("f").unwrap());
+            symbol.live_handles().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let source = crate::Source::ir("define i8 @f() { ret i8 1 }").trusted();
+        rt.load("m", source).unwrap();
+        assert!(live().is_empty());
+        // SAFETY: never called.
+        let first = unsafe { rt.function::<extern "C" fn() -> i8>("f") }.unwrap();
+        // SAFETY: as above.
+        let other = unsafe { rt.function::<extern "C" fn() -> bool>("f") }.unwrap();
+        assert_eq!(live(), ["i8 ()", "i1 ()"]);
+        let again = first.clone();
+        drop((first, other));
+        assert_eq!(live(), ["i8 ()"]);
+        drop(again);
+        assert!(live().is_empty());
+    }
+
+    #[test]
     fn types_are_printed_as_llvm_does() {
         assert_eq!(<extern "C" fn(i64) -> i64>::ir_type(), "i64 (i64)");
         assert_eq!(<unsafe extern "C" fn(*const u8, f64)>::ir_type(), "void (ptr, double)");

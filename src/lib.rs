@@ -34,8 +34,9 @@
 //! - [`Function`] is a typed handle. It is checked against the function's type where that is
 //!   known, and leads to the newest version for as long as it lives.
 //! - [`Report`] says what an update did, [`Error`] why it did nothing. The library prints
-//!   nothing, with one exception: a call of a function that nothing defines cannot return, so
-//!   it says which function that was and aborts.
+//!   nothing, with one exception: a call of a function that nothing defines cannot return. It
+//!   ends the guarded call it is in with an error; where there is none, it says which function
+//!   that was, who defined it last and who called it, and aborts.
 //!
 //! # Limits
 //!

@@ -107,6 +107,14 @@ fn enough_mappings(limit: u64) -> Result<String, String> {
     Ok(format!("{limit} a process"))
 }
 
+/// What a program that says its version and is not a clang calls itself.
+pub fn other_than_clang(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let first = text.lines().next().unwrap_or_default();
+    clang_major(first).is_none().then(|| first.to_owned())
+}
+
 /// What the compiler says of itself, and whether its bitcode is for our LLVM.
 fn compiler(program: &Path, ours: u32) -> Result<String, String> {
     let name = program.display();

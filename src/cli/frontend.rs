@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use super::doctor;
 use super::failure::Failure;
 use super::options::{Level, RunOptions};
 use super::progress::Progress;
@@ -22,6 +23,16 @@ pub enum Language {
     C,
     /// Compiled by `--cxx`.
     Cxx,
+}
+
+impl Language {
+    /// The option that names its compiler.
+    fn option(self) -> &'static str {
+        match self {
+            Self::C => "--cc",
+            Self::Cxx => "--cxx",
+        }
+    }
 }
 
 /// One file to compile.
@@ -157,6 +168,16 @@ impl Frontend {
             }
         };
         let result = if !output.status.success() {
+            if let Some(what) = doctor::other_than_clang(self.compiler(job.language)) {
+                // What it has to say is of flags that it does not know.
+                let failure = Failure::new(format!("{path}: {compiler} is not a clang: {what}"));
+                let option = job.language.option();
+                let hint = format!(
+                    "only clang writes LLVM bitcode: leave {option} out, or name a clang; objects that \
+                     another compiler made can be run as they are"
+                );
+                return (Err(failure.hint(hint)), Vec::new());
+            }
             Err(Failure::new(format!("{path}: {compiler} failed ({})", output.status)))
         } else if !is_bitcode(&output.stdout) {
             Err(Failure::new(format!("{path}: {compiler} did not write LLVM bitcode"))

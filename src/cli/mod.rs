@@ -21,7 +21,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use failure::Failure;
 use options::{Command, Options};
@@ -55,9 +55,31 @@ fn refuse(error: &clap::Error) -> ExitCode {
         _ => {
             let text = error.render().to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
-            fail(&Failure::new(text.trim_end()))
+            match compilers_option(error, std::env::args_os().map(|word| word.to_string_lossy().into_owned()))
+            {
+                // The rest is on how to give it to the program, which it is not meant for.
+                Some(word) => {
+                    let first = text.lines().next().unwrap_or_default();
+                    let hint = format!(
+                        "flags for the compiler go into --cflags, as --cflags={word}; those for the \
+                         program behind `--`"
+                    );
+                    fail(&Failure::new(first).hint(hint))
+                }
+                None => fail(&Failure::new(text.trim_end())),
+            }
         }
     }
+}
+
+/// The whole of an unknown option with a single dash, as compilers have them: of `-Wall` the
+/// error names `-W` only.
+fn compilers_option(error: &clap::Error, mut words: impl Iterator<Item = String>) -> Option<String> {
+    let Some(ContextValue::String(start)) = error.get(ContextKind::InvalidArg) else { return None };
+    if error.kind() != ErrorKind::UnknownArgument || start.starts_with("--") || words.nth(1)? != "run" {
+        return None;
+    }
+    words.take_while(|word| word != "--").find(|word| word.starts_with(start.as_str()))
 }
 
 /// Prints a failure the way every command of ours does.

@@ -78,8 +78,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "FORM", default_value = "slot")]
     pub calls: Calls,
 
-    /// Address space to reserve for code and data, for instance 512M
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    /// Address space to reserve for code and data, from 4M to less than 2G
+    #[arg(long, value_name = "SIZE", value_parser = parse_arena)]
     pub arena: Option<usize>,
 
     /// Generate code for this CPU, `native` for the one at hand
@@ -135,6 +135,16 @@ pub enum Calls {
     Slot,
     /// A call jumps through the function's stub
     Stub,
+}
+
+/// A size that a runtime can have.
+fn parse_arena(text: &str) -> Result<usize, String> {
+    let bytes = parse_size(text)?;
+    if (4 << 20..2 << 30).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err("it has to be at least 4M and less than 2G".to_owned())
+    }
 }
 
 /// Bytes, with an optional binary K, M or G behind them.
@@ -208,6 +218,16 @@ mod tests {
         assert_eq!(parse_size("64MiB"), Ok(64 << 20));
         for bad in ["", "G", "1T", "-1", "1.5G", "0", "99999999999G"] {
             assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        for (text, good) in [
+            ("4095K", false),
+            ("4M", true),
+            ("2047M", true),
+            ("2147483647", true),
+            ("2G", false),
+            ("9T", false),
+        ] {
+            assert_eq!(parse_arena(text).is_ok(), good, "{text}");
         }
     }
 }

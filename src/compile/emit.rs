@@ -91,7 +91,12 @@ fn read<'ctx>(context: &'ctx Context, source: &Source) -> Result<Module<'ctx>> {
     }
     let buffer = MemoryBuffer::create_from_memory_range_copy(source.bytes(), BUFFER);
     context.create_module_from_ir(buffer).map_err(|message| {
-        Error::new(ErrorKind::Parse, format!("cannot read the module: {}", place(&message.to_string())))
+        let error =
+            Error::new(ErrorKind::Parse, format!("cannot read the module: {}", place(&message.to_string())));
+        match source.kind() {
+            SourceKind::Bitcode => error.hint(super::isolate::UNREADABLE),
+            _ => error,
+        }
     })
 }
 

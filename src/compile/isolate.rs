@@ -180,6 +180,10 @@ fn send(bytes: &[u8]) {
     let _ = pipe.write_all(bytes);
 }
 
+/// What to do about bitcode that LLVM cannot read.
+pub(super) const UNREADABLE: &str =
+    "it may be truncated or damaged, or written by a newer LLVM than hotslot's: produce it again";
+
 /// LLVM calls this where it would otherwise end the process through `exit`.
 extern "C" fn fatal(reason: *const c_char) {
     // SAFETY: LLVM passes a C string.

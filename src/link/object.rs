@@ -105,6 +105,9 @@ fn malformed(what: impl std::fmt::Display) -> Error {
 
 impl<'d> Object<'d> {
     pub(crate) fn parse(data: &'d [u8]) -> Result<Self> {
+        if data.get(..5) == Some(&[0x7f, b'E', b'L', b'F', elf::ELFCLASS32.0]) {
+            return Err(Error::new(ErrorKind::Parse, "a 32-bit object").hint("compile it with -m64"));
+        }
         let header = Header::parse(data).map_err(malformed)?;
         if header.e_ident().data != elf::ELFDATA2LSB || header.e_ident().class != elf::ELFCLASS64 {
             return Err(Error::new(ErrorKind::Parse, "not a 64-bit little-endian ELF object"));

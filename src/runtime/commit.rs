@@ -87,10 +87,14 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
             state.symbols.get_mut(id).provide(provider);
         }
     }
-    for &(id, body) in ended.iter().flat_map(|(_, bodies)| bodies) {
-        let symbol = state.symbols.get_mut(id);
-        if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
-            symbol.retire(body);
+    for (module, bodies) in &ended {
+        let version = state.module(*module).map(|m| (m.name.clone(), m.current.number));
+        for &(id, body) in bodies {
+            let symbol = state.symbols.get_mut(id);
+            if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
+                symbol.retire(body);
+                symbol.rare_mut().last_owner.clone_from(&version);
+            }
         }
     }
     state.latest.clear();

@@ -1,10 +1,12 @@
 //! Calling generated code on an update's behalf: resolvers, constructors, destructors.
 //!
-//! Owns the few calls from the host into generated code that no handle makes.
+//! Owns the few calls from the host into generated code that no handle makes. They come from
+//! frames of hotslot's own, which a guard further out must not give up.
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_char, c_int, c_void};
 
+use super::guard;
 use crate::builtins;
 
 /// Asks the resolver of an indirect function for the function to use.
@@ -12,7 +14,7 @@ pub(super) fn call_resolver(resolver: u64) -> u64 {
     // SAFETY: the address of a function symbol of type STT_GNU_IFUNC in published code,
     // which takes nothing and returns an address.
     let resolver: extern "C" fn() -> u64 = unsafe { std::mem::transmute(resolver as usize) };
-    resolver()
+    guard::barrier(|| resolver())
 }
 
 /// The program's arguments, as the C library passes them to constructors.
@@ -39,7 +41,8 @@ pub(super) fn call_initialiser(function: u64, arguments: &Arguments) {
     let function: extern "C-unwind" fn(c_int, *const *const c_char, *const *const c_char) =
         unsafe { std::mem::transmute(function as usize) };
     // SAFETY: read as any program reads it.
-    function(count, arguments.as_ptr(), unsafe { environ });
+    let variables = unsafe { environ };
+    guard::barrier(|| function(count, arguments.as_ptr(), variables));
 }
 
 /// Arranges for `functions` to run when the process exits or the runtime ends.
@@ -56,12 +59,12 @@ unsafe extern "C" fn run(functions: *mut c_void) {
     for function in *functions {
         // SAFETY: an entry of .fini_array in code that is still in place.
         let function: extern "C" fn() = unsafe { std::mem::transmute(function as usize) };
-        function();
+        guard::barrier(|| function());
     }
 }
 
 /// Runs what generated code left to be run at its end.
 pub(super) fn run_exit_handlers(dso: u64) {
     // SAFETY: called before any code of the runtime is freed.
-    unsafe { builtins::finalize(dso) };
+    guard::barrier(|| unsafe { builtins::finalize(dso) });
 }

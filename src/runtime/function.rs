@@ -8,8 +8,10 @@
 use std::ffi::c_void;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use super::Runtime;
+use super::{Runtime, guard};
+use crate::error::Result;
 
 /// A type that a C function can take or return in one IR value.
 ///
@@ -101,8 +103,50 @@ macro_rules! signature {
                 let function = self.as_ptr();
                 signature!(@call [$($unsafe)?] function($($value),*))
             }
+
+            /// Calls the function as [`Self::call`] does, under a guard: a call of a function
+            /// that nothing defines, anywhere below, comes back as an error of this call.
+            ///
+            /// The innermost guard of this runtime on the calling thread gets the error. The
+            /// error names the missing symbol, the module that defined it last and the caller.
+            /// An exception or a panic passes through, as does what the function returns.
+            ///
+            /// # What is given up
+            /// The frames between the guard and the failed call are left without being unwound,
+            /// as `longjmp` leaves them: those of generated code, and those of host functions
+            /// that it called and that called it in turn. Nothing of theirs is run: no
+            /// destructor, no `catch`, no `finally`. Locks they hold stay locked, memory they
+            /// own is leaked, and data they were changing stays half changed. A guard of
+            /// another runtime among them is given up too.
+            ///
+            /// Code that hotslot itself runs on its way is never given up: a constructor run by
+            /// an update, a resolver, an exit handler. A function missing there ends the
+            /// process, unless there is a guard further in.
+            ///
+            /// # Errors
+            /// [`ErrorKind::Resolve`](crate::ErrorKind::Resolve) when a function was called that
+            /// nothing defines. The code before that call has been run.
+            ///
+            /// # Safety
+            /// For `unsafe` function types: as the function demands. For all: whoever made the
+            /// handle has promised that its code is sound, and here this includes that host
+            /// functions called back by it, and calling generated code, bear to be left so, and
+            /// that nothing leaves the guarded call by other ways than returning and unwinding:
+            /// not by `longjmp`, nor by switching to another stack for good.
+            #[allow(clippy::too_many_arguments)]
+            pub $($unsafe)? fn try_call(&self $(, $value: $name)*) -> Result<Ret> {
+                // SAFETY: the promise of whoever made the handle, see `Runtime::function`. That
+                // the call may unwind is no promise to it: a guard bears it.
+                let function = unsafe {
+                    std::mem::transmute::<*const c_void, signature!(@unwinding $($name),*)>(self.address)
+                };
+                let identity = self.runtime.inner.missing.identity();
+                // SAFETY: as above, and for `unsafe` types the caller's promise.
+                guard::run(identity, move || unsafe { function($($value),*) })
+            }
         }
     };
+    (@unwinding $($name:ident),*) => { unsafe extern "C-unwind" fn($($name),*) -> Ret };
     (@call [unsafe] $call:expr) => {
         // SAFETY: the caller's promise.
         unsafe { $call }
@@ -130,6 +174,8 @@ signature!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
 pub struct Function<F> {
     address: *const c_void,
     runtime: Runtime,
+    /// Says that the function is held under this type.
+    token: Arc<()>,
     kind: PhantomData<F>,
 }
 
@@ -139,8 +185,8 @@ unsafe impl<F: Signature> Send for Function<F> {}
 unsafe impl<F: Signature> Sync for Function<F> {}
 
 impl<F: Signature> Function<F> {
-    pub(super) fn new(address: *const c_void, runtime: Runtime) -> Self {
-        Self { address, runtime, kind: PhantomData }
+    pub(super) fn new(address: *const c_void, runtime: Runtime, token: Arc<()>) -> Self {
+        Self { address, runtime, token, kind: PhantomData }
     }
 
     /// The function as a plain pointer: its stub, the same over every replacement. It is
@@ -158,7 +204,8 @@ impl<F: Signature> Function<F> {
 
 impl<F> Clone for Function<F> {
     fn clone(&self) -> Self {
-        Self { address: self.address, runtime: self.runtime.clone(), kind: PhantomData }
+        let Self { address, ref runtime, ref token, kind } = *self;
+        Self { address, runtime: runtime.clone(), token: token.clone(), kind }
     }
 }
 
@@ -171,6 +218,29 @@ impl<F: Signature> fmt::Debug for Function<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_runtime_knows_the_types_of_handles_that_are_held() {
+        let rt = Runtime::builder().arena_size(64 << 20).build().unwrap();
+        let live = || {
+            let state = rt.inner.state.lock();
+            let symbol = state.symbols.get(state.find("f").unwrap());
+            symbol.live_handles().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let source = crate::Source::ir("define i8 @f() { ret i8 1 }").trusted();
+        rt.load("m", source).unwrap();
+        assert!(live().is_empty());
+        // SAFETY: never called.
+        let first = unsafe { rt.function::<extern "C" fn() -> i8>("f") }.unwrap();
+        // SAFETY: as above.
+        let other = unsafe { rt.function::<extern "C" fn() -> bool>("f") }.unwrap();
+        assert_eq!(live(), ["i8 ()", "i1 ()"]);
+        let again = first.clone();
+        drop((first, other));
+        assert_eq!(live(), ["i8 ()"]);
+        drop(again);
+        assert!(live().is_empty());
+    }
 
     #[test]
     fn types_are_printed_as_llvm_does() {

@@ -1,19 +1,23 @@
 //! Where a call goes whose symbol nothing defines.
 //!
-//! Owns the path from a missing thunk into the host and the message it ends with. Knows
-//! the runtime only to look names up.
+//! Owns the path from a missing thunk into the host and the error it ends with: at the guard
+//! of a guarded call, or as a message and an abort. Knows the runtime only to look names up.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use runtime_stubs::entry::EntryContext;
 
+use super::generation::Module;
+use super::guard::{self, Ended, Identity};
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
 /// The trampoline of one runtime, and what it passes to the host.
 pub(super) struct MissingEntry {
@@ -22,11 +26,13 @@ pub(super) struct MissingEntry {
     nameless: Block,
     _thunk: Block,
     _context: Box<EntryContext>,
-    _lookup: Box<Lookup>,
+    lookup: Box<Lookup>,
 }
 
 struct Lookup {
     state: Weak<Mutex<State>>,
+    /// Where code of the runtime lies.
+    arena: Range<u64>,
 }
 
 // SAFETY: the context is written once, before any code runs that reads it; the lookup is
@@ -37,7 +43,8 @@ unsafe impl Sync for MissingEntry {}
 
 impl MissingEntry {
     pub(super) fn new(arena: &Arc<Arena>, state: &Arc<Mutex<State>>) -> Result<Self> {
-        let lookup = Box::new(Lookup { state: Arc::downgrade(state) });
+        let (start, end) = arena.range();
+        let lookup = Box::new(Lookup { state: Arc::downgrade(state), arena: start..end });
         let context = Box::new(EntryContext::new(missing, (&raw const *lookup).cast_mut().cast()));
         let thunk = arena.allocate(Space::Code, runtime_stubs::CONTEXT_SIZE, runtime_stubs::STUB_SIZE)?;
         thunk.fill(&arena.arch().context_thunk(&raw const *context as u64, entry_address()));
@@ -47,12 +54,17 @@ impl MissingEntry {
         let bytes = arena.arch().missing_thunk(nameless.address(), u32::MAX, cell.address());
         nameless.fill(&bytes.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
         arena.publish();
-        Ok(Self { cell, nameless, _thunk: thunk, _context: context, _lookup: lookup })
+        Ok(Self { cell, nameless, _thunk: thunk, _context: context, lookup })
     }
 
     /// A thunk for symbols that have none of their own.
     pub(super) fn nameless(&self) -> u64 {
         self.nameless.address()
+    }
+
+    /// What guards of this runtime are known by.
+    pub(super) fn identity(&self) -> Identity {
+        Identity((&raw const *self.lookup).cast())
     }
 
     pub(super) fn cell(&self) -> u64 {
@@ -72,29 +84,115 @@ fn entry_address() -> u64 {
 unsafe extern "C-unwind" fn missing(data: *mut c_void, index: u32, return_address: usize) -> *const c_void {
     // SAFETY: `data` is the `Lookup` of the runtime whose code is running, which therefore
     // exists.
+    match unsafe { answer(data, index, return_address) } {
+        Answer::Continue(target) => target,
+        // SAFETY: this frame has nothing to drop, the entry that called it neither, and the
+        // rest is as `Function::try_call` says.
+        Answer::Leave(ended) => unsafe { ended.leave() },
+    }
+}
+
+enum Answer {
+    /// It is there after all: another thread may have defined it since the slot was loaded.
+    Continue(*const c_void),
+    Leave(Ended),
+}
+
+/// What to do about the call. All that has to be dropped is in here, locks too. Where no guard
+/// waits this ends the process.
+///
+/// # Safety
+/// `data` is a `Lookup`.
+unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer {
+    // SAFETY: by the contract above.
     let lookup = unsafe { &*data.cast::<Lookup>() };
-    let (mut symbol, mut caller) = (String::from("a symbol"), String::from("unknown code"));
-    if let Some(state) = lookup.state.upgrade() {
-        let state = state.lock();
-        if let Some(known) = state.symbols.at_index(index) {
-            // Another thread may have defined it since the slot was loaded.
-            let call = known.winner().map(|_| state.symbols.settle(crate::table::SymbolId(index)).call);
-            if let Some(target) = call.filter(|&target| target != 0) {
-                return target as *const c_void;
+    let error = match lookup.state.upgrade() {
+        Some(state) => {
+            let state = state.lock();
+            if let Some(target) = target_of(&state, index) {
+                return Answer::Continue(target as *const c_void);
             }
-            symbol = known.name.split('\0').next().unwrap_or_default().to_owned();
+            describe(&state, lookup, index, return_address as u64)
         }
-        if let Some(module) = state.module_at(return_address as u64) {
-            caller = format!("module {}", module.name);
+        None => Error::new(ErrorKind::Resolve, "code of a runtime that has ended called a missing function"),
+    };
+    match guard::end(Identity(data), error) {
+        Ok(ended) => Answer::Leave(ended),
+        Err(error) => {
+            // There is nothing to return to: the caller expects the function's result. What
+            // the program could observe of an abort is what it would of a call through a null
+            // pointer, but with the reason told.
+            let _ = writeln!(std::io::stderr(), "hotslot: {error} (called from {return_address:#x})");
+            std::process::abort();
         }
     }
-    // There is nothing to return to: the caller expects the function's result. What the
-    // program could observe of an abort is what it would of a call through a null pointer,
-    // but with the reason told.
-    let _ = writeln!(
-        std::io::stderr(),
-        "hotslot: {caller} called {symbol}, which no module defines (at {return_address:#x}); \
-         load a module that defines it"
-    );
-    std::process::abort();
+}
+
+/// Where a call of the symbol goes, if that is anywhere.
+fn target_of(state: &State, index: u32) -> Option<u64> {
+    let winner = state.symbols.at_index(index)?.winner()?;
+    if matches!(winner.target, Target::ThreadLocal(_)) {
+        return None;
+    }
+    Some(state.symbols.settle(SymbolId(index)).call).filter(|&target| target != 0)
+}
+
+/// The error of a call of the missing symbol `index`: symbol, last owner, caller.
+fn describe(state: &State, lookup: &Lookup, index: u32, return_address: u64) -> Error {
+    let symbol = state.symbols.at_index(index);
+    let last_owner = symbol.and_then(|symbol| symbol.rare()?.last_owner.as_ref());
+    let name = symbol.map(|symbol| plain(&symbol.name));
+    let known_by = name.unwrap_or("a function without a known name");
+    // The call is the instruction before, which may be the last one of its function.
+    let call = return_address.wrapping_sub(1);
+    let module = state.module_at(call);
+    let caller = match module {
+        Some(module) => function_at(state, module, call).unwrap_or("code of the module"),
+        None if lookup.arena.contains(&call) => "replaced or removed code",
+        None => "host code",
+    };
+    let mut error = match last_owner {
+        Some((module, generation)) => Error::new(
+            ErrorKind::Resolve,
+            format!(
+                "{caller} called {known_by}, which is no longer defined: \
+                 module {module} (generation {generation}) had it last"
+            ),
+        )
+        .hint(format!("load a module that defines it, as {module} did")),
+        None if name.is_none() => Error::new(ErrorKind::Resolve, format!("{caller} called {known_by}"))
+            .hint("make room in the arena, so that every missing function can have its own trap"),
+        None => {
+            Error::new(ErrorKind::Resolve, format!("{caller} called {known_by}, which was never defined"))
+                .hint("load a module that defines it, or define it from the host")
+        }
+    };
+    if let Some(name) = name {
+        error = error.about(name);
+    }
+    match module {
+        Some(module) => error.in_module(&module.name).in_file(module.current.file.as_deref()),
+        None => error,
+    }
+}
+
+/// A symbol's name without what keeps local functions apart.
+fn plain(name: &str) -> &str {
+    name.split('\0').next().unwrap_or_default()
+}
+
+/// The function of `module` that `address` lies in, as far as the symbol table knows it: of
+/// static functions it does not.
+fn function_at<'s>(state: &'s State, module: &Module, address: u64) -> Option<&'s str> {
+    let owner = Owner::Module(state.module_id(&module.name)?);
+    let symbols = module.defined.iter().filter_map(|id| state.symbols.at_index(id.0));
+    let covers = |provider: &Provider| match provider.target {
+        Target::Function(body) => {
+            provider.owner == owner
+                && provider.rank > Rank::Retired
+                && address.wrapping_sub(body) < provider.size
+        }
+        _ => false,
+    };
+    symbols.into_iter().find(|symbol| symbol.providers.iter().any(covers)).map(|symbol| plain(&symbol.name))
 }

@@ -15,6 +15,7 @@ mod entry;
 mod fitting;
 mod function;
 mod generation;
+mod guard;
 mod history;
 mod loose_ends;
 mod missing;
@@ -178,7 +179,8 @@ impl Runtime {
     ///
     /// # Safety
     /// The function, in this and in every later version, has the type `F`, upholds what
-    /// Rust demands of a function of that type, and its code is sound.
+    /// Rust demands of a function of that type, and its code is sound; for guarded calls
+    /// (`try_call`) also under the conditions named there.
     #[allow(unsafe_code)]
     pub unsafe fn function<F: Signature>(&self, name: &str) -> Result<Function<F>> {
         let mut state = self.inner.state.lock();
@@ -205,9 +207,11 @@ impl Runtime {
                 .hint("ask for the function with the type it was compiled with"));
             }
         }
-        state.symbols.get_mut(id).pinned = true;
+        let symbol = state.symbols.get_mut(id);
+        symbol.pinned = true;
+        let token = symbol.rare_mut().handles.hold(&F::ir_type());
         let stub = state.symbols.slots.stub(id.0);
-        Ok(Function::new(stub as *const c_void, self.clone()))
+        Ok(Function::new(stub as *const c_void, self.clone(), token))
     }
 
     /// The address of `name` as generated code sees it: a function's stub, which stays the

@@ -20,8 +20,7 @@ use super::{Inner, Runtime, entry};
 use crate::compile::CallForm;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reclaim::Caller;
-use crate::seeded::{Bug, bug};
-use crate::table::{Epoch, Target};
+use crate::table::Target;
 
 /// What an update asks for.
 pub(super) struct Plan {

@@ -7,6 +7,7 @@
 //! of object files or LLVM.
 
 mod gates;
+mod handles;
 mod names;
 mod publish;
 mod signatures;

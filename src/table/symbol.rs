@@ -3,10 +3,11 @@
 //! A symbol has any number of providers: the strongest wins, among equals the newest. Owns
 //! that rule; deliberately knows nothing of cells and of the other symbols.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use smallvec::SmallVec;
 
+use super::handles::Handles;
 use super::signatures::SignatureId;
 use super::slots::PairIndex;
 use crate::memory::Block;
@@ -117,6 +118,9 @@ pub(crate) struct Symbol {
     rare: Option<Box<Rare>>,
 }
 
+/// A module's name and generation.
+pub(crate) type Version = (Arc<str>, u64);
+
 /// What few symbols have.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -124,6 +128,9 @@ pub(crate) struct Rare {
     pub pair: Option<PairIndex>,
     /// Where calls go while nothing defines the symbol.
     pub missing: Option<Block>,
+    /// Who defined it last, where nothing does any more.
+    pub last_owner: Option<Version>,
+    pub handles: Handles,
 }
 
 impl Symbol {
@@ -193,8 +200,9 @@ impl Symbol {
         self.rare().is_some_and(|rare| rare.pending.iter().any(|p| p.within.strong_count() > 0))
     }
 
-    pub(crate) fn live_handles(&self) -> std::iter::Empty<&str> {
-        std::iter::empty()
+    /// The types under which the host holds handles to it.
+    pub(crate) fn live_handles(&self) -> impl Iterator<Item = &str> {
+        self.rare().into_iter().flat_map(|rare| rare.handles.live())
     }
 
     /// The body kept by [`Self::retire`].

@@ -45,6 +45,23 @@ fn what_is_not_bitcode_is_refused() {
 }
 
 #[test]
+fn a_compiler_that_is_not_clang_is_named_as_such() {
+    // As gcc says it, whatever is installed here.
+    let place = Place::new(&[("a.c", HELLO), ("a.cc", HELLO)]);
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'other (Maker) 12.2'; exit; }\n\
+                  echo 'unknown option -Xclang' >&2\nexit 1\n";
+    let path = place.dir.join("other");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for (option, file) in [("--cc", "a.c"), ("--cxx", "a.cc")] {
+        let outcome = place.run(&[option, "./other", file]);
+        outcome.refused(&[&format!("hotslot: {file}: ./other is not a clang: other (Maker) 12.2")]);
+        assert!(outcome.stderr.contains(&format!("leave {option} out")), "{outcome:?}");
+        assert!(!outcome.stderr.contains("Xclang"), "{outcome:?}");
+    }
+}
+
+#[test]
 fn cflags_are_split_like_a_shell_does() {
     let place = Place::new(&[(
         "a.c",

@@ -116,3 +116,21 @@ fn malformed_files_are_named() {
         assert!(outcome.stderr.contains(file), "{outcome:?}");
     }
 }
+
+#[test]
+fn files_of_the_wrong_kind_come_with_advice() {
+    let place = Place::new(&[("a.c", "int main(void) { return 0; }\n")]);
+    place.tool("clang-19", &["-m32", "-c", "a.c", "-o", "narrow.o"]);
+    let outcome = place.run(&["narrow.o"]);
+    outcome.refused(&["hotslot: narrow.o: a 32-bit object", "hotslot: hint: compile it with -m64"]);
+    place.tool("clang-19", &["-emit-llvm", "-c", "a.c", "-o", "a.bc"]);
+    let bytes = std::fs::read(place.dir.join("a.bc")).unwrap();
+    for length in [4, 100, bytes.len() / 2] {
+        std::fs::write(place.dir.join("short.bc"), &bytes[..length]).unwrap();
+        let outcome = place.run(&["short.bc"]);
+        outcome.refused(&[]);
+        for text in ["hotslot: short.bc: cannot read the module", "hint: it may be truncated"] {
+            assert!(outcome.stderr.contains(text), "{outcome:?}");
+        }
+    }
+}

@@ -45,6 +45,8 @@ fn wrong_values_are_named() {
         (&["-O4", "a.c"][..], "invalid value '4'"),
         (&["--calls", "both", "a.c"], "invalid value 'both'"),
         (&["--arena", "1T", "a.c"], "unknown unit `T`"),
+        (&["--arena", "1M", "a.c"], "at least 4M and less than 2G"),
+        (&["--arena=2G", "a.c"], "at least 4M and less than 2G"),
         (&["--cflags", "'open", "a.c"], "--cflags: a ' is not closed"),
         (&["--nonsense", "a.c"], "'--nonsense'"),
     ] {
@@ -53,4 +55,18 @@ fn wrong_values_are_named() {
         assert!(outcome.stderr.starts_with("hotslot: "), "{outcome:?}");
         assert!(outcome.stderr.contains(text), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_compilers_option_is_sent_to_cflags() {
+    let place = Place::new(&[("a.c", HELLO)]);
+    for option in ["-g", "-Wall", "-std=c11", "-DNDEBUG"] {
+        let outcome = place.run(&[option, "a.c"]);
+        outcome.refused(&[]);
+        assert!(outcome.stderr.contains(&format!("--cflags={option};")), "{outcome:?}");
+        assert!(!outcome.stderr.contains("tip:"), "{outcome:?}");
+    }
+    // Other commands have no such option.
+    let outcome = Outcome::of(&mut place.hotslot(&["doctor", "-g"]));
+    assert!(outcome.stderr.contains("'-g'") && !outcome.stderr.contains("cflags"), "{outcome:?}");
 }

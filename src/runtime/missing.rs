@@ -185,7 +185,7 @@ fn plain(name: &str) -> &str {
 /// static functions it does not.
 fn function_at<'s>(state: &'s State, module: &Module, address: u64) -> Option<&'s str> {
     let owner = Owner::Module(state.module_id(&module.name)?);
-    let symbols = module.defined.iter().filter_map(|id| state.symbols.at_index(id.0));
+    let symbols = module.current.defined.iter().filter_map(|id| state.symbols.at_index(id.0));
     let covers = |provider: &Provider| match provider.target {
         Target::Function(body) => {
             provider.owner == owner

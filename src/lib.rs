@@ -52,6 +52,7 @@ mod link;
 mod memory;
 mod process;
 mod runtime;
+mod seeded;
 mod table;
 mod tls;
 mod unwind;

@@ -18,7 +18,7 @@ pub(crate) fn bug(asked: Bug) -> bool {
 }
 
 /// Asserts that `model` fails with each of these bugs.
-pub(crate) fn notices(bugs: &[Bug], model: impl Fn()) {
+pub(crate) fn notices<T>(bugs: &[Bug], model: impl Fn() -> T) {
     for &bug in bugs {
         CHOSEN.set(Some(bug));
         let result = catch_unwind(AssertUnwindSafe(&model));

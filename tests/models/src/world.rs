@@ -1,10 +1,11 @@
 //! What the models share: slots, gates, bodies, callers and the signals they answer.
 //!
 //! Owns how generated code behaves: what is one instruction, what a load may return, what
-//! an interrupted thread says about itself. Knows nothing of what a model asserts.
+//! an interrupted thread says about itself. Knows nothing of what a model asserts. Loom runs
+//! all threads of a model on one, so `Rc` will do for what they share.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +19,9 @@ pub(crate) enum Loads {
     Acquire,
     /// aarch64: plainly, into a register, and then a jump.
     Plain,
+    /// Into a register as on aarch64 but with acquire order: few enough interleavings for
+    /// models of what registers hold.
+    Register,
 }
 
 /// A piece of memory that is used until it is freed. Loom notices a use that does not happen
@@ -79,7 +83,9 @@ fn gate(update: usize, slot: u32) -> u64 {
 pub(crate) struct Thread {
     asked: AtomicUsize,
     answered: AtomicUsize,
+    /// Program counter and register at that time.
     answer: [AtomicU64; 2],
+    done: Cell<usize>,
     pc: Cell<u64>,
     register: Cell<u64>,
 }
@@ -87,11 +93,12 @@ pub(crate) struct Thread {
 const ENDED: usize = usize::MAX;
 
 impl Thread {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Self {
             asked: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             answer: [AtomicU64::new(0), AtomicU64::new(0)],
+            done: Cell::new(0),
             pc: Cell::new(0),
             register: Cell::new(0),
         })
@@ -100,7 +107,7 @@ impl Thread {
     /// Between two instructions.
     fn may_be_interrupted(&self) {
         let asked = self.asked.load(Ordering::Acquire);
-        if asked != 0 {
+        if asked > self.done.replace(asked) {
             self.answer[0].store(self.pc.get(), Ordering::Relaxed);
             self.answer[1].store(self.register.get(), Ordering::Relaxed);
             self.answered.store(asked, Ordering::Release);
@@ -108,8 +115,6 @@ impl Thread {
     }
 
     pub(crate) fn ends(&self) {
-        self.answer[0].store(0, Ordering::Relaxed);
-        self.answer[1].store(0, Ordering::Relaxed);
         self.answered.store(ENDED, Ordering::Release);
     }
 
@@ -117,11 +122,12 @@ impl Thread {
     /// nothing, for in another interleaving it has answered.
     pub(crate) fn interrupt(&self) -> Option<[Place; 2]> {
         let number = self.asked.fetch_add(1, Ordering::Release) + 1;
-        if self.answered.load(Ordering::Acquire) < number {
-            return None;
-        }
         let place = |word: &AtomicU64| Place::of(word.load(Ordering::Relaxed));
-        Some([place(&self.answer[0]), place(&self.answer[1])])
+        match self.answered.load(Ordering::Acquire) {
+            ENDED => Some([Place::Outside; 2]),
+            answered if answered == number => Some([place(&self.answer[0]), place(&self.answer[1])]),
+            _ => None,
+        }
     }
 }
 
@@ -129,6 +135,8 @@ impl Thread {
 struct Update {
     word: AtomicU64,
     switches: Vec<Switch>,
+    /// Slots that nobody could have called before.
+    early: Vec<(u32, u64)>,
 }
 
 /// The table, its versions, and the updates that are prepared.
@@ -138,47 +146,60 @@ pub(crate) struct World {
     pub(crate) bodies: Vec<Memory>,
     pub(crate) gates: Vec<Memory>,
     updates: Vec<Update>,
-    threads: Vec<Arc<Thread>>,
+    threads: Vec<Rc<Thread>>,
 }
 
 impl World {
     /// Two slots that hold version 0, and one update for each pair of an old and a new version.
-    pub(crate) fn new(loads: Loads, updates: &[(usize, usize)], threads: &[&Arc<Thread>]) -> Arc<Self> {
+    pub(crate) fn new(loads: Loads, updates: &[(usize, usize)], threads: &[&Rc<Thread>]) -> Rc<Self> {
+        Rc::new(Self::build(loads, updates, threads))
+    }
+
+    fn build(loads: Loads, updates: &[(usize, usize)], threads: &[&Rc<Thread>]) -> Self {
         let update = |(index, &(old, new)): (usize, &(usize, usize))| {
             let switch = |slot| Switch { slot, old: body(old), new: body(new), gate: gate(index, slot) };
-            Update { word: AtomicU64::new(0), switches: vec![switch(0), switch(1)] }
+            Update { word: AtomicU64::new(0), switches: vec![switch(0), switch(1)], early: Vec::new() }
         };
         let newest = updates.iter().map(|&(_, new)| new).max().unwrap_or(0);
-        Arc::new(Self {
+        Self {
             loads,
             slots: [AtomicU64::new(body(0)), AtomicU64::new(body(0))],
             bodies: (0..=newest).map(|_| Memory::new()).collect(),
             gates: updates.iter().map(|_| Memory::new()).collect(),
             updates: updates.iter().enumerate().map(update).collect(),
             threads: threads.iter().map(|&thread| thread.clone()).collect(),
-        })
+        }
+    }
+
+    /// As `new`, but the only update changes slot 0 and brings the function of slot 1.
+    pub(crate) fn with_new_function(loads: Loads, threads: &[&Rc<Thread>]) -> Rc<Self> {
+        let mut world = Self::build(loads, &[(0, 1)], threads);
+        let fresh = world.updates[0].switches.pop().map(|switch| (switch.slot, switch.new));
+        world.updates[0].early.extend(fresh);
+        world.slots[1] = AtomicU64::new(0);
+        Rc::new(world)
     }
 
     /// Commits an update. False when a thread was asked to go through a barrier and has not,
     /// as in a commit that is still under way.
     pub(crate) fn commit(&self, update: usize) -> bool {
         let stores = Stores { world: self, update, stuck: Cell::new(false) };
-        publish(&stores, &[], &self.updates[update].switches);
+        let Update { early, switches, .. } = &self.updates[update];
+        publish(&stores, early, switches);
         !stores.stuck.get()
     }
 
     /// A thread calls through a slot; gives the version it reached.
     pub(crate) fn call(&self, thread: &Thread, slot: usize) -> usize {
         self.between(thread);
-        if self.loads == Loads::Plain {
-            thread.register.set(self.slots[slot].load(Ordering::Relaxed));
+        let order = if self.loads == Loads::Plain { Ordering::Relaxed } else { Ordering::Acquire };
+        thread.register.set(self.slots[slot].load(order));
+        if self.loads != Loads::Acquire {
             self.between(thread);
-            thread.pc.set(thread.register.replace(0));
-        } else {
-            thread.pc.set(self.slots[slot].load(Ordering::Acquire));
         }
+        thread.pc.set(thread.register.replace(0));
         if let Place::Gates(update) = Place::of(thread.pc.get()) {
-            let Update { word, switches } = &self.updates[update];
+            let Update { word, switches, .. } = &self.updates[update];
             self.between(thread);
             self.gates[update].execute();
             let set = word.load(Ordering::Acquire) != 0;
@@ -188,7 +209,7 @@ impl World {
             thread.pc.set(if set { new } else { old });
         }
         self.between(thread);
-        let Place::Body(version) = Place::of(thread.pc.get()) else { panic!("a gate leads to no body") };
+        let Place::Body(version) = Place::of(thread.pc.get()) else { panic!("a call reaches no body") };
         self.bodies[version].execute();
         thread.pc.set(0);
         version

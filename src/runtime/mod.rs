@@ -376,7 +376,7 @@ impl Runtime {
             variable_bytes: usage.data,
             past: state.live().map(|module| module.past.len()).sum(),
             retired: state.retired.len(),
-            retired_bytes: state.retired_bytes(),
+            retired_bytes: state.retired_bytes,
         }
     }
 

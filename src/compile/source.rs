@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use inkwell::module::Module;
 
-use super::archive;
+use super::layout::stable_hash;
+use super::{Interface, archive};
 use crate::error::{Error, ErrorKind, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +32,24 @@ pub struct Source {
     file: Option<Arc<str>>,
     trusted: bool,
     on_demand: bool,
+    make: Option<Make>,
+    interface: Option<Arc<Interface>>,
 }
+
+/// How a source is made anew.
+type Make = Arc<dyn Fn() -> Result<Source> + Send + Sync>;
 
 impl Source {
     fn new(kind: SourceKind, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { kind, bytes: bytes.into().into(), file: None, trusted: false, on_demand: false }
+        Self {
+            kind,
+            bytes: bytes.into().into(),
+            file: None,
+            trusted: false,
+            on_demand: false,
+            make: None,
+            interface: None,
+        }
     }
 
     /// Textual LLVM IR.
@@ -91,7 +105,25 @@ impl Source {
             };
             error.in_file(Some(&name))
         })?;
-        Ok(Self::new(kind, bytes).label(&name))
+        let again = path.to_owned();
+        Ok(Self::new(kind, bytes).label(&name).rebuilt_by(move || Self::from_path(&again)))
+    }
+
+    /// Says how to make the source anew, for when a function that it calls has changed its
+    /// type and it has to be compiled against the new one: from C or C++, say. Without this
+    /// the file that the source came from is read again, or, where there is none, the same
+    /// bytes are used.
+    pub fn rebuilt_by(mut self, make: impl Fn() -> Result<Source> + Send + Sync + 'static) -> Self {
+        self.make = Some(Arc::new(make));
+        self
+    }
+
+    /// A number for the content: the same bytes have the same, in every process, and
+    /// others have another one as good as always. A new version of hotslot may count
+    /// differently.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        stable_hash(&*self.bytes)
     }
 
     /// Finds out by the first bytes what it is; textual IR by its first line.
@@ -152,10 +184,36 @@ impl Source {
         self.on_demand
     }
 
+    /// The source made anew, to be treated as this one is.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the checks of updates"))]
+    pub(crate) fn rebuild(&self) -> Result<Self> {
+        let Some(make) = &self.make else {
+            return Ok(self.clone());
+        };
+        let mut new = make()?;
+        new.make = Some(make.clone());
+        new.file = self.file.clone().or(new.file);
+        new.trusted |= self.trusted;
+        new.on_demand |= self.on_demand;
+        Ok(new)
+    }
+
+    /// Gives an object the types it was compiled with.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the checks of updates"))]
+    pub(crate) fn with_interface(mut self, interface: Arc<Interface>) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// The types that an object was compiled with, if it was given them.
+    pub(crate) fn interface(&self) -> Option<&Arc<Interface>> {
+        self.interface.as_ref()
+    }
+
     /// The members of an archive with their names.
     pub(crate) fn members(&self) -> Result<Vec<(String, Source)>> {
         let members = archive::members(&self.bytes)?;
-        let sources = members.into_iter().map(|(name, bytes)| {
+        let sources = members.into_iter().enumerate().map(|(index, (name, bytes))| {
             let kind = kind_of(bytes)
                 .filter(|kind| matches!(kind, SourceKind::Object | SourceKind::Bitcode))
                 .ok_or_else(|| {
@@ -171,10 +229,26 @@ impl Source {
             let mut source = Self::new(kind, bytes);
             source.file = self.file.as_ref().map(|file| format!("{file}({name})").into());
             source.trusted = self.trusted;
+            // Without the archive's bytes, which the member is not to keep.
+            source.make = self.make.clone().map(|make| -> Make {
+                let name = name.clone();
+                Arc::new(move || member_of(&make()?, &name, index))
+            });
             Ok((name, source))
         });
         sources.collect()
     }
+}
+
+/// The member of that name in an archive made anew, the one at the nearest place if there are several.
+fn member_of(archive: &Source, name: &str, index: usize) -> Result<Source> {
+    let named = archive.members()?.into_iter().enumerate().filter(|(_, (other, _))| other == name);
+    let nearest = named.min_by_key(|(at, _)| at.abs_diff(index));
+    nearest.map(|(_, (_, source))| source).ok_or_else(|| {
+        Error::new(ErrorKind::Read, format!("the archive has no member {name} any more"))
+            .in_file(archive.file())
+            .hint("replace or remove the module that came from it")
+    })
 }
 
 fn kind_of(bytes: &[u8]) -> Option<SourceKind> {

@@ -267,7 +267,12 @@ fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
     let file: Option<Arc<str>> = unit.source.file().map(Into::into);
     let place = |e: Error| e.in_module(&unit.name).in_file(file.as_deref());
     let (object, interface, times) = match unit.source.kind() {
-        SourceKind::Object => (unit.source.bytes().clone(), Interface::default(), Times::default()),
+        SourceKind::Object => {
+            let bytes = unit.source.bytes();
+            let known = unit.source.interface().map(|interface| (**interface).clone());
+            let interface = known.unwrap_or_else(|| compile::interface_of_object(bytes));
+            (bytes.clone(), interface, Times::default())
+        }
         _ => {
             let compiled = compile::compile(&unit.source, &inner.compile).map_err(place)?;
             let spent = Times {

@@ -1,33 +1,28 @@
 //! The types of an object, from its debug information.
 //!
-//! Owns reading the sections, relocated as far as needed, and finding functions and
-//! variables with their symbols. Objects come from outside: what is damaged, compressed or
+//! Owns finding functions and variables with their symbols. Objects come from outside: what is damaged, compressed or
 //! too large gives no types, never an error, in bounded time. Deliberately says nothing
 //! where it is not sure; [`super::debug_types`] describes a single type.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use gimli::constants::{
     DW_AT_abstract_origin, DW_AT_artificial, DW_AT_external, DW_AT_language, DW_AT_linkage_name,
-    DW_AT_location, DW_AT_low_pc, DW_AT_name, DW_AT_prototyped, DW_AT_specification, DW_AT_type,
+    DW_AT_location, DW_AT_low_pc, DW_AT_name, DW_AT_prototyped, DW_AT_ranges, DW_AT_specification,
+    DW_AT_type,
 };
 use gimli::{AttributeValue, Dwarf, LittleEndian, Operation, SectionId, Unit, UnitOffset, constants as dw};
+use object::Object as _;
 use object::read::elf::ElfFile64;
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _, elf};
-use object::{RelocationFlags, RelocationTarget, SectionFlags, SectionIndex, SymbolKind};
 
+use super::debug_sections::{Elf, Symbols, relocated};
 use super::debug_types::{Bytes, Entry, UnitTypes, reference};
 use super::{Interface, Types, VariableType};
-
-type Elf<'d> = ElfFile64<'d, object::LittleEndian>;
 
 /// How many attributes are looked at in one object.
 const BUDGET: u64 = 1 << 25;
 /// How many bytes of abbreviations are read, at worst.
 const MOST_ABBREVIATIONS: u64 = 1 << 29;
-/// Larger sections are not read.
-const LARGEST: u64 = 1 << 28;
 
 /// What an object's debug information tells; [`Types::Unknown`] where it has none.
 pub(crate) fn interface_of_object(object: &[u8]) -> Interface {
@@ -93,111 +88,6 @@ fn read(object: &[u8]) -> Option<Interface> {
     Some(interface)
 }
 
-/// The bytes of a section, where each address in the program is the number, from one, of
-/// its entry in `places`: section and offset.
-fn relocated<'d>(file: &Elf<'d>, name: &str, places: &mut Vec<(SectionIndex, u64)>) -> Option<Cow<'d, [u8]>> {
-    // Type units have sections of the same name, in groups of their own.
-    let mut named = file.sections().filter(|section| section.name() == Ok(name));
-    let is_grouped =
-        |flags| matches!(flags, SectionFlags::Elf { sh_flags, .. } if sh_flags.contains(elf::SHF_GROUP));
-    let Some(section) = named.find(|section| !is_grouped(section.flags())) else {
-        return Some(Cow::Borrowed(&[]));
-    };
-    let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
-        return None;
-    };
-    if sh_flags.contains(elf::SHF_COMPRESSED) || section.size() > LARGEST {
-        return None;
-    }
-    let mut bytes = Cow::Borrowed(section.data().ok()?);
-    for (offset, relocation) in section.relocations() {
-        let RelocationTarget::Symbol(symbol) = relocation.target() else {
-            continue;
-        };
-        let Ok(symbol) = file.symbol_by_index(symbol) else {
-            continue;
-        };
-        let RelocationFlags::Elf { r_type } = relocation.flags() else {
-            continue;
-        };
-        let to = symbol.address().wrapping_add(relocation.addend() as u64);
-        let in_program = symbol.section_index().filter(|index| {
-            file.section_by_index(*index).is_ok_and(|section| {
-                matches!(section.flags(), SectionFlags::Elf { sh_flags, .. } if sh_flags.contains(elf::SHF_ALLOC))
-            })
-        });
-        let value = match in_program {
-            Some(section) => {
-                places.push((section, to));
-                places.len() as u64
-            }
-            None => to,
-        };
-        let size = match (relocation.size(), r_type) {
-            (64, _) => 8,
-            (32, _) => 4,
-            (_, elf::R_X86_64_DTPOFF32) => 4,
-            (_, elf::R_X86_64_DTPOFF64 | elf::R_AARCH64_TLS_DTPREL) => 8,
-            _ => continue,
-        };
-        let at = usize::try_from(offset).ok()?;
-        let field = bytes.to_mut().get_mut(at..at.checked_add(size)?)?;
-        field.copy_from_slice(&value.to_le_bytes()[..size]);
-    }
-    Some(bytes)
-}
-
-/// The object's symbols, by what is asked of them.
-struct Symbols {
-    places: Vec<(SectionIndex, u64)>,
-    functions: HashMap<(SectionIndex, u64), Vec<String>>,
-    variables: HashMap<(SectionIndex, u64), Vec<String>>,
-    defined: HashSet<String>,
-    undefined: HashSet<String>,
-}
-
-impl Symbols {
-    fn of(file: &Elf<'_>, places: Vec<(SectionIndex, u64)>) -> Self {
-        let mut symbols = Self {
-            places,
-            functions: HashMap::new(),
-            variables: HashMap::new(),
-            defined: HashSet::new(),
-            undefined: HashSet::new(),
-        };
-        for symbol in file.symbols() {
-            let Ok(name) = symbol.name() else {
-                continue;
-            };
-            if name.is_empty() {
-                continue;
-            }
-            let Some(section) = symbol.section_index() else {
-                if symbol.is_undefined() {
-                    symbols.undefined.insert(name.to_owned());
-                }
-                continue;
-            };
-            let place = (section, symbol.address());
-            match symbol.kind() {
-                SymbolKind::Text if symbol.is_global() => {
-                    symbols.defined.insert(name.to_owned());
-                    symbols.functions.entry(place).or_default().push(name.to_owned());
-                }
-                SymbolKind::Data | SymbolKind::Tls => {
-                    symbols.variables.entry(place).or_default().push(name.to_owned());
-                }
-                _ => {}
-            }
-        }
-        symbols
-    }
-
-    fn place(&self, address: u64) -> Option<(SectionIndex, u64)> {
-        self.places.get(usize::try_from(address.checked_sub(1)?).ok()?).copied()
-    }
-}
-
 #[derive(Default)]
 struct Found {
     /// `None` where what is said differs.
@@ -215,9 +105,10 @@ struct Subprogram {
     linkage_name: Option<String>,
     result: Option<UnitOffset>,
     address: Option<u64>,
+    /// Not only said to be somewhere, or to be inlined.
+    has_code: bool,
     external: bool,
     prototyped: bool,
-    artificial: bool,
     parameters: Vec<Parameter>,
     variadic: bool,
 }
@@ -297,9 +188,9 @@ impl<'d> Reader<'_, '_, 'd> {
             linkage_name: self.types.text_of(entry, DW_AT_linkage_name),
             result: reference(entry, DW_AT_type),
             address,
+            has_code: has(DW_AT_low_pc) || has(DW_AT_ranges),
             external: has(DW_AT_external),
             prototyped: has(DW_AT_prototyped),
-            artificial: has(DW_AT_artificial),
             parameters: Vec::new(),
             variadic: false,
         }
@@ -318,16 +209,18 @@ impl<'d> Reader<'_, '_, 'd> {
             return;
         };
         let external = chain.iter().any(|part| part.external);
-        let builtin = root.name.as_deref().is_some_and(|name| name.starts_with("__builtin_"));
+        // What a compiler declares of its own accord has no parameters, whatever it takes.
+        let builtin = root.name.as_deref().is_some_and(|name| name.starts_with("__builtin_"))
+            || name.starts_with("_Z") && root.parameters.is_empty() && !name.ends_with('v');
         if builtin || needs_prototype(language).is_none_or(|needs| needs && !root.prototyped) {
             return;
         }
         let mut defined: Vec<String> = Vec::new();
         let mut declared = Vec::new();
         for name in symbols_of(name).filter(|_| external) {
-            if self.symbols.undefined.contains(&name) && !root.artificial_builtin() {
+            if self.symbols.undefined.contains(&name) {
                 declared.push(name);
-            } else if self.symbols.defined.contains(&name) {
+            } else if chain[0].has_code && self.symbols.defined.contains(&name) {
                 defined.push(name);
             }
         }
@@ -338,7 +231,9 @@ impl<'d> Reader<'_, '_, 'd> {
         if defined.is_empty() && declared.is_empty() {
             return;
         }
-        let text = self.signature(root, chain.iter().find_map(|part| part.result));
+        // Clang does not say it in all places.
+        let variadic = chain.iter().any(|part| part.variadic);
+        let text = self.signature(root, chain.iter().find_map(|part| part.result), variadic);
         for (list, names) in [(&mut self.found.defined, defined), (&mut self.found.declared, declared)] {
             for name in names {
                 let known = list.entry(name).or_insert_with(|| Some(text.clone()));
@@ -349,7 +244,7 @@ impl<'d> Reader<'_, '_, 'd> {
         }
     }
 
-    fn signature(&mut self, root: &Subprogram, result: Option<UnitOffset>) -> String {
+    fn signature(&mut self, root: &Subprogram, result: Option<UnitOffset>, variadic: bool) -> String {
         let mut text = self.types.word(result) + " (";
         for (index, parameter) in root.parameters.iter().enumerate() {
             text += if index > 0 { ", " } else { "" };
@@ -360,7 +255,7 @@ impl<'d> Reader<'_, '_, 'd> {
                 Parameter { kind, .. } => self.types.word(*kind),
             };
         }
-        match (root.variadic, root.parameters.is_empty()) {
+        match (variadic, root.parameters.is_empty()) {
             (true, true) => text += "...",
             (true, false) => text += ", ...",
             _ => {}
@@ -385,13 +280,6 @@ impl<'d> Reader<'_, '_, 'd> {
         let text = self.types.text(kind);
         let found = VariableType { members, text, ..VariableType::default() };
         self.found.variables.extend(names.iter().map(|name| (name.clone(), found.clone())));
-    }
-}
-
-impl Subprogram {
-    /// What a compiler declares of its own accord.
-    fn artificial_builtin(&self) -> bool {
-        self.artificial && self.parameters.is_empty()
     }
 }
 

@@ -70,7 +70,8 @@ impl<'u, 'd> UnitTypes<'u, 'd> {
         let entry = self.underlying(kind)?;
         let size = number(&entry, DW_AT_byte_size);
         let integer = |size: Option<u64>| {
-            size.filter(|size| matches!(size, 1 | 2 | 4 | 8 | 16)).map(|size| format!("i{}", size * 8))
+            // Larger ones are passed in two registers, which compilers write in two ways.
+            size.filter(|size| matches!(size, 1 | 2 | 4 | 8)).map(|size| format!("i{}", size * 8))
         };
         match entry.tag() {
             dw::DW_TAG_pointer_type

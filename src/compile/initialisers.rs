@@ -213,11 +213,13 @@ unsafe fn variables(entry: &Entry) -> Vec<String> {
                         let object = operands(instruction).get(1).copied();
                         object.into_iter().for_each(|object| add(object, &mut found));
                     } else {
-                        let writes = is_constructor(called) || called.starts_with(b"llvm.mem") || {
-                            let key = "sret";
-                            let sret = LLVMGetEnumAttributeKindForName(key.as_ptr().cast(), key.len());
-                            !LLVMGetCallSiteEnumAttribute(instruction, 1, sret).is_null()
-                        };
+                        let known: [&[u8]; 2] = [b"llvm.mem", b"__cxa_guard_"];
+                        let writes =
+                            is_constructor(called) || known.iter().any(|k| called.starts_with(k)) || {
+                                let key = "sret";
+                                let sret = LLVMGetEnumAttributeKindForName(key.as_ptr().cast(), key.len());
+                                !LLVMGetCallSiteEnumAttribute(instruction, 1, sret).is_null()
+                            };
                         let first = LLVMGetOperand(instruction, 0);
                         add(first, if writes { &mut found } else { &mut passed });
                     }

@@ -12,6 +12,7 @@
 mod archive;
 mod child;
 mod debug_info;
+mod debug_sections;
 mod debug_types;
 mod emit;
 mod initialisers;
@@ -30,6 +31,8 @@ mod storage;
 mod tests;
 #[cfg(test)]
 mod tests_objects;
+#[cfg(test)]
+mod tests_source;
 #[cfg(test)]
 mod tests_types;
 mod types;

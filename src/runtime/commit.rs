@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use super::prepare::{Prepared, Staged};
 use super::report::{ModuleReport, Report, Shadowed, Undefined};
 use super::state::{Module, State};
-use crate::link::StorageKey;
+use crate::link::{Initialiser, StorageKey, Stored};
 use crate::memory::Arena;
 use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
@@ -158,8 +158,8 @@ fn retract(
         changed.push(wanted);
         state.orphans.push(wanted);
     }
-    for (key, _) in &module.image.storages {
-        if let StorageKey::Shared(symbol) = key
+    for stored in &module.image.storages {
+        if let StorageKey::Shared(symbol) = &stored.key
             && let Entry::Occupied(mut held) = state.shared.entry(*symbol)
         {
             held.get_mut().1 -= 1;
@@ -201,10 +201,12 @@ fn admit(state: &mut State, module: Staged, report: &mut Report, after: &mut Aft
         skipped_initialisers: if replace { init.len() } else { 0 },
     });
     if !replace {
-        after.init.extend(init);
-        after.fini.extend(fini);
+        let plain = |i: Initialiser| (i.priority, i.address);
+        after.init.extend(init.into_iter().map(plain));
+        after.fini.extend(fini.into_iter().map(plain));
     }
-    for (key, storage) in &image.storages {
+    state.admit_constants(&image);
+    for Stored { key, storage, .. } in &image.storages {
         if let StorageKey::Shared(symbol) = key {
             let held = state.shared.entry(*symbol).or_insert_with(|| (storage.clone(), 0));
             held.0 = storage.clone();

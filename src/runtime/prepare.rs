@@ -82,9 +82,9 @@ pub(super) struct Settings<'a> {
 }
 
 /// Prepares to load and replace `inputs` and to remove `removed`, all in one step.
-pub(super) fn prepare(
-    state: &mut State,
-    settings: &Settings<'_>,
+pub(super) fn prepare<'s>(
+    state: &'s mut State,
+    settings: &Settings<'s>,
     inputs: Vec<Input<'_>>,
     removed: Vec<u32>,
     groups: Groups,
@@ -92,6 +92,7 @@ pub(super) fn prepare(
     let mut batch = Batch {
         leaving: removed.iter().map(|&id| Owner::Module(id)).collect(),
         state,
+        arena: settings.arena,
         prepared: Prepared { removed, groups, ..Prepared::default() },
         shared: HashMap::new(),
         thread_locals: Vec::new(),
@@ -110,6 +111,7 @@ pub(super) fn prepare(
 
 pub(super) struct Batch<'s> {
     pub(super) state: &'s mut State,
+    pub(super) arena: &'s Arc<Arena>,
     pub(super) prepared: Prepared,
     /// Owners whose present definitions end with this update.
     pub(super) leaving: HashSet<Owner, foldhash::fast::RandomState>,
@@ -186,7 +188,8 @@ impl Batch<'_> {
                 common: &common,
             };
             let placement =
-                link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
+                link::place(object, index, &needs, &ids, settings.arena, &kept, static_tls[index])
+                    .map_err(place)?;
             for (symbol, storage) in placement.shared_storage() {
                 self.shared.insert(symbol, storage);
             }
@@ -194,6 +197,13 @@ impl Batch<'_> {
             let (definitions, borrowed) = self.share_thread_locals(&placement, &ids);
             self.stage_definitions(id, &definitions);
             placements.push((name, file, id, interface, replace, ids, placement, definitions, borrowed));
+        }
+        let mut units: Vec<_> = (placements.iter_mut())
+            .map(|(name, .., ids, placement, _, _)| link::Unit { placement, ids, name })
+            .collect();
+        let moves = self.intern_constants(&mut units)?;
+        for definition in placements.iter_mut().flat_map(|(.., definitions, _)| definitions) {
+            definition.target = moves.settle(definition.target);
         }
         let layout = *self.state.symbols.slots.layout();
         for (index, (name, file, id, interface, replace, ids, placement, definitions, borrowed)) in

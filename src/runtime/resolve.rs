@@ -4,12 +4,15 @@
 //! a variable keeps. The view they come from is [`super::prepare`]'s.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::prepare::Batch;
 use super::state::State;
 use crate::error::Result;
-use crate::link::{Definition, Kept, Placement, Resolve, Storage, StorageKey, ThreadLocals};
+use crate::link::{
+    self, Constant, Definition, Kept, Key, Moves, Placement, Resolve, Storage, StorageKey, Stored,
+    ThreadLocals, Unit,
+};
 use crate::table::{Owner, Pending, Provider, Rank, SymbolId, Target};
 
 impl Resolve for Batch<'_> {
@@ -75,13 +78,27 @@ impl Resolve for Batch<'_> {
         }
     }
 
-    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, storage: Option<&Arc<Storage>>) {
-        let storage = storage.map(|storage| {
-            let storage: Weak<Storage> = Arc::downgrade(storage);
-            storage as Weak<dyn Send + Sync>
-        });
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, holder: Option<Arc<dyn Send + Sync>>) {
+        let storage = holder.map(|holder| Arc::downgrade(&holder));
         let pending = Pending { owner: Owner::Module(self.current.id), address, addend, storage };
         self.prepared.pending.push((id, pending));
+    }
+
+    fn constant(&self, key: Key) -> Option<Arc<Constant>> {
+        self.state.constants.find(key, self.arena)
+    }
+}
+
+impl Batch<'_> {
+    /// Gives the constants of the update their final addresses, in `units` and in what is
+    /// staged so far.
+    pub(super) fn intern_constants(&mut self, units: &mut [Unit<'_, '_>]) -> Result<Moves> {
+        let arena = self.arena.clone();
+        let moves = link::intern(units, &arena, self)?;
+        for provider in self.prepared.providers.values_mut().flatten() {
+            provider.target = moves.settle(provider.target);
+        }
+        Ok(moves)
     }
 }
 
@@ -101,7 +118,11 @@ impl Kept for KeptStorage<'_> {
             return staged.or_else(|| Some(self.state.shared.get(symbol)?.0.clone()));
         }
         let module = self.state.module(self.id?)?;
-        module.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
+        module.image.storages.iter().find(|stored| stored.key == *key).map(|stored| stored.storage.clone())
+    }
+
+    fn earlier(&self) -> Option<&[Stored]> {
+        Some(&self.state.module(self.id?)?.image.storages)
     }
 
     fn common(&self, symbol: SymbolId) -> (u64, u64) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{Image, Storage};
+use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
 use crate::table::{Names, Owner, Provider, Rank, SymbolId, Symbols, Target};
 
@@ -46,6 +46,8 @@ pub(super) struct State {
     pub groups: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Storage that several modules share, with how many hold it.
     pub shared: HashMap<SymbolId, (Arc<Storage>, usize)>,
+    /// Read-only data that outlives the modules it came with.
+    pub constants: Constants,
     /// Symbols that a module no longer provides or wants: perhaps nobody does.
     pub orphans: Vec<SymbolId>,
     /// The number of the next update, in the high half: later definitions have higher ones.
@@ -66,6 +68,7 @@ impl State {
             names: Names::new(),
             groups: HashMap::new(),
             shared: HashMap::new(),
+            constants: Constants::default(),
             orphans: Vec::new(),
             order: ONE_UPDATE,
         }
@@ -143,6 +146,18 @@ impl State {
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())
+    }
+
+    /// Keeps the constants of an image that is committed, and the symbols they name: their
+    /// stubs and cells must not become somebody else's.
+    pub(super) fn admit_constants(&mut self, image: &Image) {
+        for (key, constant) in &image.interned {
+            if self.constants.admit(*key, constant) {
+                for &id in constant.names() {
+                    self.symbols.get_mut(id).pinned = true;
+                }
+            }
+        }
     }
 
     /// Takes out what was replaced or removed, and forgets the symbols that only it used.

@@ -31,6 +31,9 @@ mod starts;
 mod storage;
 mod thread_local;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use apply::link;
 pub(crate) use constants::{Constant, Constants, Key};
 pub(crate) use definitions::{Definition, Resolve};

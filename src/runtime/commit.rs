@@ -11,7 +11,7 @@ use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
 use super::report::Report;
 use super::state::{ONE_UPDATE, State};
-use crate::link::StorageKey;
+use crate::link::{Initialiser, StorageKey, Stored};
 use crate::table::{Owner, Provider, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
@@ -167,7 +167,7 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
     for wanted in &module.current.wanted {
         state.symbols.get_mut(wanted.id).wanted_by.retain(|want| want.module() != id);
     }
-    for (key, _) in &module.current.image.storages {
+    for Stored { key, .. } in &module.current.image.storages {
         if let StorageKey::Shared(symbol) = key
             && let Entry::Occupied(mut held) = state.shared.entry(*symbol)
         {
@@ -186,9 +186,11 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
     let Staged { name, file, source, life, id, replace, mut image, defined, wanted, report, .. } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
     if !replace {
-        after.init.extend(init);
-        after.fini.extend(fini);
+        let plain = |i: Initialiser| (i.priority, i.address);
+        after.init.extend(init.into_iter().map(plain));
+        after.fini.extend(fini.into_iter().map(plain));
     }
+    state.admit_constants(&image);
     let (number, order) = (report.generation, state.order);
     let report = Arc::new(report);
     let generation = Generation { number, file, source, life, image, defined, wanted, order, report };
@@ -230,7 +232,7 @@ fn restore(state: &mut State, restored: Restored, provided: Vec<(SymbolId, Provi
 
 /// Notes what a generation that becomes the present one wants and shares.
 fn engage(state: &mut State, id: u32, generation: &Generation) {
-    for (key, storage) in &generation.image.storages {
+    for Stored { key, storage, .. } in &generation.image.storages {
         if let StorageKey::Shared(symbol) = key {
             let held = state.shared.entry(*symbol).or_insert_with(|| (storage.clone(), 0));
             held.0 = storage.clone();

@@ -52,8 +52,8 @@ impl Generation {
 
     /// Bytes that end with it: variables that others use too are not among them.
     pub(super) fn bytes(&self) -> usize {
-        let own = self.image.storages.iter().filter(|(_, storage)| Arc::strong_count(storage) == 1);
-        let variables: usize = own.map(|(_, storage)| storage.block.len()).sum();
+        let own = self.image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
+        let variables: usize = own.map(|stored| stored.storage.block.len()).sum();
         self.image.code_bytes() + self.image.constant_bytes() + variables
     }
 }

@@ -141,9 +141,9 @@ pub(super) struct Refusal {
 }
 
 /// Prepares everything that `request` asks for, all in one step.
-pub(super) fn prepare(
-    state: &mut State,
-    settings: &Settings<'_>,
+pub(super) fn prepare<'s>(
+    state: &'s mut State,
+    settings: &Settings<'s>,
     request: Request<'_>,
 ) -> Result<Prepared, Refusal> {
     let Request { inputs, restored, removed, groups } = request;
@@ -153,6 +153,7 @@ pub(super) fn prepare(
         leaving: leaving.map(|&id| Owner::Module(id)).collect(),
         prepared: Prepared { epoch: state.epoch, removed, groups, ..Prepared::default() },
         state,
+        arena: settings.arena,
         shared: HashMap::new(),
         thread_locals: Vec::new(),
         current: Current::default(),
@@ -171,6 +172,7 @@ pub(super) fn prepare(
 
 pub(super) struct Batch<'s> {
     pub(super) state: &'s mut State,
+    pub(super) arena: &'s Arc<Arena>,
     pub(super) prepared: Prepared,
     /// Owners whose present definitions end with this update.
     pub(super) leaving: HashSet<Owner, foldhash::fast::RandomState>,
@@ -286,7 +288,8 @@ impl Batch<'_> {
                 interface: &interface,
             };
             let placement =
-                link::place(object, &needs, &ids, settings.arena, &kept, static_tls[index]).map_err(place)?;
+                link::place(object, index, &needs, &ids, settings.arena, &kept, static_tls[index])
+                    .map_err(place)?;
             for (symbol, storage) in placement.shared_storage() {
                 self.shared.insert(symbol, storage);
             }
@@ -307,6 +310,13 @@ impl Batch<'_> {
                 borrowed,
             };
             placed.push(module);
+        }
+        let mut units: Vec<_> = (placed.iter_mut())
+            .map(|Placed { name, ids, placement, .. }| link::Unit { placement, ids, name })
+            .collect();
+        let moves = self.intern_constants(&mut units)?;
+        for definition in placed.iter_mut().flat_map(|module| &mut module.definitions) {
+            definition.target = moves.settle(definition.target);
         }
         Ok(placed)
     }

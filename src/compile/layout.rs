@@ -72,7 +72,6 @@ impl VariableType {
 
     /// A number for the type; 0 where nothing is known. Types that fit may have different
     /// numbers, equal numbers fit.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the checks of updates"))]
     pub(crate) fn fingerprint(&self) -> u64 {
         match &self.runs {
             Some(runs) => stable_hash((1u8, runs, self.size, self.members)).max(1),

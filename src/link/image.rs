@@ -88,6 +88,17 @@ pub(crate) struct Stored {
     pub names: Box<[Box<str>]>,
 }
 
+impl Stored {
+    /// The names of its variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let only = match &self.key {
+            StorageKey::Variable(name) if self.names.is_empty() => Some(&**name),
+            _ => None,
+        };
+        only.into_iter().chain(self.names.iter().map(|name| &**name))
+    }
+}
+
 /// A function to call after loading or at the end.
 #[derive(Debug, Clone)]
 pub(crate) struct Initialiser {

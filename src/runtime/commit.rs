@@ -183,17 +183,31 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
 
 /// Enters a new generation into the records.
 fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
-    let Staged { name, file, source, life, id, replace, mut image, defined, wanted, report, .. } = module;
+    let Staged {
+        name,
+        file,
+        source,
+        life,
+        id,
+        replace,
+        mut image,
+        defined,
+        wanted,
+        report,
+        run,
+        interface,
+        ..
+    } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
-    if !replace {
-        let plain = |i: Initialiser| (i.priority, i.address);
-        after.init.extend(init.into_iter().map(plain));
-        after.fini.extend(fini.into_iter().map(plain));
-    }
+    let plain = |i: Initialiser| (i.priority, i.address);
+    after.init.extend(init.into_iter().map(plain));
+    after.fini.extend(fini.into_iter().map(plain));
     state.admit_constants(&image);
+    let variables = interface.variables.clone().into();
     let (number, order) = (report.generation, state.order);
     let report = Arc::new(report);
-    let generation = Generation { number, file, source, life, image, defined, wanted, order, report };
+    let generation =
+        Generation { number, file, source, life, image, defined, wanted, variables, run, order, report };
     engage(state, id, &generation);
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
     match old {

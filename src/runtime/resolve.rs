@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::prepare::Batch;
 use super::state::State;
-use crate::compile::{Interface, VariableType};
+use crate::compile::Interface;
 use crate::error::Result;
 use crate::link::{
     self, Constant, Definition, Kept, Key, Moves, Placement, Resolve, Storage, StorageKey, Stored,
@@ -142,7 +142,18 @@ impl Kept for KeptStorage<'_> {
     }
 
     fn fingerprint(&self, name: &str) -> u64 {
-        self.interface.variable(name).map_or(0, VariableType::fingerprint)
+        let Some(new) = self.interface.variable(name) else { return 0 };
+        let old = self.id.and_then(|id| self.state.module(id)).and_then(|module| {
+            let mut known = module.current.variables.iter();
+            known.find(|(known, _)| known == name).map(|(_, old)| old)
+        });
+        // Some types fit though they are not the same: a union that is written as another of
+        // its members.
+        match old.map(|old| (old, new.fits(old))) {
+            Some((old, Some(true))) => old.fingerprint(),
+            Some((_, None)) => 0,
+            _ => new.fingerprint(),
+        }
     }
 
     fn labels_stay(&self) -> bool {

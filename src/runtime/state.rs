@@ -126,6 +126,11 @@ impl State {
         Some(module)
     }
 
+    /// All modules, with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Module)> {
+        self.modules.iter().enumerate().filter_map(|(id, module)| Some((id as u32, module.as_deref()?)))
+    }
+
     pub(super) fn live(&self) -> impl Iterator<Item = &Module> {
         self.modules.iter().flatten().map(|module| &**module)
     }

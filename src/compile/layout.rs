@@ -56,7 +56,6 @@ pub(crate) struct VariableType {
 impl VariableType {
     /// Whether storage of type `old` is right for code compiled against `self`. `None`
     /// where the two cannot be compared.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the checks of updates"))]
     pub(crate) fn fits(&self, old: &Self) -> Option<bool> {
         let members = (self.members != 0 && old.members != 0).then_some(self.members == old.members);
         match (&self.runs, &old.runs) {

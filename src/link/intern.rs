@@ -14,7 +14,7 @@ use super::constants::{Constant, Key, KeyHasher};
 use super::cycles::groups;
 use super::definitions::Resolve;
 use super::homes::{Home, leads_to_stub};
-use super::object::{Kind, Place};
+use super::object::{Kind, Place, SymbolKind};
 use super::place::{Area, Placement, provisional};
 use super::relocate::{self, Field, Operand};
 use crate::error::Result;
@@ -239,23 +239,22 @@ impl Interning {
         addend: u64,
         relative: bool,
     ) -> (Lead, u64) {
-        let (unit, index) = self.nodes[from];
+        let unit = self.nodes[from].0;
         let Unit { placement, ids, .. } = &units[unit];
         let object = &placement.object;
         let target = &object.symbols[symbol];
         let offset = target.value.wrapping_add(addend);
         let Place::Section(section) = target.place else { return (Lead::Address(offset), 0) };
         if object.sections[section].kind == Kind::Code {
-            let indirect = || object.symbols[symbol].value == offset;
-            return match placement.starts.at(section, offset) {
-                Some(function) if leads_to_stub(object, ids, &placement.starts, symbol, section, offset) => {
-                    match ids[function] {
-                        Some(id) => (Lead::Stub(id.0), 0),
-                        None => (Lead::Local(function), 0),
-                    }
-                }
-                None if indirect() => (Lead::Local(symbol), 0),
-                _ => (Lead::Address(placement.sections[section].address.wrapping_add(offset)), 0),
+            if !leads_to_stub(object, ids, &placement.starts, symbol, section, offset) {
+                return (Lead::Address(placement.sections[section].address.wrapping_add(offset)), 0);
+            }
+            // An indirect function's resolver is at the same place: the symbol tells.
+            let indirect = target.kind == SymbolKind::IndirectFunction && target.value == offset;
+            let function = placement.starts.at(section, offset).filter(|_| !indirect).unwrap_or(symbol);
+            return match ids[function] {
+                Some(id) => (Lead::Stub(id.0), 0),
+                None => (Lead::Local(function), 0),
             };
         }
         let placed = match relative {
@@ -264,10 +263,7 @@ impl Interning {
             false => placement.copy_at(section, offset),
         };
         match placed.area {
-            Area::Shared(other) => {
-                debug_assert!(!relative || other != index || section == placement.shared[index].section);
-                (Lead::Constant(self.first[unit] + other, offset), 0)
-            }
+            Area::Shared(other) => (Lead::Constant(self.first[unit] + other, offset), 0),
             _ => (Lead::Address(placed.address.wrapping_add(offset)), 0),
         }
     }

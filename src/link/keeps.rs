@@ -124,7 +124,7 @@ fn names_a_label(
 /// the registers of the first two arguments.
 fn switches_stacks(code: &[u8]) -> bool {
     let by = |opcode: u8| memchr_iter(opcode, code).filter(|&at| at > 0 && at + 2 < code.len());
-    let wide = |at: usize| matches!(code[at - 1], 0x48 | 0x49 | 0x4a | 0x4b);
+    let wide = |at: usize| matches!(code[at - 1], 0x48..=0x4b);
     // mov r/m64, %rsp
     let load = by(0x8b).any(|at| {
         let modrm = code[at + 1];

@@ -12,7 +12,7 @@ use super::prepare::Batch;
 use super::report::{ModuleReport, StaleReader, TypesFrom};
 use crate::compile::{Interface, Types};
 use crate::link::{Definition, Image, Initialiser, Links, Stored};
-use crate::table::{Owner, Target};
+use crate::table::{Owner, SymbolId, Target};
 
 /// A module that has been linked.
 pub(super) struct Described<'a> {
@@ -89,9 +89,10 @@ impl Batch<'_> {
 
     /// Completes the report once everything is known.
     pub(super) fn finish_report(&mut self) {
-        let moved: Vec<_> = self.prepared.changed.iter().copied().filter(|&id| self.is_moved(id)).collect();
+        let moved = self.outlook().filter(|&(id, winner)| self.is_moved(id, winner));
+        let moved: HashSet<_> = moved.map(|(id, _)| id).collect();
         self.prepared.moves = !moved.is_empty();
-        self.prepared.report.stale = self.stale_readers(&moved.into_iter().collect());
+        self.prepared.report.stale = self.stale_readers(&moved);
         let prepared = &mut self.prepared;
         let staged = prepared.staged.iter().map(|module| &module.report);
         let restored = prepared.restored.iter().map(|module| &module.report);
@@ -101,7 +102,7 @@ impl Batch<'_> {
     }
 
     /// Modules that stay and whose code has an address of `moved` in it.
-    fn stale_readers(&self, moved: &HashSet<crate::table::SymbolId>) -> Vec<StaleReader> {
+    fn stale_readers(&self, moved: &HashSet<SymbolId>) -> Vec<StaleReader> {
         let mut stale = Vec::new();
         if moved.is_empty() {
             return stale;

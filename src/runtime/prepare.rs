@@ -9,6 +9,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::fitting::{Migration, Rules};
 use super::generation::Wanted;
 use super::report::{ModuleReport, Report};
@@ -42,8 +44,7 @@ pub(super) struct Staged {
     pub id: u32,
     pub replace: bool,
     pub image: Image,
-    pub definitions: Vec<Definition>,
-    /// The symbols of `definitions`, each once.
+    /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
     pub report: ModuleReport,
@@ -70,7 +71,7 @@ pub(super) struct Prepared {
     pub restored: Vec<Restored>,
     pub removed: Vec<u32>,
     /// Definitions by symbol, in order of the update.
-    pub providers: HashMap<SymbolId, Vec<Provider>, foldhash::fast::RandomState>,
+    pub providers: HashMap<SymbolId, SmallVec<[Provider; 1]>, foldhash::fast::RandomState>,
     /// Symbols made for this update.
     pub created: Vec<SymbolId>,
     /// References by others: symbol, whether by a call, whether it must be defined.
@@ -83,6 +84,8 @@ pub(super) struct Prepared {
     pub migrations: Vec<Migration>,
     /// Every symbol whose cells may change.
     pub changed: Vec<SymbolId>,
+    /// Who will provide each of them.
+    pub winners: Vec<Option<Provider>>,
     /// The slots that callers may be using and whose target changes, in one step unless
     /// there was no memory for that.
     pub gates: Vec<Gates>,
@@ -216,6 +219,7 @@ impl Batch<'_> {
         self.check_signatures(outdated)?;
         self.find_changes();
         self.make_missing_thunks(settings)?;
+        self.prepared.winners = self.prepared.changed.iter().map(|&id| self.winner(id).copied()).collect();
         self.find_loose_ends(settings.strict)?;
         self.make_gates(settings.arena)?;
         self.finish_report();

@@ -173,21 +173,8 @@ impl Batch<'_> {
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
         let image = linked.image;
-        let staged = Staged {
-            name,
-            file,
-            source,
-            interface,
-            life,
-            id,
-            replace,
-            image,
-            definitions,
-            defined,
-            wanted,
-            report,
-            run,
-        };
+        let staged =
+            Staged { name, file, source, interface, life, id, replace, image, defined, wanted, report, run };
         self.prepared.staged.push(staged);
         Ok(())
     }

@@ -38,8 +38,9 @@ impl Batch<'_> {
     /// several of them change in one step.
     pub(super) fn make_gates(&mut self, arena: &Arc<Arena>) -> Result<()> {
         let mut switches = Vec::new();
-        for &id in &self.prepared.changed {
-            let (old, new) = (self.state.symbols.slots.call(id.0), self.call_of(id));
+        for (id, winner) in self.outlook() {
+            let old = self.state.symbols.slots.call(id.0);
+            let new = self.call_of(id, winner, old);
             // A slot that is empty belongs to a name that this update made, or to one that
             // no code calls.
             if old != 0 && old != new {

@@ -12,6 +12,7 @@ use super::constants::{Constant, Key};
 use super::functions::Functions;
 use super::keeps::Keeps;
 use crate::memory::Block;
+use crate::seeded::{Bug, bug};
 use crate::table::SymbolId;
 use crate::tls::TlsBlock;
 use crate::unwind::Frames;
@@ -56,6 +57,7 @@ impl Shape {
     pub(super) fn unfit(&self, old: &Self) -> Option<Unfit> {
         let unknown = self.fingerprint == 0 || old.fingerprint == 0;
         match () {
+            () if self.size > old.size && bug(Bug::KeepGrown) => None,
             () if self.size != old.size => Some(Unfit::Size),
             () if self.align > old.align => Some(Unfit::Align),
             () if self.layout != old.layout => Some(Unfit::Layout),

@@ -12,6 +12,7 @@ use super::prepare::{Prepared, Restored, Staged};
 use super::report::Report;
 use super::state::{ONE_UPDATE, State};
 use crate::link::{Initialiser, StorageKey, Stored};
+use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Provider, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
@@ -145,6 +146,9 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
 
 fn register_frames(module: &mut Staged) {
     for begin in std::mem::take(&mut module.image.unregistered_frames) {
+        if bug(Bug::NoUnwindInfo) {
+            continue;
+        }
         module.image.frames.push(register(begin));
     }
 }

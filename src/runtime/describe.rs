@@ -12,6 +12,7 @@ use super::prepare::Batch;
 use super::report::{ModuleReport, StaleReader, TypesFrom};
 use crate::compile::{Interface, Types};
 use crate::link::{Definition, Image, Initialiser, Links, Stored};
+use crate::seeded::{Bug, bug};
 use crate::table::{Owner, SymbolId, Target};
 
 /// A module that has been linked.
@@ -126,6 +127,9 @@ impl Batch<'_> {
 fn select(image: &mut Image, old: &Generation, interface: &Interface, fitted: &Fitted) {
     let known = |name: &str| old.run.iter().any(|old| **old == *name);
     let new = |variable: &String| fitted.fresh.contains(variable) || fitted.reset.contains(variable);
+    if bug(Bug::InitialiseAgain) {
+        return;
+    }
     image.init.retain(|Initialiser { name, .. }| {
         let Some(name) = name else { return false };
         let listed = interface.initialisers.iter().find(|(initialiser, _)| **initialiser == **name);

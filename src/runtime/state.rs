@@ -11,6 +11,7 @@ use super::generation::{Module, Retired};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
+use crate::seeded::{Bug, bug};
 use crate::table::{
     Epoch, GateMemory, Names, Owner, Provider, Rank, SignatureId, Signatures, SymbolId, Symbols, Target,
 };
@@ -172,7 +173,7 @@ impl State {
     /// Keeps the constants of an image that is committed, and the symbols they name: their
     /// stubs and cells must not become somebody else's.
     pub(super) fn admit_constants(&mut self, image: &Image) {
-        for (key, constant) in &image.interned {
+        for (key, constant) in image.interned.iter().filter(|_| !bug(Bug::FreeConstants)) {
             if self.constants.admit(*key, constant) {
                 for &id in constant.names() {
                     self.symbols.get_mut(id).pinned = true;

@@ -7,6 +7,7 @@
 use super::prepare::{Batch, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
+use crate::seeded::{Bug, bug};
 use crate::table::{Gates, Switch};
 use std::sync::Arc;
 
@@ -46,6 +47,9 @@ impl Batch<'_> {
             if old != 0 && old != new {
                 switches.push(Switch { slot: id.0, old, new, gate: 0 });
             }
+        }
+        if !self.prepared.restored.is_empty() && bug(Bug::RollbackForgetsSlot) {
+            switches.pop();
         }
         match Gates::prepare(arena, switches.clone()) {
             Ok(gates) => self.prepared.gates.push(gates),

@@ -51,6 +51,8 @@ mod libraries;
 mod link;
 mod memory;
 mod process;
+#[allow(dead_code)] // until the runtime asks
+mod reclaim;
 mod runtime;
 mod table;
 mod tls;

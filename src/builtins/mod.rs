@@ -4,10 +4,11 @@
 //! `atexit` and its kin live in a small static part of the C library because they pass on
 //! the caller's `__dso_handle`; thread-local access goes through our own templates;
 //! threads started by generated code get their static TLS set up ([`threads`]), and its
-//! C++ `thread_local` objects go before their code does ([`thread_end`]). Owns those
-//! functions and their names; knows nothing of slots.
+//! C++ `thread_local` objects go before their code does ([`thread_end`]); the stacks of
+//! contexts that it makes are remembered ([`contexts`]). Owns those functions and their names; knows nothing of slots.
 #![allow(unsafe_code)]
 
+mod contexts;
 mod thread_end;
 mod threads;
 
@@ -35,6 +36,7 @@ pub(crate) fn functions() -> Vec<(&'static str, u64)> {
         ("atexit", atexit as *const () as u64),
         ("at_quick_exit", at_quick_exit as *const () as u64),
         ("pthread_atfork", pthread_atfork as *const () as u64),
+        ("makecontext", contexts::makecontext as *const () as u64),
         ("pthread_create", threads::pthread_create as *const () as u64),
         ("thrd_create", threads::thrd_create as *const () as u64),
         ("__cxa_thread_atexit", thread_end::thread_atexit as *const () as u64),

@@ -18,15 +18,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("unwind", &[]),
     ("memory", &["error"]),
     ("tls", &["error"]),
+    ("reclaim", &["error", "tls"]),
     ("process", &["error", "tls"]),
     ("libraries", &["error", "process"]),
-    ("builtins", &["tls"]),
+    ("builtins", &["tls", "reclaim"]),
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
     ("link", &["error", "unwind", "memory", "tls", "table"]),
     (
         "runtime",
-        &["error", "unwind", "memory", "process", "libraries", "tls", "builtins", "compile", "table", "link"],
+        &[
+            "error",
+            "unwind",
+            "memory",
+            "process",
+            "libraries",
+            "tls",
+            "reclaim",
+            "builtins",
+            "compile",
+            "table",
+            "link",
+        ],
     ),
 ];
 
@@ -42,6 +55,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Runs host functions in place of those the C library links statically.
     "builtins/mod.rs",
     // Runs destructors of generated code, and starts its threads.
+    "builtins/contexts.rs",
     "builtins/thread_end.rs",
     "builtins/threads.rs",
     // Calls the program's `main` and registers exit handlers.
@@ -60,6 +74,14 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "memory/os.rs",
     // The dynamic loader's interface.
     "process.rs",
+    // Registers and stacks of threads, a signal's handler, the kernel's directory entries.
+    "reclaim/caller.rs",
+    "reclaim/contexts.rs",
+    "reclaim/forks.rs",
+    "reclaim/memory.rs",
+    "reclaim/signal.rs",
+    "reclaim/stack.rs",
+    "reclaim/task.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Calls resolvers, constructors and destructors.

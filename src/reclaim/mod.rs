@@ -1,0 +1,317 @@
+//! Which threads may still be in code that nothing leads to any more.
+//!
+//! Given ranges of addresses, asks every thread of the process whether it executes code in
+//! one or may return there, and looks at the stacks of suspended contexts. What cannot be
+//! asked is said to be so: unknown means keep. Knows nothing of modules or of why a range is
+//! of interest, and frees nothing.
+//!
+//! What it rests on:
+//!
+//! - Nobody enters a range any more but from a range. Slots, stubs and tables led away from
+//!   them before the question, and a word found in a register or on a stack is the only way
+//!   back. So a thread that once did not hold a range does not hold it later, and threads need
+//!   not be stopped together. A range that code of another range may call directly has to be
+//!   kept while that one is.
+//! - A thread that is blocked in the kernel is read from outside, because a signal would end
+//!   its wait. Its registers `rbx`, `rbp` and `r12` to `r15` cannot be seen. Generated code has
+//!   an address in a range nowhere but on the stack during a call: what it can load, compare
+//!   and store are the addresses of stubs.
+//! - A context that is suspended was left by a call, and a function that made a call leaves
+//!   its return address on the stack just below its frame for as long as it runs. So the whole
+//!   stack of a context, looked at after the threads, shows every function that was suspended
+//!   on it; one that was not suspended has stayed on the thread it began on, and was seen there.
+//! - A thread that starts during the question begins at a stub. It can hold a range only if it
+//!   was made by a bare `clone` that returns in both threads, in code of the range. It is asked
+//!   for that reason. Then all that were there at the first listing have been asked, and those
+//!   that they made before it; who is left is the third in a row made in that way within one
+//!   question, each before its maker was asked. That is not pursued.
+//! - A child of `vfork` runs on the stack of a thread that waits for it. That thread is silent.
+
+mod caller;
+mod contexts;
+mod forks;
+mod memory;
+mod signal;
+mod stack;
+mod task;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+pub(crate) use caller::Caller;
+use contexts::Contexts;
+pub(crate) use contexts::remember as remember_context;
+use memory::{Mappings, this_thread};
+use signal::{Line, Reply};
+use stack::{Memory, Seen, Thread, Told};
+use task::Doing;
+use wanted::Wanted;
+
+use crate::tls::thread_pointer;
+
+/// Somebody holds a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hit {
+    /// Its index among those given.
+    pub range: usize,
+    /// The thread by the kernel's number, or 0: a context that no thread may be on.
+    pub thread: i32,
+    /// The innermost word that points into the range: where execution is, or will return to.
+    pub address: u64,
+}
+
+/// A thread that could not be asked, or 0 for all of them. Everything must be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Silent {
+    pub thread: i32,
+    pub why: &'static str,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// One for each range and thread at most.
+    pub hits: Vec<Hit>,
+    pub silent: Vec<Silent>,
+    /// A thread was seen on a stack that hotslot does not know: so there may be more such
+    /// stacks, with suspended code on them.
+    pub odd_stack: Option<i32>,
+}
+
+impl Findings {
+    fn add(&mut self, thread: i32, seen: Seen, told: Told<()>) {
+        let words = seen.found.iter().enumerate();
+        self.hits.extend(words.filter_map(|(range, word)| Some(Hit { range, thread, address: (*word)? })));
+        if seen.odd {
+            self.odd_stack.get_or_insert(thread);
+        }
+        if let Err(why) = told {
+            self.silent.push(Silent { thread, why });
+        }
+    }
+}
+
+/// The name of a thread, as a debugger shows it.
+pub(crate) fn thread_name(thread: i32) -> Option<String> {
+    task::name(thread)
+}
+
+/// Asks every thread which of `ranges` it holds. They are sorted and do not overlap; the end
+/// of a range counts as inside. Of the calling thread only what lies above `own` is looked at.
+pub(crate) fn ask_threads(ranges: &[Range<u64>], own: &Caller) -> Findings {
+    let mut findings = Findings::default();
+    if ranges.is_empty() {
+        return findings;
+    }
+    let mut line = forks::line();
+    let wanted = Wanted::new(ranges);
+    if let Err(why) =
+        Question::new(&mut line, &wanted).and_then(|mut question| question.ask(own, &mut findings))
+    {
+        findings.silent.push(Silent { thread: 0, why });
+    }
+    findings
+}
+
+struct Question<'a> {
+    line: &'a mut Line,
+    signal: Option<i32>,
+    restorer: Option<u64>,
+    wanted: &'a Wanted,
+    mappings: Mappings,
+    contexts: Contexts,
+}
+
+/// What came of reading a thread from outside.
+enum Outside {
+    Told(Seen, Told<()>),
+    Gone,
+    /// It has to be asked. It was seen running, or may be blocked; it may be deaf to a signal.
+    Runs {
+        seen: bool,
+        deaf: bool,
+    },
+}
+
+const NO_LIST: &str = "the threads cannot be listed in /proc";
+const NO_MAPPINGS: &str = "the mappings cannot be read in /proc";
+
+impl<'a> Question<'a> {
+    fn new(line: &'a mut Line, wanted: &'a Wanted) -> Told<Self> {
+        let signal = line.signal();
+        let restorer = signal.and_then(signal::restorer);
+        let mappings = Mappings::of_this_process().ok_or(NO_MAPPINGS)?;
+        Ok(Self { line, signal, restorer, wanted, mappings, contexts: Contexts::now() })
+    }
+
+    fn ask(&mut self, own: &Caller, findings: &mut Findings) -> Told<()> {
+        let this = Thread {
+            number: this_thread(),
+            sp: own.sp,
+            pointer: Some(thread_pointer() as u64),
+            alternate: signal::alternate_stack(),
+        };
+        let mut seen = Seen::nothing(self.wanted);
+        let told = self.memory().look(&this, &own.registers, &mut seen);
+        findings.add(this.number, seen, told);
+        let mut asked = BTreeSet::from([this.number]);
+        // The second and third time for those that started meanwhile.
+        for _ in 0..3 {
+            let threads = task::all().ok_or(NO_LIST)?;
+            let new: Vec<i32> = threads.into_iter().filter(|thread| asked.insert(*thread)).collect();
+            if new.is_empty() {
+                break;
+            }
+            self.ask_these(new, findings)?;
+        }
+        let mut seen = Seen::nothing(self.wanted);
+        // Those of now: a context may have been made since.
+        Contexts::now().search(self.wanted, |range, word| _ = seen.found[range].get_or_insert(word));
+        findings.add(0, seen, Ok(()));
+        Ok(())
+    }
+
+    fn memory(&self) -> Memory<'_> {
+        let Self { wanted, restorer, mappings, contexts, .. } = self;
+        Memory { wanted, mappings, contexts, restorer: *restorer }
+    }
+
+    /// Reads the mappings again: a stack was not there before.
+    fn look_again(&mut self) -> Told<()> {
+        self.mappings = Mappings::of_this_process().ok_or(NO_MAPPINGS)?;
+        self.contexts = Contexts::now();
+        Ok(())
+    }
+
+    fn ask_these(&mut self, mut threads: Vec<i32>, findings: &mut Findings) -> Told<()> {
+        const ROUNDS: usize = 20;
+        // Did not answer a signal in time. They are sent no other, but may block.
+        let mut late = BTreeSet::new();
+        for round in 0..ROUNDS {
+            let mut running = Vec::new();
+            let mut open = Vec::new();
+            for thread in threads {
+                match self.from_outside(thread)? {
+                    Outside::Told(seen, told) => findings.add(thread, seen, told),
+                    Outside::Gone => {}
+                    Outside::Runs { seen, deaf } if !deaf && !late.contains(&thread) => {
+                        running.push((thread, seen));
+                    }
+                    Outside::Runs { .. } => open.push(thread),
+                }
+            }
+            let deaf = open.len();
+            self.ask_running(running, round >= ROUNDS / 2, &mut open, &mut late, findings)?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            if deaf > 0 {
+                std::thread::sleep(Duration::from_micros(500));
+            }
+            threads = open;
+        }
+        for thread in threads {
+            findings.silent.push(Silent { thread, why: "it runs and does not answer a signal" });
+        }
+        Ok(())
+    }
+
+    /// Asks by signal. Those without an answer are added to `open`.
+    fn ask_running(
+        &mut self,
+        mut running: Vec<(i32, bool)>,
+        insist: bool,
+        open: &mut Vec<i32>,
+        late: &mut BTreeSet<i32>,
+        findings: &mut Findings,
+    ) -> Told<()> {
+        let Some(signal) = self.signal.filter(|_| !running.is_empty()) else { return Ok(()) };
+        running.sort_unstable();
+        let Self { wanted, restorer, ref mappings, ref contexts, .. } = *self;
+        let memory = Memory { wanted, mappings, contexts, restorer };
+        let replies = self.line.ask(signal, &running, insist, &memory);
+        let mut lost = false;
+        for ((thread, _), reply) in running.into_iter().zip(replies) {
+            match reply {
+                Reply::All(seen) => findings.add(thread, seen, Ok(())),
+                Reply::Elsewhere(mut seen, place) => {
+                    let told = memory.native(&place, &mut seen);
+                    findings.add(thread, seen, told);
+                }
+                Reply::Unknown(mut seen, place) => {
+                    let told = memory.unknown(&place, &mut seen);
+                    findings.add(thread, seen, told);
+                }
+                Reply::Gone => {}
+                Reply::NotAsked => open.push(thread),
+                Reply::Lost => {
+                    lost = true;
+                    open.push(thread);
+                }
+                Reply::Late => {
+                    late.insert(thread);
+                    open.push(thread);
+                }
+            }
+        }
+        if lost { self.look_again() } else { Ok(()) }
+    }
+
+    /// Reads a thread that does not run during it: it was blocked before and after, and has
+    /// not been switched from meanwhile.
+    fn from_outside(&mut self, number: i32) -> Told<Outside> {
+        let silent = |why| Ok(Outside::Told(Seen::nothing(self.wanted), Err(why)));
+        let mut unread = None;
+        let mut deaf = true;
+        for _ in 0..3 {
+            let Some(before) = task::status(number) else {
+                return if task::exists(number) {
+                    silent("its status cannot be read")
+                } else {
+                    Ok(Outside::Gone)
+                };
+            };
+            deaf = self.signal.is_none_or(|signal| before.blocked_signals >> (signal - 1) & 1 != 0);
+            match before.state {
+                b'Z' | b'X' => return Ok(Outside::Gone),
+                b't' => return silent("a debugger has stopped it"),
+                _ => {}
+            }
+            let doing = task::doing(number);
+            let blocked = match doing {
+                Doing::Blocked(blocked) => blocked,
+                Doing::Gone => return Ok(Outside::Gone),
+                Doing::Outside if before.state == b'T' => return silent("it is stopped"),
+                _ => return Ok(Outside::Runs { seen: doing == Doing::Running, deaf }),
+            };
+            match blocked.call {
+                // Neither comes back.
+                libc::SYS_exit | libc::SYS_exit_group => return Ok(Outside::Gone),
+                libc::SYS_vfork | libc::SYS_clone | libc::SYS_clone3 => {
+                    return silent("it waits for a child process that runs on its stack");
+                }
+                _ => {}
+            }
+            let mut registers = [blocked.pc; 7];
+            registers[1..].copy_from_slice(&blocked.arguments);
+            let thread = Thread { number, sp: blocked.sp, pointer: None, alternate: None };
+            let mut seen = Seen::nothing(self.wanted);
+            let told = self.memory().look(&thread, &registers, &mut seen);
+            if task::doing(number) == doing && task::status(number) == Some(before) {
+                if told.is_ok() {
+                    return Ok(Outside::Told(seen, told));
+                }
+                // Perhaps its stack is newer than what is known of the mappings.
+                unread = Some((seen, told));
+                self.look_again()?;
+            }
+        }
+        Ok(match unread {
+            Some((seen, told)) => Outside::Told(seen, told),
+            None => Outside::Runs { seen: true, deaf },
+        })
+    }
+}

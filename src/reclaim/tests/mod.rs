@@ -8,9 +8,9 @@ mod threads;
 use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr::null_mut;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,17 +29,27 @@ impl Code {
     /// Loops until the byte that the argument points to is not zero. It is at 64.
     const SPIN: [u8; 6] = [0x80, 0x3f, 0x00, 0x74, 0xfb, 0xc3];
 
+    /// At an address that no other code ever had, so that no word left anywhere is one of it.
     fn new() -> Arc<Self> {
-        // SAFETY: new memory, of which the first bytes are written.
-        unsafe {
-            let rights = libc::PROT_READ | libc::PROT_WRITE;
+        static AREA: OnceLock<u64> = OnceLock::new();
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        const ALL: usize = 4096 * Code::SIZE;
+        let area = AREA.get_or_init(|| {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-            let start = libc::mmap(null_mut(), Self::SIZE, rights, flags, -1, 0).cast::<u8>();
+            // SAFETY: new memory.
+            unsafe { libc::mmap(null_mut(), ALL, libc::PROT_NONE, flags, -1, 0) as u64 }
+        });
+        let offset = NEXT.fetch_add(Self::SIZE, Ordering::Relaxed);
+        assert!(offset < ALL);
+        let start = (area + offset as u64) as *mut u8;
+        // SAFETY: a page that nobody else uses.
+        unsafe {
+            libc::mprotect(start.cast(), Self::SIZE, libc::PROT_READ | libc::PROT_WRITE);
             start.copy_from(Self::CALL.as_ptr(), Self::CALL.len());
             start.add(64).copy_from(Self::SPIN.as_ptr(), Self::SPIN.len());
             libc::mprotect(start.cast(), Self::SIZE, libc::PROT_READ | libc::PROT_EXEC);
-            Arc::new(Self(start as u64))
         }
+        Arc::new(Self(start as u64))
     }
 
     /// Short of the next one's start, which counts as the end.
@@ -67,13 +77,6 @@ impl Code {
         // SAFETY: the code takes a byte's address.
         let spin: extern "C" fn(&AtomicU8) = unsafe { std::mem::transmute((self.0 + 64) as *const c_void) };
         spin(until);
-    }
-}
-
-impl Drop for Code {
-    fn drop(&mut self) {
-        // SAFETY: mapped by `new`.
-        unsafe { libc::munmap(self.0 as *mut c_void, Self::SIZE) };
     }
 }
 

@@ -194,7 +194,7 @@ impl<'a> Question<'a> {
             let mut running = Vec::new();
             let mut open = Vec::new();
             for thread in threads {
-                match self.from_outside(thread)? {
+                match self.read_outside(thread)? {
                     Outside::Told(seen, told) => findings.add(thread, seen, told),
                     Outside::Gone => {}
                     Outside::Runs { seen, deaf } if !deaf && !late.contains(&thread) => {
@@ -208,8 +208,9 @@ impl<'a> Question<'a> {
             if open.is_empty() {
                 return Ok(());
             }
+            // It may be about to start, or to block.
             if deaf > 0 {
-                std::thread::sleep(Duration::from_micros(500));
+                std::thread::sleep(Duration::from_micros(if round < ROUNDS / 2 { 200 } else { 5000 }));
             }
             threads = open;
         }
@@ -262,7 +263,7 @@ impl<'a> Question<'a> {
 
     /// Reads a thread that does not run during it: it was blocked before and after, and has
     /// not been switched from meanwhile.
-    fn from_outside(&mut self, number: i32) -> Told<Outside> {
+    fn read_outside(&mut self, number: i32) -> Told<Outside> {
         let silent = |why| Ok(Outside::Told(Seen::nothing(self.wanted), Err(why)));
         let mut unread = None;
         let mut deaf = true;

@@ -77,6 +77,7 @@ pub(super) fn start_process() {
 pub(super) struct Line {
     signal: Option<c_int>,
     /// Requests that a handler may still be reading.
+    #[allow(clippy::vec_box)] // which has its address
     attic: Vec<Box<Request>>,
 }
 

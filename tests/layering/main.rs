@@ -82,6 +82,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "reclaim/signal.rs",
     "reclaim/stack.rs",
     "reclaim/task.rs",
+    "reclaim/tests/mod.rs",
+    "reclaim/tests/stacks.rs",
+    "reclaim/tests/threads.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Calls resolvers, constructors and destructors.

@@ -224,8 +224,14 @@ fn fifty_threads_hold_their_own() {
         })
         .collect();
     let all: Vec<&Code> = codes.iter().map(|code| &**code).collect();
-    for ((findings, _), other) in ask(&all).into_iter().zip(&others) {
-        let ours = |thread: i32| others.iter().any(|other| other.thread == thread);
+    let ours = |thread: i32| others.iter().any(|other| other.thread == thread);
+    let mut answers = ask(&all);
+    for _ in 0..PATIENCE {
+        if answers[0].0.silent.iter().any(|silent| ours(silent.thread)) {
+            answers = ask(&all);
+        }
+    }
+    for ((findings, _), other) in answers.into_iter().zip(&others) {
         assert!(!findings.silent.iter().any(|s| ours(s.thread) || s.thread == 0), "{:?}", findings.silent);
         let by: Vec<i32> = findings.hits.iter().map(|hit| hit.thread).filter(|t| ours(*t)).collect();
         assert_eq!(by, [other.thread]);
@@ -297,8 +303,9 @@ fn a_fork_in_the_middle_is_no_harm() {
             code.call(|| {
                 let findings = ask(&[&code]).remove(0).0;
                 let ours = |hit: &Hit| hit.thread == this_thread();
-                well =
-                    findings.silent.is_empty() && !findings.hits.is_empty() && findings.hits.iter().all(ours);
+                status = i32::from(!findings.silent.is_empty())
+                    + 2 * i32::from(!findings.hits.iter().any(ours))
+                    + 4 * i32::from(!findings.hits.iter().all(ours));
             });
             // SAFETY: ends the process.
             unsafe { libc::_exit(status) };

@@ -51,7 +51,7 @@ mod libraries;
 mod link;
 mod memory;
 mod process;
-#[allow(dead_code)] // until the runtime asks
+#[allow(dead_code, unused_imports)] // until the runtime asks
 mod reclaim;
 mod runtime;
 mod table;

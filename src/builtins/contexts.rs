@@ -68,6 +68,7 @@ mod tests {
             make(&mut there, start as *const (), 8, 1u64, 2u64, 3u64, 4u64, 5u64, 6u64, 7u64, 8u64);
             libc::swapcontext(&mut back, &there);
         }
+        crate::reclaim::forget_context(stack.as_ptr() as u64);
         assert_eq!(*GOT.lock().unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

@@ -75,16 +75,17 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // The dynamic loader's interface.
     "process.rs",
     // Registers and stacks of threads, a signal's handler, the kernel's directory entries.
-    "reclaim/caller.rs",
-    "reclaim/contexts.rs",
-    "reclaim/forks.rs",
-    "reclaim/memory.rs",
-    "reclaim/signal.rs",
-    "reclaim/stack.rs",
-    "reclaim/task.rs",
-    "reclaim/tests/mod.rs",
-    "reclaim/tests/stacks.rs",
-    "reclaim/tests/threads.rs",
+    "reclaim/threads/caller.rs",
+    "reclaim/threads/contexts.rs",
+    "reclaim/threads/forks.rs",
+    "reclaim/threads/memory.rs",
+    "reclaim/threads/signal.rs",
+    "reclaim/threads/stack.rs",
+    "reclaim/threads/task.rs",
+    "reclaim/threads/tests/mod.rs",
+    "reclaim/threads/tests/rare.rs",
+    "reclaim/threads/tests/stacks.rs",
+    "reclaim/threads/tests/threads.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Calls resolvers, constructors and destructors.

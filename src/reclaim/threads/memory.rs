@@ -1,7 +1,8 @@
 //! Reading memory of this process that may vanish meanwhile.
 //!
 //! Other threads' stacks are unmapped when they end. The kernel is asked to copy, so that
-//! what is gone is an answer and not a crash. Owns that, and the list of mappings.
+//! what is gone is an answer and not a crash. It is asked by the number of this thread: the
+//! process's own is its first thread's, which may have ended, and then has no memory. Owns that, and the list of mappings.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -16,7 +17,7 @@ pub(super) fn read(at: u64, into: &mut [u64]) -> usize {
     let remote = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: bytes };
     // SAFETY: `into` is valid for writes of so many bytes, and any bytes are words. What is
     // at `at` is read by the kernel, which checks it.
-    let done = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
+    let done = unsafe { libc::process_vm_readv(this_thread(), &local, 1, &remote, 1, 0) };
     if done >= 0 {
         return done as usize / 8;
     }
@@ -29,7 +30,7 @@ pub(super) fn read(at: u64, into: &mut [u64]) -> usize {
 /// The same where a filter forbids the call.
 fn read_file(at: u64, into: &mut [u64]) -> usize {
     // Not kept: in a forked process it would still be the parent's.
-    let Ok(memory) = File::open("/proc/self/mem") else { return 0 };
+    let Ok(memory) = File::open("/proc/thread-self/mem") else { return 0 };
     // SAFETY: the words as bytes, which they are valid as and stay valid with.
     let bytes = unsafe { std::slice::from_raw_parts_mut(into.as_mut_ptr().cast::<u8>(), size_of_val(into)) };
     memory.read_at(bytes, at).unwrap_or(0) / 8
@@ -39,8 +40,8 @@ fn read_file(at: u64, into: &mut [u64]) -> usize {
 /// all of them could be read.
 pub(super) fn sweep(from: u64, to: u64, mut visit: impl FnMut(u64, u64) -> ControlFlow<()>) -> bool {
     const CHUNK: u64 = 4096;
-    // Zeroes never leave words of an earlier question here.
-    let mut chunk = [0u64; CHUNK as usize];
+    // Not on the stack, where what was read would be found later as words of this thread.
+    let mut chunk = vec![0u64; CHUNK.min(to.saturating_sub(from) / 8 + 1) as usize];
     let mut at = from & !7;
     while at < to {
         let count = ((to - at) / 8).min(CHUNK) as usize;
@@ -81,7 +82,7 @@ pub(super) struct Mappings {
 
 impl Mappings {
     pub(super) fn of_this_process() -> Option<Self> {
-        Some(Self::parse(&std::fs::read_to_string("/proc/self/maps").ok()?))
+        Some(Self::parse(&std::fs::read_to_string("/proc/thread-self/maps").ok()?))
     }
 
     fn parse(text: &str) -> Self {

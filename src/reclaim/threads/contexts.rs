@@ -38,6 +38,12 @@ pub(crate) fn remember(start: u64, size: u64) {
     list.known.insert(at, Known { stack, number });
 }
 
+/// For tests, whose memory is used for something else afterwards.
+#[cfg(test)]
+pub(crate) fn forget(start: u64) {
+    LIST.lock().known.retain(|known| known.stack.start != start);
+}
+
 pub(super) fn hold() {
     LIST.hold();
 }

@@ -48,7 +48,7 @@ fn text_of(thread: i32, file: &str) -> Option<String> {
 }
 
 /// The name that a debugger would show.
-pub(super) fn name(thread: i32) -> Option<String> {
+pub(crate) fn name(thread: i32) -> Option<String> {
     text_of(thread, "comm").map(|name| name.trim_end().to_owned())
 }
 

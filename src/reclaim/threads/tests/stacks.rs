@@ -75,7 +75,7 @@ fn a_handler_is_blocked_on_its_own_stack() {
 struct Context {
     there: Box<libc::ucontext_t>,
     back: Box<libc::ucontext_t>,
-    _stack: Vec<u8>,
+    stack: Vec<u8>,
 }
 
 impl Context {
@@ -98,7 +98,7 @@ impl Context {
         if known {
             remember_context(stack.as_ptr() as u64, stack.len() as u64);
         }
-        Self { there, back, _stack: stack }
+        Self { there, back, stack }
     }
 
     fn enter(&mut self) {
@@ -109,6 +109,12 @@ impl Context {
     fn leave(this: *mut Self) {
         // SAFETY: the context that is running, and the one that entered it.
         unsafe { libc::swapcontext(&mut *(*this).there, &*(*this).back) };
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        contexts::forget(self.stack.as_ptr() as u64);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod rare;
 mod stacks;
 mod threads;
 

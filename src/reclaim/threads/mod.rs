@@ -70,6 +70,8 @@ struct Question<'a> {
     wanted: &'a Wanted,
     mappings: Mappings,
     contexts: Contexts,
+    /// Threads that were on a stack which was not known then. It may have been too new.
+    odd: BTreeSet<i32>,
 }
 
 /// What came of reading a thread from outside.
@@ -91,7 +93,7 @@ impl<'a> Question<'a> {
         let signal = line.signal();
         let restorer = signal.and_then(signal::restorer);
         let mappings = Mappings::of_this_process().ok_or(NO_MAPPINGS)?;
-        Ok(Self { line, signal, restorer, wanted, mappings, contexts: Contexts::now() })
+        Ok(Self { line, signal, restorer, wanted, mappings, contexts: Contexts::now(), odd: BTreeSet::new() })
     }
 
     fn ask(&mut self, own: &Caller, findings: &mut Findings) -> Told<()> {
@@ -178,9 +180,9 @@ impl<'a> Question<'a> {
     ) -> Told<()> {
         let Some(signal) = self.signal.filter(|_| !running.is_empty()) else { return Ok(()) };
         running.sort_unstable();
-        let Self { wanted, restorer, ref mappings, ref contexts, .. } = *self;
+        let Self { ref mut line, wanted, restorer, ref mappings, ref contexts, ref mut odd, .. } = *self;
         let memory = Memory { wanted, mappings, contexts, restorer };
-        let replies = self.line.ask(signal, &running, insist, &memory);
+        let replies = line.ask(signal, &running, insist, &memory);
         let mut lost = false;
         for ((thread, _), reply) in running.into_iter().zip(replies) {
             match reply {
@@ -189,13 +191,13 @@ impl<'a> Question<'a> {
                     let told = memory.native(&place, &mut seen);
                     findings.add(thread, seen, told);
                 }
-                Reply::Unknown(mut seen, place) => {
+                Reply::Unknown(mut seen, place) if !odd.insert(thread) => {
                     let told = memory.unknown(&place, &mut seen);
                     findings.add(thread, seen, told);
                 }
                 Reply::Gone => {}
                 Reply::NotAsked => open.push(thread),
-                Reply::Lost => {
+                Reply::Unknown(..) | Reply::Lost => {
                     lost = true;
                     open.push(thread);
                 }
@@ -249,6 +251,10 @@ impl<'a> Question<'a> {
             let mut seen = Seen::nothing(self.wanted);
             let told = self.memory().look(&thread, &registers, &mut seen);
             if task::doing(number) == doing && task::status(number) == Some(before) {
+                if seen.odd && self.odd.insert(number) {
+                    self.look_again()?;
+                    continue;
+                }
                 if told.is_ok() {
                     return Ok(Outside::Told(seen, told));
                 }

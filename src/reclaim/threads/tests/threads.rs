@@ -55,14 +55,17 @@ fn a_thread_that_is_blocked_holds_its_code_and_is_not_woken() {
                 inside.ready();
                 let started = Instant::now();
                 code.call(|| result.send(wait()).unwrap());
-                assert!(started.elapsed() < Duration::from_secs(2));
+                assert!(started.elapsed() < Duration::from_secs(5));
             }
         })
         .until_in(call);
         let until = Instant::now() + Duration::from_millis(300);
         for _ in 0..20 {
             let held = held(&code, other.thread);
-            assert!(Instant::now() > until || held == Some(Code::RETURN), "{held:?}");
+            if Instant::now() > until {
+                break;
+            }
+            assert_eq!(held, Some(Code::RETURN));
         }
         wake();
         let (well, error) = is_result.recv().unwrap();
@@ -82,22 +85,25 @@ fn a_thread_that_is_blocked_holds_its_code_and_is_not_woken() {
 }
 
 #[test]
-fn no_wait_is_ended_however_short() {
+fn a_thread_between_short_waits_holds_its_code_and_none_is_ended() {
     let code = Code::new();
     let work = |name: &'static str, short: fn() -> bool| {
+        let code = code.clone();
         Other::start(move |inside| {
-            inside.ready();
-            let mut rounds = 0u64;
-            while inside.go.load(Ordering::Acquire) == 0 {
-                let ended = !short() && errno() == libc::EINTR;
-                // The test itself ends the last one.
-                let last = inside.go.load(Ordering::Acquire) != 0;
-                assert!(last || !ended, "{name} was ended in round {rounds}");
-                for _ in 0..rounds % 1000 {
-                    std::hint::spin_loop();
+            code.call(|| {
+                inside.ready();
+                let mut rounds = 0u64;
+                while inside.go.load(Ordering::Acquire) == 0 {
+                    let ended = !short() && errno() == libc::EINTR;
+                    // The test itself ends the last one.
+                    let last = inside.go.load(Ordering::Acquire) != 0;
+                    assert!(last || !ended, "{name} was ended in round {rounds}");
+                    for _ in 0..rounds % 1000 {
+                        std::hint::spin_loop();
+                    }
+                    rounds += 1;
                 }
-                rounds += 1;
-            }
+            })
         })
     };
     let others = [
@@ -115,7 +121,9 @@ fn no_wait_is_ended_however_short() {
     ];
     let until = Instant::now() + Duration::from_millis(700);
     while Instant::now() < until {
-        ask(&[&code]);
+        for other in &others {
+            assert!(held(&code, other.thread).is_some());
+        }
     }
     others.into_iter().for_each(Other::end);
 }
@@ -266,15 +274,12 @@ fn threads_may_start_and_end_all_the_time() {
         })
         .collect();
     let until = Instant::now() + Duration::from_secs(1);
-    let mut asked = 0;
     while Instant::now() < until {
-        assert_eq!(held(&code, blocked.thread), Some(Code::RETURN), "after {asked}");
-        assert_eq!(held(&code, running.thread), Some(Code::RETURN), "after {asked}");
-        asked += 2;
+        assert_eq!(held(&code, blocked.thread), Some(Code::RETURN));
+        assert_eq!(held(&code, running.thread), Some(Code::RETURN));
     }
     stop.store(true, Ordering::Relaxed);
     churn.into_iter().for_each(|thread| thread.join().unwrap());
-    assert!(asked > 4, "{asked}");
     blocked.end();
     running.end();
 }
@@ -304,6 +309,7 @@ fn a_fork_in_the_middle_is_no_harm() {
                 let findings = ask(&[&code]).remove(0).0;
                 let ours = |hit: &Hit| hit.thread == this_thread();
                 status = i32::from(!findings.silent.is_empty())
+                    + 8 * i32::from(findings.odd_stack.is_some())
                     + 2 * i32::from(!findings.hits.iter().any(ours))
                     + 4 * i32::from(!findings.hits.iter().all(ours));
             });

@@ -153,3 +153,57 @@ fn a_thread_that_a_debugger_stopped_is_silent() {
     assert!(status != 0 || seen && silent(&findings, thread));
     other.end();
 }
+
+#[test]
+fn a_wait_that_the_signal_meets_after_all_goes_on() {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    let waits: [(i64, Box<dyn Fn() -> i32 + Send>); 4] = [
+        (libc::SYS_poll, Box::new(|| poll(200))),
+        // SAFETY: a time, and no place for the rest.
+        (libc::SYS_clock_nanosleep, Box::new(move || unsafe { libc::nanosleep(&time, null_mut()) })),
+        (
+            libc::SYS_pselect6,
+            Box::new(|| {
+                let mut time = libc::timeval { tv_sec: 0, tv_usec: 200_000 };
+                // SAFETY: a time, and no descriptors.
+                unsafe { libc::select(0, null_mut(), null_mut(), null_mut(), &mut time) }
+            }),
+        ),
+        (
+            libc::SYS_epoll_wait,
+            Box::new(|| {
+                let mut event = libc::epoll_event { events: 0, u64: 0 };
+                // SAFETY: room for one event.
+                unsafe {
+                    let all = libc::epoll_create1(0);
+                    let status = libc::epoll_wait(all, &mut event, 1, 200);
+                    libc::close(all);
+                    status
+                }
+            }),
+        ),
+    ];
+    for (call, wait) in waits {
+        let code = Code::new();
+        let (result, is_result) = channel();
+        let other = Other::start({
+            let code = code.clone();
+            move |inside| {
+                inside.ready();
+                code.call(|| result.send((wait(), errno())).unwrap());
+            }
+        })
+        .until_in(call);
+        let wanted = Wanted::new(&[code.range()]);
+        let mut line = forks::line();
+        let question = Question::new(&mut line, &wanted).unwrap();
+        let Question { line, signal, wanted, ref mappings, ref contexts, .. } = question;
+        let memory = Memory { wanted, mappings, contexts, restorer: None };
+        // As if it had been seen running a moment ago.
+        let reply = line.ask(signal.unwrap(), &[(other.thread, true)], true, &memory).remove(0);
+        assert!(matches!(reply, Reply::All(seen) if seen.found[0].is_some()));
+        let (status, error) = is_result.recv().unwrap();
+        assert_eq!(status, 0, "system call {call} ended with error {error}");
+        other.end();
+    }
+}

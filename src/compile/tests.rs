@@ -407,3 +407,37 @@ fn an_inkwell_module_is_copied() {
     let compiled = compile(&source, &CompileOptions::default()).unwrap();
     assert_eq!(compiled.interface.type_of("same"), Some("i64 (i64)"));
 }
+
+#[test]
+fn variables_of_the_module_alone_stay_as_they_are() {
+    let ir = "
+        @state = internal global i32 0
+        @written = internal global i32 0
+        @parts = internal global [4 x i32] zeroinitializer
+        @never = internal global i32 5
+        @0 = internal global i64 0
+        @own = internal thread_local global i32 0
+        @kept = global i32 1
+        @llvm.compiler.used = appending global [1 x ptr] [ptr @kept], section \"llvm.metadata\"
+        define void @set() { store i32 5, ptr @state store i64 1, ptr @0 store i32 1, ptr @own ret void }
+        define i32 @get() { %a = load i32, ptr @state %b = load i32, ptr @never %c = add i32 %a, %b ret i32 %c }
+        define void @write(i32 %x) { store i32 %x, ptr @written ret void }
+        define void @fill(i32 %x) { store i32 %x, ptr getelementptr (i32, ptr @parts, i64 1) ret void }
+        define i32 @part() { %a = load i32, ptr getelementptr (i32, ptr @parts, i64 1) ret i32 %a }";
+    for level in [OptLevel::O0, OptLevel::O3] {
+        let compiled = compiled(ir, level, CallForm::Slot);
+        let found = &compiled.interface.variables;
+        let found: Vec<_> = found.iter().map(|(name, kind)| (name.as_str(), kind.text.as_str())).collect();
+        let expected = [
+            ("kept", "i32"),
+            ("never", "i32"),
+            ("own", "i32"),
+            ("parts", "[4 x i32]"),
+            ("state", "i32"),
+            ("written", "i32"),
+        ];
+        assert_eq!(found, expected, "{level:?}");
+        let file: ElfFile64<'_> = ElfFile64::parse(&*compiled.object).unwrap();
+        assert_eq!(file.section_by_name(".bss.parts").unwrap().size(), 16);
+    }
+}

@@ -27,7 +27,7 @@ fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
 }
 
 fn runtime() -> Runtime {
-    Runtime::builder().arena_size(64 << 20).build().unwrap()
+    Runtime::builder().history(0).arena_size(64 << 20).build().unwrap()
 }
 
 fn call(rt: &Runtime, name: &str) -> i32 {

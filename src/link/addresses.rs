@@ -166,6 +166,7 @@ impl Linker<'_, '_> {
             {
                 let holder = self.placement.outliving(site);
                 self.resolve.wait(id, site.place, site.addend, holder);
+                self.bake(site, id);
                 Ok(0)
             }
             None => {

@@ -137,7 +137,7 @@ pub(crate) struct Image {
     #[allow(dead_code, reason = "for reclamation")]
     pub keeps: Option<Keeps>,
     /// Variables of others whose addresses are part of code or data, so that it will not
-    /// notice when they move.
+    /// notice when they move. Those that were not defined yet may turn out to be functions.
     #[allow(dead_code, reason = "for reports")]
     pub baked: Vec<SymbolId>,
 }

@@ -7,7 +7,7 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::generation::{Generation, Module, Past, Retired};
+use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
 use super::report::Report;
 use super::state::{ONE_UPDATE, State};
@@ -133,7 +133,8 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
         }
     }
     for gates in gates {
-        state.gates.extend(gates.commit(&state.symbols.slots, &early));
+        let gates = gates.commit(&state.symbols.slots, &early);
+        state.retire_gates(gates);
         early.clear();
     }
     debug_assert!(
@@ -201,7 +202,9 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
             let ended = std::mem::replace(&mut module.current, generation);
             module.newest = module.newest.max(number);
             shelve(state, &mut module, ended, provided);
-            state.retired.extend(again.map(|past| retired(&module, past.generation)));
+            if let Some(past) = again {
+                state.retire(module.name.clone(), past.generation);
+            }
             state.modules[id as usize] = Some(module);
         }
         None => {
@@ -246,7 +249,7 @@ fn shelve(state: &mut State, module: &mut Module, ended: Generation, providers: 
     module.past.sort_by_key(|past| past.generation.number);
     while module.past.len() > state.history {
         let oldest = module.past.remove(0).generation;
-        state.retired.push(retired(module, oldest));
+        state.retire(module.name.clone(), oldest);
     }
 }
 
@@ -254,10 +257,7 @@ fn remove(state: &mut State, id: u32) {
     let Some(module) = state.take_module(id) else { return };
     state.latest.push(module.name.clone());
     let Module { name, current, past, .. } = *module;
-    let generations = past.into_iter().map(|past| past.generation).chain([current]);
-    state.retired.extend(generations.map(|generation| Retired { module: name.clone(), generation }));
-}
-
-fn retired(module: &Module, generation: Generation) -> Retired {
-    Retired { module: module.name.clone(), generation }
+    for generation in past.into_iter().map(|past| past.generation).chain([current]) {
+        state.retire(name.clone(), generation);
+    }
 }

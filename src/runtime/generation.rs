@@ -50,9 +50,11 @@ impl Generation {
         }
     }
 
-    /// Bytes that end with it.
+    /// Bytes that end with it: variables that others use too are not among them.
     pub(super) fn bytes(&self) -> usize {
-        self.image.code_bytes() + self.image.constant_bytes() + self.image.variable_bytes()
+        let own = self.image.storages.iter().filter(|(_, storage)| Arc::strong_count(storage) == 1);
+        let variables: usize = own.map(|(_, storage)| storage.block.len()).sum();
+        self.image.code_bytes() + self.image.constant_bytes() + variables
     }
 }
 

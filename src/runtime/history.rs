@@ -43,7 +43,7 @@ impl State {
             .map(|(generation, live)| Generation {
                 number: generation.number,
                 live,
-                source_hash: generation.source.content_hash(),
+                source_hash: generation.source.hash(),
                 bytes: generation.bytes(),
                 report: generation.report.clone(),
             })

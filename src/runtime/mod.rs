@@ -47,7 +47,7 @@ pub use transaction::PreparedUpdate;
 pub use update::Update;
 
 use crate::builtins;
-use crate::compile::{CompileOptions, Source};
+use crate::compile::{CompileOptions, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
 use crate::process::Library;
@@ -196,7 +196,7 @@ impl Runtime {
             && let Some(actual) = state.signatures.text(signature)
         {
             let wanted = F::ir_type();
-            if !same_type(actual, &wanted) {
+            if !callable_as(actual, &wanted) {
                 return Err(Error::new(
                     ErrorKind::Signature,
                     format!("{name} has type {actual}, not {wanted} as asked for"),
@@ -376,7 +376,7 @@ impl Runtime {
             variable_bytes: usage.data,
             past: state.live().map(|module| module.past.len()).sum(),
             retired: state.retired.len(),
-            retired_bytes: state.retired_bytes(),
+            retired_bytes: state.retired_bytes,
         }
     }
 
@@ -384,17 +384,6 @@ impl Runtime {
     pub fn totals(&self) -> Totals {
         self.inner.state.lock().totals
     }
-}
-
-/// Whether two function types agree. Rust's `bool` may be passed as i1 or i8.
-fn same_type(actual: &str, wanted: &str) -> bool {
-    let parts = |text: &str| {
-        let split = |c: char| c == ',' || c == '(' || c == ')' || c == ' ';
-        text.split(split).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let same = |(actual, wanted): (&String, &String)| actual == wanted || actual == "i8" && wanted == "i1";
-    let (actual, wanted) = (parts(actual), parts(wanted));
-    actual.len() == wanted.len() && actual.iter().zip(&wanted).all(same)
 }
 
 impl std::fmt::Debug for Runtime {

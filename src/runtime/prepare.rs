@@ -332,7 +332,7 @@ impl Batch<'_> {
         linked.image.borrowed = borrowed;
         let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
-            let declared = interface.declared_type(&self.state.symbols.get(id).name);
+            let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
             let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
             Wanted { id, signature, called, required }
         });

@@ -29,6 +29,8 @@ pub(super) struct State {
     vacant: Vec<u32>,
     /// Generations that some thread may still be running, oldest first.
     pub retired: Vec<Retired>,
+    /// Bytes of both, as of when each was retired.
+    pub retired_bytes: usize,
     /// Thunks of commits, which some thread may be in.
     pub gates: Vec<GateMemory>,
     pub symbols: Symbols,
@@ -64,6 +66,7 @@ impl State {
             modules: Vec::new(),
             vacant: Vec::new(),
             retired: Vec::new(),
+            retired_bytes: 0,
             gates: Vec::new(),
             symbols,
             process,
@@ -73,8 +76,8 @@ impl State {
             signatures: Signatures::default(),
             epoch: Epoch::default(),
             totals: Totals::default(),
-            look_at: 0,
-            look_at_count: 0,
+            look_at: super::retire::FIRST_LOOK,
+            look_at_count: super::retire::MANY,
             latest: Vec::new(),
             moved: 0,
             history,

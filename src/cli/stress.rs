@@ -167,8 +167,11 @@ fn finish(code: Option<c_int>) {
         return;
     }
     let stopped = session.stop();
-    // The summary comes after what the program still has to write.
-    enter::flush_stdio();
+    // The summary comes after what the program still has to write; `quick_exit` does not
+    // write it.
+    if code.is_some() {
+        enter::flush_stdio();
+    }
     // An update that does not end may hold the runtime's lock.
     let stats = stopped.then(|| (session.runtime.stats(), session.runtime.totals()));
     lock(&session.tally).print(stats.as_ref());

@@ -49,15 +49,46 @@ pub fn native(executable: &Path, case: &Case) -> Outcome {
 
 /// Runs a file set under `hotslot run`.
 pub fn hotslot(program: &Program, set: &FileSet, case: &Case, calls: &str) -> Outcome {
+    outcome(command(program, set, case, calls, &[]), case)
+}
+
+/// Runs a file set under `hotslot run --stress` with these options; a program of ours for
+/// `time`. The outcome is without the summary, which is returned beside it.
+pub fn stressed(
+    program: &Program,
+    set: &FileSet,
+    case: &Case,
+    options: &[&str],
+    time: Duration,
+) -> (Outcome, String) {
+    let mut command = command(program, set, case, "slot", options);
+    command.env("HOTSLOT_TEST_MS", time.as_millis().to_string());
+    let mut outcome = outcome(command, case);
+    let start = b"stress      ";
+    let at = (0..outcome.stderr.len())
+        .rev()
+        .find(|&at| outcome.stderr[at..].starts_with(start) && (at == 0 || outcome.stderr[at - 1] == b'\n'));
+    let summary = at.map(|at| outcome.stderr.split_off(at)).unwrap_or_default();
+    (outcome, String::from_utf8_lossy(&summary).into_owned())
+}
+
+/// The number at the start of a line of a `--stress` summary.
+pub fn figure(summary: &str, line: &str) -> Option<u64> {
+    let text = summary.lines().find_map(|found| found.strip_prefix(line))?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// `hotslot run` as every run has it.
+pub fn command(program: &Program, set: &FileSet, case: &Case, calls: &str, options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
-    command.args(["run", "--argv0", ARGV0, "--calls", calls, set.level]);
+    command.args(["run", "--argv0", ARGV0, "--calls", calls, set.level]).args(options);
     // No warnings: standard error is compared.
     command.arg(format!("--cflags=-w {}", set.source_flags.join(" ")));
     for lib in program.libs {
         command.args(["-l", lib]);
     }
     command.args(&set.files).arg("--").args(&case.args);
-    outcome(command, case)
+    command
 }
 
 fn outcome(mut command: Command, case: &Case) -> Outcome {

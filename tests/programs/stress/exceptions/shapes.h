@@ -42,7 +42,7 @@ struct Sign : Round, Named {
     std::string title() const override;
 };
 
-// thrower.cc
+// thrower.cpp
 int descend(int depth, int code);
 std::exception_ptr caught(int code);
 extern int guards_open;
@@ -51,7 +51,7 @@ struct Guard {
     ~Guard() { guards_open--; }
 };
 
-// locals.cc
+// locals.cpp
 int first_use();
 int made();
 struct Counter {

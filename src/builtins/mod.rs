@@ -5,10 +5,11 @@
 //! the caller's `__dso_handle`; thread-local access goes through our own templates;
 //! threads started by generated code get their static TLS set up ([`threads`]), and its
 //! C++ `thread_local` objects go before their code does ([`thread_end`]); which functions are
-//! to run at the end is remembered ([`exits`]). Owns those
-//! functions and their names; knows nothing of slots.
+//! to run at the end is remembered ([`exits`]), and so are the stacks of contexts that it
+//! makes ([`contexts`]). Owns those functions and their names; knows nothing of slots.
 #![allow(unsafe_code)]
 
+mod contexts;
 mod exits;
 mod thread_end;
 mod threads;
@@ -41,6 +42,7 @@ pub(crate) fn functions() -> Vec<(&'static str, u64)> {
         ("on_exit", on_exit as *const () as u64),
         ("at_quick_exit", at_quick_exit as *const () as u64),
         ("pthread_atfork", pthread_atfork as *const () as u64),
+        ("makecontext", contexts::makecontext as *const () as u64),
         ("pthread_create", threads::pthread_create as *const () as u64),
         ("thrd_create", threads::thrd_create as *const () as u64),
         ("__cxa_thread_atexit", thread_end::thread_atexit as *const () as u64),

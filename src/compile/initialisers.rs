@@ -273,11 +273,10 @@ unsafe fn add(pointer: LLVMValueRef, found: &mut BTreeSet<String>) {
                     open.extend((0..LLVMCountIncoming(value)).map(|i| LLVMGetIncomingValue(value, i)));
                 }
                 LLVMOpcode::LLVMSelect => open.extend([LLVMGetOperand(value, 1), LLVMGetOperand(value, 2)]),
-                LLVMOpcode::LLVMCall => {
-                    // `llvm.threadlocal.address`
-                    if name(LLVMGetCalledValue(value)).starts_with(b"llvm.threadlocal.address") {
-                        open.push(LLVMGetOperand(value, 0));
-                    }
+                LLVMOpcode::LLVMCall
+                    if name(LLVMGetCalledValue(value)).starts_with(b"llvm.threadlocal.address") =>
+                {
+                    open.push(LLVMGetOperand(value, 0));
                 }
                 _ => {}
             }

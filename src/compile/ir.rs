@@ -70,6 +70,7 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Before {
             }
         }
         set_call_form(raw, form);
+        keep_state(raw);
         // The optimiser makes calls of its own, and one of all initialisers.
         Before { declared: types::declared(raw), initialised: initialisers::split(raw) }
     }
@@ -113,6 +114,47 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
         };
         interface.sort();
         interface
+    }
+}
+
+/// Keeps the optimiser from changing variables that only the module can see: the next
+/// version may use them in other ways, and finds the value there. It would make a flag of a
+/// number that it sees two values of, take a struct apart, and drop what nothing reads.
+unsafe fn keep_state(module: LLVMModuleRef) {
+    let list = "llvm.compiler.used";
+    // SAFETY: a live, verified module, so the list is an array of pointers with an
+    // initialiser; all new entries are pointers of the same type.
+    unsafe {
+        let old = LLVMGetNamedGlobal(module, c"llvm.compiler.used".as_ptr());
+        let pointer = LLVMPointerTypeInContext(LLVMGetModuleContext(module), 0);
+        let mut used: Vec<_> = values(LLVMGetFirstGlobal(module), LLVMGetNextGlobal)
+            .into_iter()
+            .filter(|&variable| {
+                is_defined(variable)
+                    && !is_exported(variable)
+                    && LLVMIsGlobalConstant(variable) == 0
+                    && LLVMTypeOf(variable) == pointer
+                    && !name(variable).starts_with(b"llvm.")
+            })
+            .collect();
+        if used.is_empty() {
+            return;
+        }
+        if !old.is_null() {
+            if LLVMIsDeclaration(old) != 0 {
+                return;
+            }
+            let count = LLVMGetArrayLength2(LLVMGlobalGetValueType(old)) as u32;
+            let entries = (0..count).map(|i| LLVMGetAggregateElement(LLVMGetInitializer(old), i));
+            used.extend(entries.filter(|&entry| !entry.is_null() && LLVMTypeOf(entry) == pointer));
+            LLVMDeleteGlobal(old);
+        }
+        let array = LLVMConstArray2(pointer, used.as_mut_ptr(), used.len() as u64);
+        let new = LLVMAddGlobal(module, LLVMTypeOf(array), c"".as_ptr());
+        LLVMSetInitializer(new, array);
+        LLVMSetLinkage(new, LLVMLinkage::LLVMAppendingLinkage);
+        LLVMSetSection(new, c"llvm.metadata".as_ptr());
+        LLVMSetValueName2(new, list.as_ptr().cast(), list.len());
     }
 }
 

@@ -56,7 +56,6 @@ pub(crate) struct VariableType {
 impl VariableType {
     /// Whether storage of type `old` is right for code compiled against `self`. `None`
     /// where the two cannot be compared.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the checks of updates"))]
     pub(crate) fn fits(&self, old: &Self) -> Option<bool> {
         let members = (self.members != 0 && old.members != 0).then_some(self.members == old.members);
         match (&self.runs, &old.runs) {
@@ -72,7 +71,6 @@ impl VariableType {
 
     /// A number for the type; 0 where nothing is known. Types that fit may have different
     /// numbers, equal numbers fit.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the checks of updates"))]
     pub(crate) fn fingerprint(&self) -> u64 {
         match &self.runs {
             Some(runs) => stable_hash((1u8, runs, self.size, self.members)).max(1),

@@ -151,7 +151,9 @@ fn functions_of_cpp_have_their_symbols() {
             };
             assert!(compatible(kind, expected), "{compiler} {name}: {kind}");
         }
-        assert!(found.declared.iter().any(|(name, _)| name == "_ZN3Out4callEcPS_"));
+        // Clang leaves a class out whose constructor is elsewhere.
+        let told = found.declared_type_of("_ZN3Out4callEcPS_").is_some();
+        assert!(told || compiler.starts_with("clang"), "{compiler} {flags}");
         let made = found.variable("made").unwrap();
         let other = read(compiler, flags, &CPP.replace("int more[3]", "int more[4]"));
         assert_eq!(made.fits(other.variable("made").unwrap()), Some(false));
@@ -179,9 +181,11 @@ fn debug_range(object: &[u8]) -> Vec<std::ops::Range<usize>> {
     sections.filter_map(|s| s.file_range()).map(|(at, size)| at as usize..(at + size) as usize).collect()
 }
 
-fn objects() -> &'static [(Vec<u8>, Vec<std::ops::Range<usize>>)] {
-    static MADE: std::sync::OnceLock<Vec<(Vec<u8>, Vec<std::ops::Range<usize>>)>> =
-        std::sync::OnceLock::new();
+/// An object, and where its debug information is.
+type Target = (Vec<u8>, Vec<std::ops::Range<usize>>);
+
+fn objects() -> &'static [Target] {
+    static MADE: std::sync::OnceLock<Vec<Target>> = std::sync::OnceLock::new();
     MADE.get_or_init(|| {
         let made = [made("gcc", "-g -O2", C), made("clang-19", "-g -O1", C), made("g++", "-g", CPP)];
         made.into_iter().map(|object| (object.clone(), debug_range(&object))).collect()

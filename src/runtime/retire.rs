@@ -178,7 +178,8 @@ impl Inner {
             .collect();
         for hit in &findings.hits {
             let index = candidates[hit.range].1;
-            let (function, offset) = state.retired[index].generation.image.function_at(hit.address);
+            let function = state.retired[index].generation.image.functions.at(hit.address);
+            let (function, offset) = function.map_or((String::new(), 0), |(f, at)| (f.to_owned(), at));
             let name = thread_name(hit.thread).unwrap_or_default();
             pending[index].holders.push(Holder { thread: hit.thread, name, function, offset });
         }
@@ -194,8 +195,8 @@ impl Inner {
 /// Where a word leads that keeps `image`: its code, and variables that end with it.
 fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
     let block = |block: &Block| block.address()..block.address() + block.len() as u64;
-    let own = image.storages.iter().filter(|(_, storage)| Arc::strong_count(storage) == 1);
-    let variables = own.map(move |(_, storage)| block(&storage.block));
+    let own = image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
+    let variables = own.map(move |stored| block(&stored.storage.block));
     image.code.as_ref().map(block).into_iter().chain(variables)
 }
 
@@ -248,7 +249,7 @@ impl State {
         if let Some(why) = generation.image.keeps
             && !bug(Bug::IgnoreKeeps)
         {
-            return Some(why.to_owned());
+            return Some(why.reason().to_owned());
         }
         let image = &generation.image;
         generation.defined.iter().find_map(|&id| {

@@ -19,15 +19,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("unwind", &[]),
     ("memory", &["error"]),
     ("tls", &["error"]),
+    ("reclaim", &["error", "tls"]),
     ("process", &["error", "tls"]),
     ("libraries", &["error", "process"]),
-    ("builtins", &["tls"]),
+    ("builtins", &["tls", "reclaim"]),
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
     ("link", &["error", "unwind", "memory", "tls", "table"]),
     (
         "runtime",
-        &["error", "unwind", "memory", "process", "libraries", "tls", "builtins", "compile", "table", "link"],
+        &[
+            "error",
+            "unwind",
+            "memory",
+            "process",
+            "libraries",
+            "tls",
+            "reclaim",
+            "builtins",
+            "compile",
+            "table",
+            "link",
+        ],
     ),
 ];
 
@@ -48,6 +61,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // A lock held from one call of the C library to the next.
     "builtins/exits.rs",
     // Runs destructors of generated code, and starts its threads.
+    "builtins/contexts.rs",
     "builtins/thread_end.rs",
     "builtins/threads.rs",
     // Calls the program's `main` and registers exit handlers.
@@ -72,6 +86,18 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "memory/os.rs",
     // The dynamic loader's interface.
     "process.rs",
+    // Registers and stacks of threads, a signal's handler, the kernel's directory entries.
+    "reclaim/threads/caller.rs",
+    "reclaim/threads/contexts.rs",
+    "reclaim/threads/forks.rs",
+    "reclaim/threads/memory.rs",
+    "reclaim/threads/signal.rs",
+    "reclaim/threads/stack.rs",
+    "reclaim/threads/task.rs",
+    "reclaim/threads/tests/mod.rs",
+    "reclaim/threads/tests/rare.rs",
+    "reclaim/threads/tests/stacks.rs",
+    "reclaim/threads/tests/threads.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Calls resolvers, constructors and destructors.

@@ -146,6 +146,9 @@ pub fn start(
     let thread = std::thread::Builder::new().name("hotslot-stress".to_owned()).stack_size(STACK);
     let work = move || {
         session.work(&plan, &modules);
+        // What is pending now is held by something, not only waiting to be looked at.
+        session.runtime.reclaim();
+        lock(&session.tally).holders(&session.runtime.pending());
         session.set(Stage::Stopped);
     };
     signals::while_blocked(|| thread.spawn(work))

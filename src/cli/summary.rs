@@ -2,10 +2,11 @@
 //!
 //! Owns the figures and how they look; it does not know where they come from.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use hotslot::{Error, ErrorKind, Report, Stats, Totals};
+use hotslot::{Error, ErrorKind, Pending, Report, Stats, Totals};
 
 /// What has happened so far.
 pub struct Tally {
@@ -23,7 +24,12 @@ pub struct Tally {
     first_refusal: Option<String>,
     held_back: u64,
     longest: Duration,
+    /// Why old generations of a module are pending, and how many are for that.
+    held: Vec<(String, usize)>,
 }
+
+/// Reasons that are listed.
+const REASONS: usize = 4;
 
 impl Tally {
     /// Nothing yet.
@@ -42,6 +48,7 @@ impl Tally {
             first_refusal: None,
             held_back: 0,
             longest: Duration::ZERO,
+            held: Vec::new(),
         }
     }
 
@@ -62,6 +69,21 @@ impl Tally {
             self.refused += 1;
             self.first_refusal.get_or_insert_with(|| format!("{error:#}"));
         }
+    }
+
+    /// Notes what keeps old generations.
+    pub fn holders(&mut self, pending: &[Pending]) {
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        for pending in pending {
+            let module = &pending.module;
+            let reason = match pending.holders.first() {
+                Some(holder) => format!("{module}, by thread `{}` in {}", holder.name, holder.function),
+                None => format!("{module}, because {}", pending.kept_because),
+            };
+            *reasons.entry(reason).or_default() += 1;
+        }
+        self.held = reasons.into_iter().collect();
+        self.held.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     }
 
     /// Writes the summary to stderr, with what the runtime has to say if it can be asked.
@@ -104,6 +126,9 @@ impl Tally {
                 ));
             }
             None => lines.push(("unfinished", "one update, which was left behind".into())),
+        }
+        for (reason, count) in self.held.iter().take(REASONS) {
+            lines.push(("held", format!("{count} of {reason}")));
         }
         let (then, now) = (self.at_start, at_end);
         lines.push((

@@ -24,7 +24,8 @@ const LINES: [&str; 12] = [
 #[track_caller]
 fn summary<'o>(outcome: &'o Outcome, before: &str) -> &'o str {
     let text = outcome.stderr.strip_prefix(before).unwrap_or_else(|| panic!("{outcome:?}"));
-    let lines: Vec<&str> = text.lines().collect();
+    // What holds old code, if anything does, is different each time.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("held  ")).collect();
     assert_eq!(lines.len(), LINES.len(), "{outcome:?}");
     for (line, start) in lines.iter().zip(LINES) {
         assert!(line.starts_with(start), "{line}");
@@ -230,6 +231,6 @@ fn time_and_stress_go_together() {
     let outcome = place.run(&["--stress", "5", "--time", "main.c", "next.c"]);
     assert_eq!((outcome.code(), outcome.stdout.as_str()), (0, "counted\n"), "{outcome:?}");
     let (stress, time) = outcome.stderr.split_once("phase ").expect("both tables");
-    assert!(stress.starts_with("stress ") && stress.lines().count() == LINES.len(), "{outcome:?}");
+    assert!(stress.starts_with("stress ") && stress.lines().count() >= LINES.len(), "{outcome:?}");
     assert!(time.contains("\nrun "), "{outcome:?}");
 }

@@ -25,6 +25,8 @@ mod resolve;
 mod retire;
 mod signature_gate;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thunks;
 mod transaction;
 mod units;

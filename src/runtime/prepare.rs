@@ -16,6 +16,7 @@ use super::resolve::KeptStorage;
 use super::state::State;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fault::step;
 use crate::link::{
     self, Binding, Definition, Image, Needs, Object, Place, Placement, Storage, SymbolKind, ThreadLocals,
 };
@@ -234,7 +235,7 @@ impl Batch<'_> {
             self.index = index as u64;
             self.link(settings, module)?;
         }
-        self.check_signatures(outdated)?;
+        step("checks").and_then(|()| self.check_signatures(outdated))?;
         self.find_changes();
         self.make_missing_thunks(settings)?;
         self.find_loose_ends(settings.strict)?;
@@ -256,7 +257,7 @@ impl Batch<'_> {
                 let text = format!("the object is for {is:?}, the host is {host:?}");
                 return Err(place(Error::new(ErrorKind::Link, text).hint("compile it for the host")));
             }
-            let needs = link::survey(&input.object).map_err(place)?;
+            let needs = step("survey").and_then(|()| link::survey(&input.object)).map_err(place)?;
             let id = match self.state.module_id(&input.name) {
                 Some(id) if input.replace => {
                     self.leaving.insert(Owner::Module(id));

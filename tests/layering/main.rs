@@ -15,18 +15,32 @@ use reader::{Source, sources};
 /// What each module at the top of `src/` may use of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
+    // Answers "yes" to everyone outside of unit tests.
+    ("fault", &["error"]),
     ("unwind", &[]),
-    ("memory", &["error"]),
-    ("tls", &["error"]),
+    ("memory", &["error", "fault"]),
+    ("tls", &["error", "fault"]),
     ("process", &["error", "tls"]),
     ("libraries", &["error", "process"]),
     ("builtins", &["tls"]),
     ("compile", &["error"]),
-    ("table", &["error", "memory"]),
-    ("link", &["error", "unwind", "memory", "tls", "table"]),
+    ("table", &["error", "fault", "memory"]),
+    ("link", &["error", "fault", "unwind", "memory", "tls", "table"]),
     (
         "runtime",
-        &["error", "unwind", "memory", "process", "libraries", "tls", "builtins", "compile", "table", "link"],
+        &[
+            "error",
+            "fault",
+            "unwind",
+            "memory",
+            "process",
+            "libraries",
+            "tls",
+            "builtins",
+            "compile",
+            "table",
+            "link",
+        ],
     ),
 ];
 

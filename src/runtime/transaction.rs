@@ -219,7 +219,8 @@ fn check_names(
             (true, false) => Some(already_loaded(&input.name)),
             (false, true) => Some(unknown_module(&input.name)),
             _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
-            _ => None,
+            // An earlier generation that is linked again must still be one.
+            _ => input.number.and_then(|number| state.past(&input.name, number).err()),
         };
         problems.extend(error.map(|e| e.in_file(input.file.as_deref())));
     }

@@ -68,6 +68,16 @@ pub enum Step {
     Restore(usize, u64),
 }
 
+impl Step {
+    pub fn module(self) -> usize {
+        let (Self::Load(module, _)
+        | Self::Replace(module, _)
+        | Self::Remove(module)
+        | Self::Restore(module, _)) = self;
+        module
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Generation {
     pub number: u64,

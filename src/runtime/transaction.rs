@@ -258,6 +258,8 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
         }
         let cells = state.symbols.settle(id);
         state.symbols.store(id, cells);
+        // What was prepared meanwhile has gates that lead to where calls went before.
+        state.epoch.advance();
     }
     let (init, fini) = after.in_order();
     if !fini.is_empty() {

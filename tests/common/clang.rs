@@ -24,6 +24,7 @@ pub fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
     source
 }
 
+#[allow(dead_code)] // not every test has C alone
 pub fn c(source: &str) -> Source {
     object(source, "clang-19", &[])
 }

@@ -64,7 +64,8 @@ pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
 pub use runtime::{
     AbiType, Builder, Function, Generation, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
-    Reclaimed, Report, Runtime, Shadowed, Signature, Stats, Times, Totals, Undefined, Update,
+    Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,
+    Update,
 };
 
 /// Makes tests of the code in the README.

@@ -18,7 +18,7 @@ pub(crate) enum Bug {
     BodiesBeforeWord,
     /// The commit word is set before the gates are in the slots.
     WordBeforeGates,
-    /// Callers that load slots plainly are not made to load afresh (aarch64).
+    /// Callers that load slots plainly (aarch64) go through no barrier before bodies are stored.
     SkipSettle,
     /// Gates lead to the new body until the commit, and to the old one from then on.
     SwappedGate,

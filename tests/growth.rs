@@ -14,7 +14,7 @@ use hotslot::{Function, OptLevel, Runtime, Source};
 
 /// Whether threads are asked before code is freed. Without that the host has to promise that
 /// no thread is in it.
-const ASKS_THREADS: bool = false;
+const ASKS_THREADS: bool = true;
 
 const WARM_UP: i64 = 1_500;
 const CYCLES: i64 = 10_000;
@@ -209,7 +209,6 @@ fn waiting(version: i64) -> Source {
 }
 
 #[test]
-#[ignore = "needs reclamation: threads have to be asked"]
 fn threads_in_old_code_hold_only_that() {
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
     let rt = Runtime::builder().arena_size(64 << 20).opt_level(OptLevel::O0).history(0).build().unwrap();
@@ -259,7 +258,6 @@ fn threads_in_old_code_hold_only_that() {
 }
 
 #[test]
-#[ignore = "needs reclamation: threads have to be asked"]
 fn a_thread_that_dies_in_a_call_holds_nothing() {
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
     let rt = Runtime::builder().arena_size(64 << 20).opt_level(OptLevel::O0).history(0).build().unwrap();

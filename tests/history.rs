@@ -215,7 +215,6 @@ fn a_variable_of_another_size_starts_anew() {
 }
 
 #[test]
-#[ignore = "needs the rules for variables that no longer fit"]
 fn going_back_to_another_size_is_refused_without_a_rule() {
     let rt = runtime(4);
     load(&rt, [c("int n[2]; long get(void) { return sizeof n; }")]);

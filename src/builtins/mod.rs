@@ -4,10 +4,13 @@
 //! `atexit` and its kin live in a small static part of the C library because they pass on
 //! the caller's `__dso_handle`; thread-local access goes through our own templates;
 //! threads started by generated code get their static TLS set up ([`threads`]), and its
-//! C++ `thread_local` objects go before their code does ([`thread_end`]). Owns those
-//! functions and their names; knows nothing of slots.
+//! C++ `thread_local` objects go before their code does ([`thread_end`]); which functions are
+//! to run at the end is remembered ([`exits`]), and so are the stacks of contexts that it
+//! makes ([`contexts`]). Owns those functions and their names; knows nothing of slots.
 #![allow(unsafe_code)]
 
+mod contexts;
+mod exits;
 mod thread_end;
 mod threads;
 
@@ -19,6 +22,8 @@ type Handler = unsafe extern "C" fn();
 
 unsafe extern "C" {
     fn __cxa_atexit(f: unsafe extern "C" fn(*mut c_void), argument: *mut c_void, dso: *mut c_void) -> c_int;
+    #[link_name = "on_exit"]
+    fn libc_on_exit(f: unsafe extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     fn __cxa_at_quick_exit(f: unsafe extern "C" fn(*mut c_void), dso: *mut c_void) -> c_int;
     fn __cxa_finalize(dso: *mut c_void);
     fn __register_atfork(
@@ -32,9 +37,12 @@ unsafe extern "C" {
 /// The names of this file and their functions.
 pub(crate) fn functions() -> Vec<(&'static str, u64)> {
     let always = [
+        ("__cxa_atexit", cxa_atexit as *const () as u64),
         ("atexit", atexit as *const () as u64),
+        ("on_exit", on_exit as *const () as u64),
         ("at_quick_exit", at_quick_exit as *const () as u64),
         ("pthread_atfork", pthread_atfork as *const () as u64),
+        ("makecontext", contexts::makecontext as *const () as u64),
         ("pthread_create", threads::pthread_create as *const () as u64),
         ("thrd_create", threads::thrd_create as *const () as u64),
         ("__cxa_thread_atexit", thread_end::thread_atexit as *const () as u64),
@@ -75,6 +83,7 @@ pub(crate) fn add_range(start: u64, end: u64, dso: u64) {
 pub(crate) fn remove_range(dso: u64) {
     RANGES.lock().retain(|range| range.dso != dso);
     thread_end::forget(dso);
+    exits::forget(dso);
 }
 
 /// Which runtime `dso`, or else the address of `function`, belongs to.
@@ -93,19 +102,45 @@ fn dso_of(handler: u64) -> *mut c_void {
     dso_among(0, handler).map_or(std::ptr::null_mut(), |dso| dso as *mut c_void)
 }
 
+unsafe extern "C" fn cxa_atexit(
+    f: unsafe extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+    dso: *mut c_void,
+) -> c_int {
+    note_by_address(dso as u64, f as usize as u64);
+    // SAFETY: passes its arguments on.
+    unsafe { __cxa_atexit(f, argument, dso) }
+}
+
+unsafe extern "C" fn on_exit(f: unsafe extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int {
+    note_by_address(0, f as usize as u64);
+    // SAFETY: passes its arguments on.
+    unsafe { libc_on_exit(f, argument) }
+}
+
+fn note_by_address(dso: u64, function: u64) {
+    if let Some(dso) = dso_among(dso, function) {
+        exits::note(dso, function);
+    }
+}
+
 unsafe extern "C" fn atexit(f: Handler) -> c_int {
     // SAFETY: a handler without parameters may be called with one on every ABI supported
     // here; the C library's own atexit does the same.
     let f1 = unsafe { std::mem::transmute::<Handler, unsafe extern "C" fn(*mut c_void)>(f) };
+    let dso = dso_of(f as usize as u64);
+    exits::note(dso as u64, f as usize as u64);
     // SAFETY: the caller keeps `f` callable until the process, or its runtime, ends.
-    unsafe { __cxa_atexit(f1, std::ptr::null_mut(), dso_of(f as usize as u64)) }
+    unsafe { __cxa_atexit(f1, std::ptr::null_mut(), dso) }
 }
 
 unsafe extern "C" fn at_quick_exit(f: Handler) -> c_int {
     // SAFETY: as for `atexit`.
     let f1 = unsafe { std::mem::transmute::<Handler, unsafe extern "C" fn(*mut c_void)>(f) };
+    let dso = dso_of(f as usize as u64);
+    exits::note(dso as u64, f as usize as u64);
     // SAFETY: as for `atexit`.
-    unsafe { __cxa_at_quick_exit(f1, dso_of(f as usize as u64)) }
+    unsafe { __cxa_at_quick_exit(f1, dso) }
 }
 
 unsafe extern "C" fn pthread_atfork(
@@ -115,6 +150,9 @@ unsafe extern "C" fn pthread_atfork(
 ) -> c_int {
     let any = prepare.or(parent).or(child);
     let dso = dso_of(any.map_or(0, |f| f as usize as u64));
+    for handler in [prepare, parent, child].into_iter().flatten() {
+        exits::note(dso as u64, handler as usize as u64);
+    }
     // SAFETY: passes its arguments on.
     unsafe { __register_atfork(prepare, parent, child, dso) }
 }
@@ -131,6 +169,19 @@ pub(crate) unsafe fn finalize(dso: u64) {
     unsafe { __cxa_finalize(dso as *mut c_void) };
 }
 
+/// The functions of `dso` that are to run at some end: of the process, of a thread, before a
+/// fork.
+pub(crate) fn exit_handlers(dso: u64) -> Vec<u64> {
+    let mut functions = exits::of(dso);
+    functions.extend(thread_end::destructors(dso));
+    functions
+}
+
+/// Notes that something of the host's will call `function` at the end of `dso`.
+pub(crate) fn note_exit(dso: u64, function: u64) {
+    exits::note(dso, function);
+}
+
 /// Registers `f(argument)` to run when the process exits, or at [`finalize`].
 ///
 /// # Safety
@@ -138,8 +189,4 @@ pub(crate) unsafe fn finalize(dso: u64) {
 pub(crate) unsafe fn at_exit(f: unsafe extern "C" fn(*mut c_void), argument: *mut c_void, dso: u64) {
     // SAFETY: by the contract above. It fails only without memory; then `f` never runs.
     unsafe { __cxa_atexit(f, argument, dso as *mut c_void) };
-}
-
-pub(crate) fn exit_handlers(_dso: u64) -> Vec<u64> {
-    Vec::new()
 }

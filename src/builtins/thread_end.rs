@@ -119,6 +119,13 @@ pub(super) unsafe fn finalize(dso: u64) {
     }
 }
 
+/// What is still to be called of `dso`, in any thread.
+pub(super) fn destructors(dso: u64) -> Vec<u64> {
+    let entries = ENTRIES.lock();
+    let own = entries.entries.values().filter(|entry| entry.dso == dso);
+    own.map(|entry| entry.destructor as usize as u64).collect()
+}
+
 /// Forgets what is left of `dso`, whose code goes.
 pub(super) fn forget(dso: u64) {
     ENTRIES.lock().entries.retain(|_, entry| entry.dso != dso);

@@ -22,7 +22,7 @@ use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::FileType;
 
 use super::machine::{self, Machine};
-use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, ir};
+use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, debug_info, ir};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a compilation tells while it runs.
@@ -65,14 +65,14 @@ fn compile_for(
             .hint("whatever produced this IR has a defect")
     })?;
     progress(Progress::Read);
-    ir::prepare(&module, options.call_form);
+    let before = ir::prepare(&module, options.call_form);
     times.parse = started.elapsed();
 
     let started = Instant::now();
     optimise(&module, machine, options.level)?;
     listener.check(ErrorKind::Compile)?;
     progress(Progress::Alive);
-    let interface = ir::finish(&module, options.call_form);
+    let mut interface = ir::finish(&module, options.call_form, before);
     times.optimise = started.elapsed();
 
     let started = Instant::now();
@@ -81,6 +81,7 @@ fn compile_for(
     })?;
     listener.check(ErrorKind::Compile)?;
     let object = object.as_slice().to_vec();
+    debug_info::add_members(&object, &mut interface);
     times.codegen = started.elapsed();
     Ok(Compiled { object, interface, times })
 }

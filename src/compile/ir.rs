@@ -1,25 +1,33 @@
 //! Preparing a module so that everything in it can be replaced.
 //!
 //! Owns the form of calls (through the table or through stubs), the sections that make
-//! every function and variable separable, and the marks that keep the optimiser from
-//! looking through functions that may be replaced. Deliberately knows nothing of targets
+//! every function, variable and constant separable, and the marks that keep the optimiser
+//! from looking through functions that may be replaced. Deliberately knows nothing of targets
 //! and optimisation levels. Every module it gets has passed LLVM's verifier.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_uint};
+use std::collections::HashSet;
+use std::ffi::CString;
 
-use inkwell::llvm_sys::comdat::{LLVMGetComdat, LLVMSetComdat};
+use inkwell::llvm_sys::comdat::LLVMGetComdat;
 use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::prelude::*;
-use inkwell::llvm_sys::{
-    LLVMAttributeFunctionIndex, LLVMAttributeReturnIndex, LLVMLinkage, LLVMModuleFlagBehavior, LLVMVisibility,
-};
+use inkwell::llvm_sys::{LLVMAttributeFunctionIndex, LLVMLinkage, LLVMModuleFlagBehavior};
 use inkwell::module::Module;
 
-use super::{CallForm, Interface};
+use super::initialisers::{self, Initialised};
+use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, values};
+use super::redefine::{Global, redeclare, redefine, redefine_variable};
+use super::{CallForm, Interface, Types, labels, storage, types};
+
+/// What can only be told before optimisation.
+pub(super) struct Before {
+    declared: Vec<(String, String)>,
+    initialised: Initialised,
+}
 
 /// Before optimisation: makes definitions replaceable and calls redirectable.
-pub(super) fn prepare(module: &Module<'_>, form: CallForm) {
+pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Before {
     let raw = module.as_mut_ptr();
     // SAFETY: the module is live, verified, and nobody else uses it or holds a value of
     // it; each value is read before it may be replaced.
@@ -62,57 +70,140 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) {
             }
         }
         set_call_form(raw, form);
+        keep_state(raw);
+        // The optimiser makes calls of its own, and one of all initialisers.
+        Before { declared: types::declared(raw), initialised: initialisers::split(raw) }
     }
 }
 
 /// After optimisation, which may have made functions and declarations of its own: gives
-/// every definition its section and returns what the module defines for others.
-pub(super) fn finish(module: &Module<'_>, form: CallForm) -> Interface {
+/// every definition its section and returns what there is to know of the module's types.
+pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Interface {
     let raw = module.as_mut_ptr();
-    let mut functions = Vec::new();
     // SAFETY: as in `prepare`.
     unsafe {
         set_call_form(raw, form);
-        let defined = |value: &LLVMValueRef| {
-            LLVMIsDeclaration(*value) == 0
-                && LLVMGetLinkage(*value) != LLVMLinkage::LLVMAvailableExternallyLinkage
-        };
+        let run_at_load = initialisers::functions(raw);
+        let defined = |value: &LLVMValueRef| is_defined(*value);
         let all = values(LLVMGetFirstFunction(raw), LLVMGetNextFunction);
         for (number, function) in all.into_iter().filter(defined).enumerate() {
-            separate(function, "text", number);
-            if is_exported(function) {
-                let name = String::from_utf8_lossy(symbol(name(function))).into_owned();
-                functions.push((name, printed_type(LLVMGlobalGetValueType(function))));
+            // Initialisers share a section otherwise, and are told apart by it.
+            if run_at_load.contains(&function) && section(function) == STARTUP {
+                LLVMSetSection(function, c"".as_ptr());
+                separate(function, "text.startup", number);
             }
+            separate(function, "text", number);
         }
         let all = values(LLVMGetFirstGlobal(raw), LLVMGetNextGlobal);
         for (number, variable) in all.into_iter().filter(defined).enumerate() {
             let skip = name(variable).starts_with(b"llvm.")
-                || LLVMIsGlobalConstant(variable) != 0
                 || LLVMIsThreadLocal(variable) != 0
                 || LLVMGetLinkage(variable) == LLVMLinkage::LLVMCommonLinkage;
             if !skip {
-                let zeroed = LLVMIsNull(LLVMGetInitializer(variable)) != 0;
-                separate(variable, if zeroed { "bss" } else { "data" }, number);
+                separate(variable, family(variable), number);
+            }
+        }
+        let left: HashSet<String> = types::referred_to(raw);
+        let mut interface = Interface {
+            checked: Types::Ir,
+            defined: types::defined(raw),
+            declared: before.declared.into_iter().filter(|(name, _)| left.contains(name)).collect(),
+            variables: storage::variables(raw),
+            initialisers: initialisers::in_order(raw, &before.initialised),
+            labels_stay: labels::stay(raw),
+        };
+        interface.sort();
+        interface
+    }
+}
+
+/// Keeps the optimiser from changing variables that only the module can see: the next
+/// version may use them in other ways, and finds the value there. It would make a flag of a
+/// number that it sees two values of, take a struct apart, and drop what nothing reads.
+unsafe fn keep_state(module: LLVMModuleRef) {
+    let list = "llvm.compiler.used";
+    // SAFETY: a live, verified module, so the list is an array of pointers with an
+    // initialiser; all new entries are pointers of the same type.
+    unsafe {
+        let old = LLVMGetNamedGlobal(module, c"llvm.compiler.used".as_ptr());
+        let pointer = LLVMPointerTypeInContext(LLVMGetModuleContext(module), 0);
+        let mut used: Vec<_> = values(LLVMGetFirstGlobal(module), LLVMGetNextGlobal)
+            .into_iter()
+            .filter(|&variable| {
+                is_defined(variable)
+                    && !is_exported(variable)
+                    && LLVMIsGlobalConstant(variable) == 0
+                    && LLVMTypeOf(variable) == pointer
+                    && !name(variable).starts_with(b"llvm.")
+            })
+            .collect();
+        if used.is_empty() {
+            return;
+        }
+        if !old.is_null() {
+            if LLVMIsDeclaration(old) != 0 {
+                return;
+            }
+            let count = LLVMGetArrayLength2(LLVMGlobalGetValueType(old)) as u32;
+            let entries = (0..count).map(|i| LLVMGetAggregateElement(LLVMGetInitializer(old), i));
+            used.extend(entries.filter(|&entry| !entry.is_null() && LLVMTypeOf(entry) == pointer));
+            LLVMDeleteGlobal(old);
+        }
+        let array = LLVMConstArray2(pointer, used.as_mut_ptr(), used.len() as u64);
+        let new = LLVMAddGlobal(module, LLVMTypeOf(array), c"".as_ptr());
+        LLVMSetInitializer(new, array);
+        LLVMSetLinkage(new, LLVMLinkage::LLVMAppendingLinkage);
+        LLVMSetSection(new, c"llvm.metadata".as_ptr());
+        LLVMSetValueName2(new, list.as_ptr().cast(), list.len());
+    }
+}
+
+/// Where clang puts what runs at load.
+const STARTUP: &[u8] = b".text.startup";
+
+/// The section that a variable or constant would share with its like.
+unsafe fn family(variable: LLVMValueRef) -> &'static str {
+    // SAFETY: a definition in a live module.
+    unsafe {
+        let initialiser = LLVMGetInitializer(variable);
+        match LLVMIsGlobalConstant(variable) != 0 {
+            true if has_addresses(initialiser) => "data.rel.ro",
+            true => "rodata",
+            false if LLVMIsNull(initialiser) != 0 => "bss",
+            false => "data",
+        }
+    }
+}
+
+/// Whether a constant has addresses in it, which only linking fills in.
+unsafe fn has_addresses(constant: LLVMValueRef) -> bool {
+    let (mut open, mut seen) = (vec![constant], HashSet::new());
+    while let Some(value) = open.pop() {
+        // SAFETY: a live constant; its operands are constants too.
+        unsafe {
+            if !LLVMIsAGlobalValue(value).is_null() || !LLVMIsABlockAddress(value).is_null() {
+                return true;
+            }
+            // Data of integers and floats has no operands.
+            let nested = !LLVMIsAConstantExpr(value).is_null()
+                || !LLVMIsAConstantStruct(value).is_null()
+                || !LLVMIsAConstantArray(value).is_null()
+                || !LLVMIsAConstantVector(value).is_null();
+            if nested && seen.insert(value) {
+                open.extend((0..LLVMGetNumOperands(value).max(0) as u32).map(|i| LLVMGetOperand(value, i)));
             }
         }
     }
-    Interface::new(functions)
+    false
 }
 
-/// Every value of a list, collected first: the list changes while it is walked.
-unsafe fn values(
-    first: LLVMValueRef,
-    next: unsafe extern "C" fn(LLVMValueRef) -> LLVMValueRef,
-) -> Vec<LLVMValueRef> {
-    let mut all = Vec::new();
-    let mut value = first;
-    while !value.is_null() {
-        all.push(value);
-        // SAFETY: `value` is in the list.
-        value = unsafe { next(value) };
+/// The section that a global asks for; none as a rule.
+unsafe fn section<'v>(value: LLVMValueRef) -> &'v [u8] {
+    // SAFETY: a global of a live module; the text lives until the section is changed.
+    unsafe {
+        let text = LLVMGetSection(value);
+        if text.is_null() { &[] } else { std::ffi::CStr::from_ptr(text).to_bytes() }
     }
-    all
 }
 
 unsafe fn set_call_form(module: LLVMModuleRef, form: CallForm) {
@@ -179,56 +270,13 @@ unsafe fn set_flag(module: LLVMModuleRef, key: &str, value: u64) {
     }
 }
 
-/// The bytes live as long as the value keeps its name.
-unsafe fn name<'v>(value: LLVMValueRef) -> &'v [u8] {
-    let mut length = 0;
-    // SAFETY: LLVM returns a pointer to `length` bytes.
-    unsafe {
-        let text = LLVMGetValueName2(value, &mut length);
-        if text.is_null() { &[] } else { std::slice::from_raw_parts(text.cast(), length) }
-    }
-}
-
-/// The name as it is in the object file: a leading byte 1 only says "do not mangle".
-fn symbol(name: &[u8]) -> &[u8] {
-    name.strip_prefix(b"\x01").unwrap_or(name)
-}
-
-unsafe fn printed_type(kind: LLVMTypeRef) -> String {
-    // SAFETY: LLVM returns a C string that the caller disposes of.
-    unsafe {
-        let text = LLVMPrintTypeToString(kind);
-        let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
-        LLVMDisposeMessage(text);
-        owned
-    }
-}
-
-unsafe fn is_exported(value: LLVMValueRef) -> bool {
-    // SAFETY: a global of a live module.
-    !matches!(
-        unsafe { LLVMGetLinkage(value) },
-        LLVMLinkage::LLVMInternalLinkage
-            | LLVMLinkage::LLVMPrivateLinkage
-            | LLVMLinkage::LLVMLinkerPrivateLinkage
-            | LLVMLinkage::LLVMAvailableExternallyLinkage
-    )
-}
-
-unsafe fn has_default_visibility(value: LLVMValueRef) -> bool {
-    // SAFETY: a global of a live module.
-    unsafe { LLVMGetVisibility(value) == LLVMVisibility::LLVMDefaultVisibility }
-}
-
 /// Puts a definition into a section of its own, so that references to it from its own
 /// module are relocations too, and variables keep their place one by one. What is in a
 /// COMDAT gets one from LLVM.
 unsafe fn separate(value: LLVMValueRef, family: &str, number: usize) {
     // SAFETY: a definition in a live module; the section's name is copied.
     unsafe {
-        let section = LLVMGetSection(value);
-        let placed = !section.is_null() && *section != 0;
-        if placed || !LLVMGetComdat(value).is_null() {
+        if !section(value).is_empty() || !LLVMGetComdat(value).is_null() {
             return;
         }
         let mut own = format!(".{family}.").into_bytes();
@@ -238,181 +286,6 @@ unsafe fn separate(value: LLVMValueRef, family: &str, number: usize) {
         }
         if let Ok(own) = CString::new(own) {
             LLVMSetSection(value, own.as_ptr());
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Global {
-    Function,
-    Variable,
-}
-
-/// Replaces a declaration by one that says nothing of where the definition is: what is
-/// hidden in a static link is another module here, reached through the table. LLVM's C
-/// interface cannot take the mark dso_local off a value, so a new one takes its place.
-unsafe fn redeclare(module: LLVMModuleRef, old: LLVMValueRef, global: Global) {
-    // SAFETY: `old` is a declaration in `module`; it is deleted after its last use.
-    unsafe {
-        let kind = LLVMGlobalGetValueType(old);
-        let space = LLVMGetPointerAddressSpace(LLVMTypeOf(old));
-        let new = match global {
-            Global::Function if space != 0 => return,
-            Global::Function => LLVMAddFunction(module, c"".as_ptr(), kind),
-            Global::Variable => LLVMAddGlobalInAddressSpace(module, kind, c"".as_ptr(), space),
-        };
-        if global == Global::Function {
-            LLVMSetFunctionCallConv(new, LLVMGetFunctionCallConv(old));
-            copy_attributes(old, new);
-        } else {
-            copy_variable(old, new);
-        }
-        LLVMSetLinkage(new, LLVMGetLinkage(old));
-        take_place(old, new, &metadata(old));
-        match global {
-            Global::Function => LLVMDeleteFunction(old),
-            Global::Variable => LLVMDeleteGlobal(old),
-        }
-    }
-}
-
-/// The same for a variable with its initialiser.
-unsafe fn redefine_variable(module: LLVMModuleRef, old: LLVMValueRef) {
-    // SAFETY: `old` is a definition in `module`; it is deleted after its last use.
-    unsafe {
-        let metadata = metadata(old);
-        // `llvm.used` and its like are lists for LLVM itself.
-        if has_twins(&metadata) || name(old).starts_with(b"llvm.") {
-            return;
-        }
-        let space = LLVMGetPointerAddressSpace(LLVMTypeOf(old));
-        let new = LLVMAddGlobalInAddressSpace(module, LLVMGlobalGetValueType(old), c"".as_ptr(), space);
-        copy_variable(old, new);
-        LLVMSetInitializer(new, LLVMGetInitializer(old));
-        LLVMSetComdat(new, LLVMGetComdat(old));
-        LLVMSetLinkage(new, LLVMGetLinkage(old));
-        take_place(old, new, &metadata);
-        LLVMDeleteGlobal(old);
-    }
-}
-
-unsafe fn copy_variable(old: LLVMValueRef, new: LLVMValueRef) {
-    // SAFETY: two variables of one type in a live module.
-    unsafe {
-        LLVMSetThreadLocalMode(new, LLVMGetThreadLocalMode(old));
-        LLVMSetGlobalConstant(new, LLVMIsGlobalConstant(old));
-        LLVMSetExternallyInitialized(new, LLVMIsExternallyInitialized(old));
-    }
-}
-
-/// The same for a function with a body: the body moves over, block by block.
-unsafe fn redefine(module: LLVMModuleRef, old: LLVMValueRef) {
-    // SAFETY: `old` is a definition in `module`. Blocks and uses of parameters move before
-    // it is deleted; both functions have the same type, so the same parameters.
-    unsafe {
-        // What the C interface cannot copy stays as it is: data before the entry, several
-        // attachments of one kind.
-        let operands = LLVMGetNumOperands(old) as c_uint;
-        let data = (1..operands).any(|i| LLVMIsAConstantPointerNull(LLVMGetOperand(old, i)).is_null());
-        let metadata = metadata(old);
-        if data || has_twins(&metadata) || LLVMGetPointerAddressSpace(LLVMTypeOf(old)) != 0 {
-            return;
-        }
-        let new = LLVMAddFunction(module, c"".as_ptr(), LLVMGlobalGetValueType(old));
-        LLVMSetFunctionCallConv(new, LLVMGetFunctionCallConv(old));
-        copy_attributes(old, new);
-        if LLVMHasPersonalityFn(old) != 0 {
-            LLVMSetPersonalityFn(new, LLVMGetPersonalityFn(old));
-        }
-        let collector = LLVMGetGC(old);
-        if !collector.is_null() {
-            LLVMSetGC(new, collector);
-        }
-        LLVMSetComdat(new, LLVMGetComdat(old));
-        LLVMSetLinkage(new, LLVMGetLinkage(old));
-        loop {
-            let block = LLVMGetFirstBasicBlock(old);
-            if block.is_null() {
-                break;
-            }
-            LLVMRemoveBasicBlockFromParent(block);
-            LLVMAppendExistingBasicBlock(new, block);
-        }
-        // Before the parameters: LLVM keeps their debug information only if both functions
-        // have the same subprogram.
-        for &(kind, node) in &metadata {
-            LLVMGlobalSetMetadata(new, kind, node);
-        }
-        for i in 0..LLVMCountParams(old) {
-            let (from, to) = (LLVMGetParam(old, i), LLVMGetParam(new, i));
-            LLVMReplaceAllUsesWith(from, to);
-            take_name(from, to);
-        }
-        take_place(old, new, &[]);
-        LLVMDeleteFunction(old);
-    }
-}
-
-/// Gives `new` what any global has, and everything that refers to `old`.
-unsafe fn take_place(old: LLVMValueRef, new: LLVMValueRef, metadata: &[(c_uint, LLVMMetadataRef)]) {
-    // SAFETY: two globals of one kind and type in a live module.
-    unsafe {
-        LLVMSetAlignment(new, LLVMGetAlignment(old));
-        LLVMSetUnnamedAddress(new, LLVMGetUnnamedAddress(old));
-        let section = LLVMGetSection(old);
-        if !section.is_null() && *section != 0 {
-            LLVMSetSection(new, section);
-        }
-        for &(kind, node) in metadata {
-            LLVMGlobalSetMetadata(new, kind, node);
-        }
-        LLVMReplaceAllUsesWith(old, new);
-        take_name(old, new);
-    }
-}
-
-unsafe fn take_name(old: LLVMValueRef, new: LLVMValueRef) {
-    // SAFETY: two live values; the name is copied before the old value loses it.
-    unsafe {
-        let name = name(old).to_vec();
-        LLVMSetValueName2(old, c"".as_ptr(), 0);
-        LLVMSetValueName2(new, name.as_ptr().cast(), name.len());
-    }
-}
-
-unsafe fn metadata(global: LLVMValueRef) -> Vec<(c_uint, LLVMMetadataRef)> {
-    let mut count = 0;
-    // SAFETY: a live global; the entries are read up to their number and disposed of.
-    unsafe {
-        let entries = LLVMGlobalCopyAllMetadata(global, &mut count);
-        let all = (0..count as c_uint)
-            .map(|i| {
-                let kind = LLVMValueMetadataEntriesGetKind(entries, i);
-                (kind, LLVMValueMetadataEntriesGetMetadata(entries, i))
-            })
-            .collect();
-        LLVMDisposeValueMetadataEntries(entries);
-        all
-    }
-}
-
-/// Whether one kind is attached more than once.
-fn has_twins(metadata: &[(c_uint, LLVMMetadataRef)]) -> bool {
-    metadata.iter().enumerate().any(|(i, (kind, _))| metadata[..i].iter().any(|(k, _)| k == kind))
-}
-
-unsafe fn copy_attributes(from: LLVMValueRef, to: LLVMValueRef) {
-    // SAFETY: two functions of one type in a live module; the buffer has room for the
-    // number of attributes that LLVM says there are.
-    unsafe {
-        let places = [LLVMAttributeFunctionIndex, LLVMAttributeReturnIndex];
-        for place in places.into_iter().chain(1..=LLVMCountParams(from)) {
-            let count = LLVMGetAttributeCountAtIndex(from, place) as usize;
-            let mut attributes = vec![std::ptr::null_mut(); count];
-            LLVMGetAttributesAtIndex(from, place, attributes.as_mut_ptr());
-            for attribute in attributes {
-                LLVMAddAttributeAtIndex(to, place, attribute);
-            }
         }
     }
 }

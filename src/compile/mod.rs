@@ -1,25 +1,51 @@
 //! The compile stage: IR becomes a relocatable object.
 //!
 //! [`source`] is what a host hands in, [`archive`] takes archives apart, [`ir`] prepares a
-//! module so that its calls can be redirected, [`machine`] is what code is made for,
-//! [`emit`] drives LLVM, [`isolate`] does the same in a [`child`] process for input that may be
-//! damaged, and [`wire`] is how the child answers. Only this module uses LLVM; it knows
-//! nothing of tables, addresses or running code.
+//! module so that its calls can be redirected ([`redefine`], [`initialisers`]), [`machine`] is
+//! what code is made for, [`emit`] drives LLVM, [`isolate`] does the same in a [`child`]
+//! process for input that may be damaged, and [`wire`] is how the child answers.
+//!
+//! What is known of a module's types is its [`interface`]: [`types`], [`storage`] and
+//! [`labels`] find it in IR, [`debug_info`] in objects, [`signature`] and [`layout`] compare.
+//! Only this module uses LLVM; it knows nothing of tables, addresses or running code.
 
 mod archive;
 mod child;
+mod debug_info;
+mod debug_sections;
+mod debug_types;
 mod emit;
+mod initialisers;
+mod interface;
 mod ir;
 mod isolate;
+mod labels;
+mod layout;
+mod llvm;
 mod machine;
+mod redefine;
+mod signature;
 mod source;
+mod storage;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_objects;
+#[cfg(test)]
+mod tests_source;
+#[cfg(test)]
+mod tests_types;
+mod types;
 mod wire;
 
 use std::time::Duration;
 
+pub(crate) use debug_info::interface_of_object;
+pub(crate) use interface::{Interface, Types};
+pub(crate) use layout::VariableType;
 pub use machine::llvm_version;
+pub(crate) use signature::callable_as;
+pub(crate) use signature::compatible;
 pub use source::Source;
 pub(crate) use source::SourceKind;
 
@@ -59,30 +85,6 @@ pub(crate) struct CompileOptions {
     pub cpu: Option<String>,
 }
 
-/// What a compiled module tells others of its functions.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Interface {
-    /// Name and LLVM type of every function it defines for others, sorted by name.
-    functions: Vec<(String, String)>,
-}
-
-impl Interface {
-    fn new(mut functions: Vec<(String, String)>) -> Self {
-        functions.sort_unstable();
-        Self { functions }
-    }
-
-    pub(crate) fn declared_type(&self, _name: &str) -> Option<&str> {
-        None
-    }
-
-    /// The LLVM type of the function `name`, as LLVM prints it.
-    pub(crate) fn type_of(&self, name: &str) -> Option<&str> {
-        let at = self.functions.binary_search_by(|(n, _)| n.as_str().cmp(name)).ok()?;
-        Some(&self.functions[at].1)
-    }
-}
-
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CompileTimes {
     pub parse: Duration,
@@ -105,8 +107,4 @@ pub(crate) fn compile(source: &Source, options: &CompileOptions) -> Result<Compi
             Err(Error::new(ErrorKind::Compile, "only IR and bitcode are compiled"))
         }
     }
-}
-
-pub(crate) fn compatible(a: &str, b: &str) -> bool {
-    a == b
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use inkwell::module::Module;
 
-use super::archive;
+use super::layout::stable_hash;
+use super::{Interface, archive};
 use crate::error::{Error, ErrorKind, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +32,24 @@ pub struct Source {
     file: Option<Arc<str>>,
     trusted: bool,
     on_demand: bool,
+    make: Option<Make>,
+    interface: Option<Arc<Interface>>,
 }
+
+/// How a source is made anew.
+type Make = Arc<dyn Fn() -> Result<Source> + Send + Sync>;
 
 impl Source {
     fn new(kind: SourceKind, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { kind, bytes: bytes.into().into(), file: None, trusted: false, on_demand: false }
+        Self {
+            kind,
+            bytes: bytes.into().into(),
+            file: None,
+            trusted: false,
+            on_demand: false,
+            make: None,
+            interface: None,
+        }
     }
 
     /// Textual LLVM IR.
@@ -91,7 +105,25 @@ impl Source {
             };
             error.in_file(Some(&name))
         })?;
-        Ok(Self::new(kind, bytes).label(&name))
+        let again = path.to_owned();
+        Ok(Self::new(kind, bytes).label(&name).rebuilt_by(move || Self::from_path(&again)))
+    }
+
+    /// Says how to make the source anew, for when a function that it calls has changed its
+    /// type and it has to be compiled against the new one: from C or C++, say. Without this
+    /// the file that the source came from is read again, or, where there is none, the same
+    /// bytes are used.
+    pub fn rebuilt_by(mut self, make: impl Fn() -> Result<Source> + Send + Sync + 'static) -> Self {
+        self.make = Some(Arc::new(make));
+        self
+    }
+
+    /// A number for the content: the same bytes have the same, in every process, and
+    /// others have another one as good as always. A new version of hotslot may count
+    /// differently.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        stable_hash(&*self.bytes)
     }
 
     /// Finds out by the first bytes what it is; textual IR by its first line.
@@ -132,21 +164,6 @@ impl Source {
         self
     }
 
-    /// A hash of the content, the same in every process.
-    pub(crate) fn content_hash(&self) -> u64 {
-        use std::hash::BuildHasher;
-        foldhash::quality::FixedState::with_seed(0).hash_one(&*self.bytes)
-    }
-    pub(crate) fn rebuild(&self) -> Result<Source> {
-        Ok(self.clone())
-    }
-    pub(crate) fn interface(&self) -> Option<&Arc<super::Interface>> {
-        None
-    }
-    pub(crate) fn as_object(&self, object: Arc<[u8]>, _i: Arc<super::Interface>) -> Source {
-        Self { kind: SourceKind::Object, bytes: object, ..self.clone() }
-    }
-
     pub(crate) fn kind(&self) -> SourceKind {
         self.kind
     }
@@ -167,10 +184,33 @@ impl Source {
         self.on_demand
     }
 
+    /// The source made anew, to be treated as this one is.
+    pub(crate) fn rebuild(&self) -> Result<Self> {
+        let Some(make) = &self.make else {
+            return Ok(self.clone());
+        };
+        let mut new = make()?;
+        new.make = Some(make.clone());
+        new.file = self.file.clone().or(new.file);
+        new.trusted |= self.trusted;
+        new.on_demand |= self.on_demand;
+        Ok(new)
+    }
+
+    /// The object that this was compiled to, with its types; otherwise the same source.
+    pub(crate) fn compiled_to(&self, object: Arc<[u8]>, interface: Arc<Interface>) -> Self {
+        Self { kind: SourceKind::Object, bytes: object, interface: Some(interface), ..self.clone() }
+    }
+
+    /// The types that an object was compiled with, if it was given them.
+    pub(crate) fn interface(&self) -> Option<&Arc<Interface>> {
+        self.interface.as_ref()
+    }
+
     /// The members of an archive with their names.
     pub(crate) fn members(&self) -> Result<Vec<(String, Source)>> {
         let members = archive::members(&self.bytes)?;
-        let sources = members.into_iter().map(|(name, bytes)| {
+        let sources = members.into_iter().enumerate().map(|(index, (name, bytes))| {
             let kind = kind_of(bytes)
                 .filter(|kind| matches!(kind, SourceKind::Object | SourceKind::Bitcode))
                 .ok_or_else(|| {
@@ -186,10 +226,26 @@ impl Source {
             let mut source = Self::new(kind, bytes);
             source.file = self.file.as_ref().map(|file| format!("{file}({name})").into());
             source.trusted = self.trusted;
+            // Without the archive's bytes, which the member is not to keep.
+            source.make = self.make.clone().map(|make| -> Make {
+                let name = name.clone();
+                Arc::new(move || member_of(&make()?, &name, index))
+            });
             Ok((name, source))
         });
         sources.collect()
     }
+}
+
+/// The member of that name in an archive made anew, the one at the nearest place if there are several.
+fn member_of(archive: &Source, name: &str, index: usize) -> Result<Source> {
+    let named = archive.members()?.into_iter().enumerate().filter(|(_, (other, _))| other == name);
+    let nearest = named.min_by_key(|(at, _)| at.abs_diff(index));
+    nearest.map(|(_, (_, source))| source).ok_or_else(|| {
+        Error::new(ErrorKind::Read, format!("the archive has no member {name} any more"))
+            .in_file(archive.file())
+            .hint("replace or remove the module that came from it")
+    })
 }
 
 fn kind_of(bytes: &[u8]) -> Option<SourceKind> {
@@ -253,99 +309,5 @@ fn looks_like_ir(bytes: &[u8]) -> bool {
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Source({:?}, {} bytes, {:?})", self.kind, self.bytes.len(), self.file)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(bytes: &[u8]) -> Result<SourceKind> {
-        Source::from_bytes(bytes).map(|source| source.kind())
-    }
-
-    #[test]
-    fn content_says_what_it_is() {
-        assert_eq!(kind(b"\x7fELF\x02\x01\x01").unwrap(), SourceKind::Object);
-        assert_eq!(kind(b"BC\xc0\xde1234").unwrap(), SourceKind::Bitcode);
-        assert_eq!(kind(b"\xde\xc0\x17\x0b1234").unwrap(), SourceKind::Bitcode);
-        assert_eq!(kind(b"!<arch>\n").unwrap(), SourceKind::Archive);
-        for ir in [
-            "; ModuleID = 'a'\n",
-            "\n; words\ndefine void @f() {",
-            "@x = global i32 1",
-            "target triple = \"x\"",
-        ] {
-            assert_eq!(kind(ir.as_bytes()).unwrap(), SourceKind::Ir, "{ir}");
-        }
-        for other in [&b""[..], b"int main(void) {}", b"\xff\xfe", b"#!/bin/sh\n"] {
-            assert_eq!(kind(other).unwrap_err().kind(), ErrorKind::Parse);
-        }
-        let mut library = b"\x7fELF\x02\x01\x01".to_vec();
-        library.resize(64, 0);
-        library[16] = 3;
-        assert!(kind(&library).unwrap_err().advice().unwrap().contains("open_library"));
-        assert!(kind(b"!<thin>\n").unwrap_err().message().contains("thin"));
-    }
-
-    #[test]
-    fn files_are_read_and_named_in_errors() {
-        let folder = std::env::temp_dir().join(format!("hotslot-source-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let write = |name: &str, bytes: &[u8]| {
-            let path = folder.join(name);
-            std::fs::write(&path, bytes).unwrap();
-            path
-        };
-        let source = Source::from_path(write("odd.ll", b"something $ only LLVM can refuse")).unwrap();
-        assert_eq!(source.kind(), SourceKind::Ir);
-        assert!(source.file().unwrap().ends_with("odd.ll"));
-        let error = Source::from_path(write("a.cpp", b"int x;")).unwrap_err();
-        assert!(
-            error.file().unwrap().ends_with("a.cpp") && error.to_string().contains("hotslot run"),
-            "{error}"
-        );
-        let error = Source::from_path(folder.join("none")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Read);
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-
-    fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut bytes = b"!<arch>\n".to_vec();
-        for (name, content) in members {
-            let head = format!(
-                "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
-                format!("{name}/"),
-                0,
-                0,
-                0,
-                644,
-                content.len()
-            );
-            bytes.extend_from_slice(head.as_bytes());
-            bytes.extend_from_slice(content);
-            if content.len() % 2 == 1 {
-                bytes.push(b'\n');
-            }
-        }
-        bytes
-    }
-
-    #[test]
-    fn archives_come_apart() {
-        let bytes = archive(&[("a.o", b"\x7fELF1"), ("b.bc", b"BC\xc0\xde12"), ("a.o", b"\x7fELF23")]);
-        let members = Source::archive(bytes.clone()).label("x.a").members().unwrap();
-        let seen: Vec<_> =
-            members.iter().map(|(name, s)| (name.as_str(), s.kind(), s.bytes().len())).collect();
-        let (object, bitcode) = (SourceKind::Object, SourceKind::Bitcode);
-        assert_eq!(seen, [("a.o", object, 5), ("b.bc", bitcode, 6), ("a.o", object, 6)]);
-        assert_eq!(members[1].1.file(), Some("x.a(b.bc)"));
-        for end in 0..bytes.len() {
-            let _ = Source::archive(&bytes[..end]).members();
-        }
-        assert!(Source::archive(&bytes[..bytes.len() - 3]).members().is_err());
-        assert!(Source::archive(archive(&[("readme", b"text")])).members().is_err());
-        let zero = Source::archive(archive(&[("a\0b.o", b"\x7fELF1")])).members().unwrap_err();
-        assert!(zero.message().contains("zero byte"), "{zero}");
     }
 }

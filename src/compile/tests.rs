@@ -231,6 +231,7 @@ define i32 @2() { ret i32 4 }
         ".data.one",
         ".data.hidden_one",
         ".mine",
+        ".rodata.table",
         ".data.shared",
         ".data.counter",
         ".text.first",
@@ -242,7 +243,7 @@ define i32 @2() { ret i32 4 }
     ] {
         assert!(sections.iter().any(|s| s == name), "{name} is not in {sections:?}");
     }
-    assert!(!sections.iter().any(|s| s == ".data.table" || s == ".bss.merged"));
+    assert!(!sections.iter().any(|s| s == ".bss.merged"));
     let file: ElfFile64<'_> = ElfFile64::parse(&*compiled.object).unwrap();
     for section in [".text", ".data", ".bss"] {
         assert_eq!(file.section_by_name(section).map_or(0, |s| s.size()), 0, "{section}");
@@ -250,6 +251,62 @@ define i32 @2() { ret i32 4 }
     assert_eq!(compiled.interface.type_of("first"), Some("i32 ()"));
     assert_eq!(compiled.interface.type_of("raw"), Some("i32 ()"));
     assert_eq!(compiled.interface.type_of("second"), None);
+}
+
+#[test]
+fn every_constant_has_its_own_section() {
+    let ir = r#"
+$type = comdat any
+@.str = private unnamed_addr constant [4 x i8] c"abc\00"
+@.str.1 = private unnamed_addr constant [4 x i8] c"abd\00"
+@0 = private unnamed_addr constant [2 x i64] [i64 1, i64 2]
+@numbers = internal constant [3 x i32] [i32 1, i32 2, i32 3]
+@named = constant i32 7
+@names = internal constant [2 x ptr] [ptr @.str, ptr @.str.1]
+@nested = internal constant { i32, [2 x { ptr, i8 }] } { i32 1, [2 x { ptr, i8 }] [{ ptr, i8 } zeroinitializer, { ptr, i8 } { ptr @f, i8 2 }] }
+@empty = internal constant [4 x i8] zeroinitializer
+@distance = internal constant i32 trunc (i64 sub (i64 ptrtoint (ptr @named to i64), i64 ptrtoint (ptr @distance to i64)) to i32)
+@type = linkonce_odr constant { ptr } { ptr @names }, comdat
+define ptr @f(i32 %i) {
+  switch i32 %i, label %no [
+    i32 0, label %a i32 1, label %b i32 2, label %c i32 3, label %d i32 4, label %e i32 5, label %g i32 6, label %h ]
+a: ret ptr @0
+b: ret ptr @numbers
+c: call void @out(ptr @named) ret ptr @names
+d: call void @out(ptr @empty) ret ptr @nested
+e: call void @out(ptr @type) ret ptr @distance
+g: call void @out(ptr @.str) ret ptr @type
+h: call void @out(ptr @0) ret ptr @empty
+no: ret ptr null
+}
+declare void @out(ptr)
+"#;
+    for level in [OptLevel::O0, OptLevel::O2] {
+        let object = compiled(ir, level, CallForm::Slot).object;
+        let file: ElfFile64<'_> = ElfFile64::parse(&*object).unwrap();
+        for (name, size, relocations) in [
+            (".rodata..str", 4, 0),
+            (".rodata..str.1", 4, 0),
+            (".rodata.numbers", 12, 0),
+            (".rodata.named", 4, 0),
+            (".data.rel.ro.names", 16, 2),
+            (".data.rel.ro.nested", 40, 1),
+            (".rodata.empty", 4, 0),
+            (".data.rel.ro.type", 8, 1),
+        ] {
+            let section =
+                file.section_by_name(name).unwrap_or_else(|| panic!("{name}: {:?}", sections(&object)));
+            assert_eq!(
+                (section.size(), section.relocations().count()),
+                (size, relocations),
+                "{level:?} {name}"
+            );
+        }
+        // What is left belongs to code: the table of the switch.
+        let rest = file.section_by_name(".rodata").map_or(0, |section| section.size());
+        assert_eq!(rest, 4 * 7, "{level:?}: {:?}", sections(&object));
+        assert!(!sections(&object).iter().any(|name| name.starts_with(".rodata.str")));
+    }
 }
 
 #[test]
@@ -349,4 +406,38 @@ fn an_inkwell_module_is_copied() {
     drop(builder);
     let compiled = compile(&source, &CompileOptions::default()).unwrap();
     assert_eq!(compiled.interface.type_of("same"), Some("i64 (i64)"));
+}
+
+#[test]
+fn variables_of_the_module_alone_stay_as_they_are() {
+    let ir = "
+        @state = internal global i32 0
+        @written = internal global i32 0
+        @parts = internal global [4 x i32] zeroinitializer
+        @never = internal global i32 5
+        @0 = internal global i64 0
+        @own = internal thread_local global i32 0
+        @kept = global i32 1
+        @llvm.compiler.used = appending global [1 x ptr] [ptr @kept], section \"llvm.metadata\"
+        define void @set() { store i32 5, ptr @state store i64 1, ptr @0 store i32 1, ptr @own ret void }
+        define i32 @get() { %a = load i32, ptr @state %b = load i32, ptr @never %c = add i32 %a, %b ret i32 %c }
+        define void @write(i32 %x) { store i32 %x, ptr @written ret void }
+        define void @fill(i32 %x) { store i32 %x, ptr getelementptr (i32, ptr @parts, i64 1) ret void }
+        define i32 @part() { %a = load i32, ptr getelementptr (i32, ptr @parts, i64 1) ret i32 %a }";
+    for level in [OptLevel::O0, OptLevel::O3] {
+        let compiled = compiled(ir, level, CallForm::Slot);
+        let found = &compiled.interface.variables;
+        let found: Vec<_> = found.iter().map(|(name, kind)| (name.as_str(), kind.text.as_str())).collect();
+        let expected = [
+            ("kept", "i32"),
+            ("never", "i32"),
+            ("own", "i32"),
+            ("parts", "[4 x i32]"),
+            ("state", "i32"),
+            ("written", "i32"),
+        ];
+        assert_eq!(found, expected, "{level:?}");
+        let file: ElfFile64<'_> = ElfFile64::parse(&*compiled.object).unwrap();
+        assert_eq!(file.section_by_name(".bss.parts").unwrap().size(), 16);
+    }
 }

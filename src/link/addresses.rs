@@ -3,13 +3,12 @@
 //! Owns the choice between stub, slot, body and private cell. What takes a function's
 //! address gets its stub; a direct branch goes to a body only where that is local.
 
-use std::collections::HashMap;
-
 use runtime_stubs::Arch;
 
 use super::apply::{Linker, Site};
+use super::homes::leads_to_stub;
 use super::object::{Binding, Kind, Place, SymbolKind};
-use super::place::Area;
+use super::place::{Area, Placed, Placement};
 use super::relocate::{self, Field, Operand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{SymbolId, Target};
@@ -38,7 +37,8 @@ impl Linker<'_, '_> {
             Place::Absolute | Place::Undefined => return Ok(value.wrapping_add(site.addend)),
             Place::Common => return Err(self.error(site, "is against a local COMMON symbol")),
         };
-        let target = self.placement.sections[section];
+        let offset = value.wrapping_add(site.addend).wrapping_add(site.bias);
+        let target = self.constant_target(site, section, offset);
         match target.area {
             Area::Nowhere if self.object().sections[section].kind == Kind::Skipped => {
                 return Err(self.error(site, "is against a section that is not loaded"));
@@ -56,26 +56,39 @@ impl Linker<'_, '_> {
             return Ok(body);
         }
         // A reference to the very start of a function: to call it, or to take its address.
-        let offset = value.wrapping_add(site.addend).wrapping_add(site.bias);
         let start = target.address.wrapping_add(offset);
         let id = if indirect && offset == value {
             // Its resolver is a function at the same place, so only the symbol tells.
             self.local_function(site.symbol, start, true)?
         } else {
-            match self.function_at(section, offset) {
+            match self.placement.starts.at(section, offset).map(|function| (function, self.ids[function])) {
                 Some((_, Some(id))) => id,
-                Some((function, None)) if !branch => self.local_function(function, start, false)?,
+                Some((function, None)) if !branch && self.has_stub(site.symbol, section, offset) => {
+                    self.local_function(function, start, false)?
+                }
                 _ => return Ok(body),
             }
         };
         Ok(self.table.stub(id.0).wrapping_sub(site.bias))
     }
 
-    /// The function that starts at `offset` of `section`.
-    fn function_at(&self, section: usize, offset: u64) -> Option<(usize, Option<SymbolId>)> {
-        let at = self.starts.partition_point(|&(s, o, _)| (s, o) < (section, offset));
-        let &(s, o, index) = self.starts.get(at)?;
-        ((s, o) == (section, offset)).then(|| (index, self.ids[index]))
+    /// Which copy of `section` the site leads to, if there are two.
+    fn constant_target(&self, site: &Site, section: usize, offset: u64) -> Placed {
+        let relative = matches!(site.field, Field::Word { relative: true, .. });
+        if relative && matches!(site.kind, Kind::Constant | Kind::Variable | Kind::ThreadLocal) {
+            // The addend also holds a distance, so it does not tell where exactly. In its
+            // own section a word stays in its own copy.
+            return match self.placement.copies.get(&section) {
+                Some(copy) if site.copy && site.section == section => *copy,
+                _ => self.placement.sections[section],
+            };
+        }
+        self.placement.copy_at(section, offset)
+    }
+
+    fn has_stub(&self, symbol: usize, section: usize, offset: u64) -> bool {
+        let Placement { object, starts, .. } = &self.placement;
+        leads_to_stub(object, self.ids, starts, symbol, section, offset)
     }
 
     /// Notes a reference to a symbol that the object does not define.
@@ -108,30 +121,11 @@ impl Linker<'_, '_> {
         if let Some(id) = self.known[function].local {
             return Ok(id);
         }
-        let ordinal = self.ordinal(function);
+        let ordinal = self.placement.starts.ordinal(&self.placement.object, function);
         let name = self.placement.object.symbols[function].name;
         let id = self.resolve.local_function(name, ordinal, body, indirect)?;
         self.known[function].local = Some(id);
         Ok(id)
-    }
-
-    /// How many local functions of the same name come before `function`: objects that a
-    /// linker has combined may have several.
-    fn ordinal(&mut self, function: usize) -> u32 {
-        if self.ordinals.is_empty() {
-            let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
-            for symbol in &self.placement.object.symbols {
-                let function = matches!(symbol.kind, SymbolKind::Function | SymbolKind::IndirectFunction);
-                if function && symbol.binding == Binding::Local {
-                    let next = seen.entry(symbol.name).or_default();
-                    self.ordinals.push(*next);
-                    *next += 1;
-                } else {
-                    self.ordinals.push(0);
-                }
-            }
-        }
-        self.ordinals[function]
     }
 
     fn global_address(&mut self, site: &Site, id: SymbolId, branch: bool) -> Result<u64> {
@@ -149,14 +143,20 @@ impl Linker<'_, '_> {
                 let start = site.addend.wrapping_add(site.bias) == 0 || !absolute && !code;
                 Ok(if start { stub } else { body }.wrapping_add(site.addend))
             }
-            Some(Target::Data(address)) => Ok(address.wrapping_add(site.addend)),
+            Some(Target::Data(address)) => {
+                self.bake(site, id);
+                Ok(address.wrapping_add(site.addend))
+            }
             Some(Target::Process(address)) => {
                 // Non-PIC code reaches a library only by chance; a function's stub will do.
                 let reach = address.wrapping_sub(site.place) as i64;
                 let near = absolute || i32::try_from(reach).is_ok();
                 Ok(if near { address } else { stub }.wrapping_add(site.addend))
             }
-            Some(Target::ProcessData(address)) => Ok(address.wrapping_add(site.addend)),
+            Some(Target::ProcessData(address)) => {
+                self.bake(site, id);
+                Ok(address.wrapping_add(site.addend))
+            }
             Some(Target::ThreadLocal(_)) => {
                 Err(self.error(site, "takes a thread-local variable for an ordinary one"))
             }
@@ -164,11 +164,8 @@ impl Linker<'_, '_> {
             None if matches!(site.field, Field::Word { relative: false, bytes: 8, .. })
                 && site.kind != Kind::ThreadLocal =>
             {
-                let storage = match self.placement.sections[site.section].area {
-                    Area::Variable(index) => Some(&self.placement.variables[index].storage),
-                    _ => None,
-                };
-                self.resolve.wait(id, site.place, site.addend, storage);
+                let holder = self.placement.outliving(site);
+                self.resolve.wait(id, site.place, site.addend, holder);
                 Ok(0)
             }
             None => {
@@ -184,6 +181,17 @@ impl Linker<'_, '_> {
                 };
                 Err(self.error(site, what).hint(hint).of_kind(ErrorKind::Resolve))
             }
+        }
+    }
+
+    /// Notes that the address of somebody else's variable is written, not read from its cell.
+    pub(super) fn bake(&mut self, site: &Site, id: SymbolId) {
+        let symbol = &self.object().symbols[site.symbol];
+        let known = &self.known[site.symbol];
+        let own = symbol.place != Place::Undefined && symbol.binding == Binding::Global;
+        if !own && !known.baked {
+            self.known[site.symbol].baked = true;
+            self.baked.push(id);
         }
     }
 

@@ -12,7 +12,7 @@ use runtime_stubs::entry::TlsDescArgument;
 use runtime_stubs::{Arch, TableLayout, VENEER_SIZE};
 
 use super::definitions::Resolve;
-use super::object::{Kind, Object, Place, Relocation, Section, SymbolKind};
+use super::object::{Kind, Object, Place, Relocation, Section};
 use super::place::{Area, Placement};
 use super::relocate::{self, Field, Operand, Unwritable};
 use super::seal::Links;
@@ -44,13 +44,10 @@ pub(super) struct Linker<'p, 'd> {
     pub(super) table: &'p TableLayout,
     pub(super) resolve: &'p mut dyn Resolve,
     pub(super) direct: bool,
-    /// Functions by where they start: (section, offset, symbol index), sorted, global
-    /// symbols first among those of one place.
-    pub(super) starts: Vec<(usize, u64, usize)>,
     /// What has been asked about each symbol of the object: most are used many times.
     pub(super) known: Vec<Known>,
-    /// See `ordinal`; empty until it is needed.
-    pub(super) ordinals: Vec<u32>,
+    /// See [`super::Image::baked`].
+    pub(super) baked: Vec<SymbolId>,
     pub(super) next_cell: usize,
     /// Private cells by what they are for: several instructions may share one, and must
     /// where each holds a part of its address.
@@ -68,6 +65,8 @@ pub(super) struct Known {
     /// References have been noted, of any kind and by a call.
     pub(super) referred: bool,
     pub(super) called: bool,
+    /// Its address has been written somewhere.
+    pub(super) baked: bool,
     /// What it will be, once asked.
     pub(super) target: Option<Option<Target>>,
     /// For a local function: its place in the table.
@@ -80,6 +79,8 @@ pub(super) struct Site {
     pub(super) section: usize,
     pub(super) kind: Kind,
     pub(super) offset: usize,
+    /// In the private copy of a section that has two.
+    pub(super) copy: bool,
     /// Where the field will be at run time.
     pub(super) place: u64,
     pub(super) operand: Operand,
@@ -99,19 +100,7 @@ impl<'p, 'd> Linker<'p, 'd> {
         resolve: &'p mut dyn Resolve,
         direct: bool,
     ) -> Self {
-        let object = &placement.object;
-        let mut starts: Vec<_> = (object.symbols.iter().enumerate())
-            .filter_map(|(index, symbol)| match symbol.place {
-                Place::Section(section)
-                    if object.sections[section].kind == Kind::Code && symbol.kind == SymbolKind::Function =>
-                {
-                    Some((section, symbol.value, index))
-                }
-                _ => None,
-            })
-            .collect();
-        starts.sort_unstable_by_key(|&(section, value, index)| (section, value, ids[index].is_none(), index));
-        let known = vec![Known::default(); object.symbols.len()];
+        let known = vec![Known::default(); placement.object.symbols.len()];
         let next_cell = placement.cells_at;
         let next_veneer = placement.veneers_at;
         Self {
@@ -120,9 +109,8 @@ impl<'p, 'd> Linker<'p, 'd> {
             table,
             resolve,
             direct,
-            starts,
             known,
-            ordinals: Vec::new(),
+            baked: Vec::new(),
             next_cell,
             private: HashMap::new(),
             next_veneer,
@@ -142,33 +130,53 @@ impl<'p, 'd> Linker<'p, 'd> {
             Area::Nowhere => true,
             // A kept value stands; relocating it again would undo what the program stored.
             Area::Variable(variable) => self.placement.variables[variable].fresh.is_none(),
+            Area::Shared(shared) => self.placement.shared[shared].fresh.is_none(),
             Area::ThreadLocal => self.placement.fresh_tls.is_none(),
             _ => false,
         };
+        let both = self.placement.copies.contains_key(&index);
         for relocation in relocations {
-            let site = self.site(index, kind, relocation)?;
+            let site = self.site(index, kind, relocation, false)?;
+            if both && self.placement.homes.is_private(index, site.offset as u64) {
+                continue;
+            }
+            let shared = matches!(placed.area, Area::Shared(_));
             if !skip {
                 self.apply(site)?;
-            } else if site.operand == Operand::Address && placed.area != Area::Nowhere {
+            } else if (site.operand == Operand::Address || shared) && placed.area != Area::Nowhere {
                 self.mention(&site)?;
             }
         }
-        Ok(())
-    }
-
-    /// Notes what a kept variable was initialised with: functions that it may still point
-    /// to are part of this generation too.
-    fn mention(&mut self, site: &Site) -> Result<()> {
-        match self.ids[site.symbol] {
-            Some(id) => self.refer(site, id, false),
-            None => {
-                self.local_address(site, false)?;
+        if both {
+            for relocation in relocations {
+                let site = self.site(index, kind, relocation, true)?;
+                self.apply(site)?;
             }
         }
         Ok(())
     }
 
-    fn site(&self, section: usize, kind: Kind, relocation: &Relocation) -> Result<Site> {
+    /// Notes what a kept variable was initialised with, or a constant names that was there
+    /// already: functions that it may still point to are part of this generation too.
+    fn mention(&mut self, site: &Site) -> Result<()> {
+        match (self.ids[site.symbol], site.operand) {
+            (Some(id), Operand::Address) => {
+                self.refer(site, id, false);
+                if matches!(self.target(site, id), Some(Target::Data(_) | Target::ProcessData(_))) {
+                    self.bake(site, id);
+                }
+            }
+            (Some(id), Operand::Branch | Operand::StubOffset) => self.refer(site, id, true),
+            (Some(id), operand) if operand != Operand::None => self.refer(site, id, false),
+            (None, Operand::Address | Operand::AddressOffset) => {
+                self.local_address(site, false)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn site(&self, section: usize, kind: Kind, relocation: &Relocation, copy: bool) -> Result<Site> {
         let number = relocation.r_type(LE, false).0;
         // `survey` has refused unknown types.
         let howto = relocate::howto(self.object().arch, number)
@@ -176,11 +184,16 @@ impl<'p, 'd> Linker<'p, 'd> {
         let offset = relocation.r_offset.get(LE);
         let relative = matches!(howto.field, Field::Word { relative: true, .. });
         let x86_code = kind == Kind::Code && self.object().arch == Arch::X86_64;
+        let placed = match copy {
+            true => self.placement.copies[&section],
+            false => self.placement.sections[section],
+        };
         Ok(Site {
             section,
             kind,
+            copy,
             offset: usize::try_from(offset).unwrap_or(usize::MAX),
-            place: self.placement.sections[section].address.wrapping_add(offset),
+            place: placed.address.wrapping_add(offset),
             operand: howto.operand,
             field: howto.field,
             symbol: relocation.r_sym(LE, false) as usize,
@@ -220,10 +233,17 @@ impl<'p, 'd> Linker<'p, 'd> {
     }
 
     pub(super) fn bytes(&mut self, site: &Site) -> &mut [u8] {
-        let placed = self.placement.sections[site.section];
+        let placed = match self.placement.copies.get(&site.section) {
+            Some(copy) if site.copy => *copy,
+            _ => self.placement.sections[site.section],
+        };
         let all = match placed.area {
             Area::Code => &mut self.placement.code.bytes,
             Area::Constants => &mut self.placement.constants.bytes,
+            Area::Shared(index) => match &mut self.placement.shared[index].fresh {
+                Some(bytes) => bytes,
+                None => return &mut [],
+            },
             Area::Variable(index) => match &mut self.placement.variables[index].fresh {
                 Some(bytes) => bytes,
                 None => return &mut [],

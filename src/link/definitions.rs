@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::image::Storage;
+use super::constants::{Constant, Key};
 use super::object::{Binding, Kind, Place, SymbolKind};
 use super::place::Placement;
 use crate::error::Result;
@@ -41,8 +41,11 @@ pub(crate) trait Resolve {
     fn pair(&mut self, id: SymbolId) -> Result<u64>;
     /// Notes a reference to a symbol that the object does not define.
     fn refer(&mut self, id: SymbolId, called: bool, required: bool);
-    /// Notes a word that waits for `id` to be defined, in `storage` if that is what it is in.
-    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, storage: Option<&Arc<Storage>>);
+    /// Notes a word that waits for `id` to be defined. `holder` is what the word is in, if
+    /// that may outlive the object's image.
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, holder: Option<Arc<dyn Send + Sync>>);
+    /// The constant of that content which an earlier update made.
+    fn constant(&self, key: Key) -> Option<Arc<Constant>>;
 }
 
 impl Placement<'_> {
@@ -61,7 +64,7 @@ impl Placement<'_> {
                 Place::Absolute => (rank, Target::Data(symbol.value)),
                 Place::Common => (Rank::Common, Target::Data(self.common[&index])),
                 Place::Section(section) => {
-                    let placed = &self.sections[section];
+                    let placed = self.copy_at(section, symbol.value);
                     let address = placed.address + symbol.value;
                     match self.object.sections[section].kind {
                         Kind::Skipped => continue,

@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 use runtime_stubs::entry::TlsDescArgument;
 
+use super::constants::{Constant, Key};
+use super::functions::Functions;
+use super::keeps::Keeps;
 use crate::memory::Block;
+use crate::seeded::{Bug, bug};
 use crate::table::SymbolId;
 use crate::tls::TlsBlock;
 use crate::unwind::Frames;
@@ -32,6 +36,35 @@ pub(crate) struct Shape {
     pub align: u64,
     /// Hash of the names, offsets and sizes of its symbols.
     pub layout: u64,
+    /// Identifies the type; 0 is not known, and matches any.
+    pub fingerprint: u64,
+}
+
+/// Why a variable's old storage is not for its new definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    Size,
+    Align,
+    /// Other variables, or at other places, in the same section.
+    Layout,
+    Type,
+    /// A thread-local variable now has to be at a constant offset.
+    Model,
+}
+
+impl Shape {
+    /// Why storage of shape `old` cannot be kept, if it cannot.
+    pub(super) fn unfit(&self, old: &Self) -> Option<Unfit> {
+        let unknown = self.fingerprint == 0 || old.fingerprint == 0;
+        match () {
+            () if self.size > old.size && bug(Bug::KeepGrown) => None,
+            () if self.size != old.size => Some(Unfit::Size),
+            () if self.align > old.align => Some(Unfit::Align),
+            () if self.layout != old.layout => Some(Unfit::Layout),
+            () if !unknown && self.fingerprint != old.fingerprint => Some(Unfit::Type),
+            () => None,
+        }
+    }
 }
 
 /// The memory of variables, kept over generations.
@@ -46,6 +79,38 @@ pub(crate) struct ThreadLocals {
     pub shape: Shape,
 }
 
+/// A variable, or a section of them, of an image.
+pub(crate) struct Stored {
+    pub key: StorageKey,
+    pub storage: Arc<Storage>,
+    /// Hash of its initial value, whether that was used or not.
+    #[allow(dead_code, reason = "for reports")]
+    pub initial: u64,
+    /// Its variables, where the key is not the name of the only one.
+    pub names: Box<[Box<str>]>,
+}
+
+impl Stored {
+    /// The names of its variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let only = match &self.key {
+            StorageKey::Variable(name) if self.names.is_empty() => Some(&**name),
+            _ => None,
+        };
+        only.into_iter().chain(self.names.iter().map(|name| &**name))
+    }
+}
+
+/// A function to call after loading or at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Initialiser {
+    /// Lowest first after loading, last at the end.
+    pub priority: u32,
+    pub address: u64,
+    #[allow(dead_code, reason = "for reports")]
+    pub name: Option<Box<str>>,
+}
+
 /// A linked object. Whoever drops it knows that no thread can reach its code.
 #[derive(Default)]
 pub(crate) struct Image {
@@ -54,18 +119,27 @@ pub(crate) struct Image {
     pub unregistered_frames: Vec<u64>,
     pub code: Option<Block>,
     pub constants: Option<Block>,
-    pub storages: Vec<(StorageKey, Arc<Storage>)>,
+    /// Constants that outlive it, with their keys.
+    pub interned: Vec<(Key, Arc<Constant>)>,
+    pub storages: Vec<Stored>,
     pub thread_locals: Option<Arc<ThreadLocals>>,
     /// Blocks of other modules that hold variables it shares with them.
     pub borrowed: Vec<Arc<ThreadLocals>>,
     /// What TLS descriptors point at; boxed so that their addresses stay.
     #[allow(dead_code, clippy::vec_box, reason = "owned here, read by generated code")]
     pub descriptors: Vec<Box<TlsDescArgument>>,
-    /// Functions to call after loading and at the end, with their priority: lowest first
-    /// after loading, last at the end.
-    pub init: Vec<(u32, u64)>,
-    pub fini: Vec<(u32, u64)>,
-    pub keeps: Option<&'static str>,
+    pub init: Vec<Initialiser>,
+    pub fini: Vec<Initialiser>,
+    /// The functions in `code`.
+    #[allow(dead_code, reason = "for reports")]
+    pub functions: Functions,
+    /// Why the code cannot be shown to be unreachable, if it cannot.
+    #[allow(dead_code, reason = "for reclamation")]
+    pub keeps: Option<Keeps>,
+    /// Variables of others whose addresses are part of code or data, so that it will not
+    /// notice when they move.
+    #[allow(dead_code, reason = "for reports")]
+    pub baked: Vec<SymbolId>,
 }
 
 impl Image {
@@ -79,15 +153,12 @@ impl Image {
     }
 
     pub(crate) fn constant_bytes(&self) -> usize {
-        self.constants.as_ref().map_or(0, Block::len)
+        let interned: usize = self.interned.iter().map(|(_, constant)| constant.block.len()).sum();
+        self.constants.as_ref().map_or(0, Block::len) + interned
     }
 
     pub(crate) fn variable_bytes(&self) -> usize {
-        self.storages.iter().map(|(_, storage)| storage.block.len()).sum()
-    }
-
-    pub(crate) fn function_at(&self, _address: u64) -> (String, u64) {
-        (String::new(), 0)
+        self.storages.iter().map(|stored| stored.storage.block.len()).sum()
     }
 
     /// Whether `address` lies in the image's code.

@@ -1,26 +1,52 @@
 //! The linker: a relocatable object becomes an image in the arena.
 //!
-//! [`object`] reads and checks the file, [`place`] gives every section an address,
-//! [`definitions`] says what that provides, [`apply`] writes the relocations with the
-//! tables of [`relocate`] and the operands of [`addresses`] and [`thread_local`],
-//! [`frames`] checks the unwind information, [`seal`] fills the memory that an [`image`]
-//! owns. The linker knows
+//! [`object`] reads and checks the file, [`needs`] counts what it takes, [`place`] gives
+//! every section an address: [`homes`] says which constants outlive the code, with
+//! [`storage`] variables keep theirs, and [`keeps`] finds code that cannot be freed.
+//! [`definitions`] says what that provides. [`intern`] then finds the constants that the
+//! table of [`constants`] has already, [`apply`] writes the relocations with the tables of
+//! [`relocate`] and the operands of [`addresses`] and [`thread_local`], [`frames`] checks
+//! the unwind information, and [`seal`] fills the memory that an [`image`] owns, with a
+//! table of its [`functions`]. The linker knows
 //! symbols only as indices of the table; it neither stores slots nor runs code.
 
 mod addresses;
 mod apply;
+mod constants;
+mod cycles;
 mod definitions;
 mod frames;
+mod functions;
+mod homes;
 mod image;
+mod intern;
+mod keeps;
+mod needs;
 mod object;
 mod place;
+mod prints;
 mod relocate;
 mod seal;
+mod starts;
+mod storage;
 mod thread_local;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use apply::link;
+pub(crate) use constants::{Constant, Constants, Key};
 pub(crate) use definitions::{Definition, Resolve};
-pub(crate) use image::{Image, Storage, StorageKey, ThreadLocals};
+#[allow(unused_imports, reason = "for reports and the rules of state")]
+pub(crate) use functions::{Changes, Functions};
+#[allow(unused_imports, reason = "for reports and the rules of state")]
+pub(crate) use image::{Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
+pub(crate) use intern::{Moves, Unit, intern};
+#[allow(unused_imports, reason = "for reclamation")]
+pub(crate) use keeps::Keeps;
+pub(crate) use needs::{Needs, survey};
 pub(crate) use object::{Binding, Object, Place, SymbolKind};
-pub(crate) use place::{Kept, Needs, Placement, place, survey};
+pub(crate) use place::{Placement, place};
 pub(crate) use seal::Links;
+#[allow(unused_imports, reason = "for the rules of state")]
+pub(crate) use storage::{Kept, Misfit, Replaced};

@@ -50,6 +50,10 @@ pub(crate) struct Section<'d> {
     pub relocations: &'d [Relocation],
     /// Part of a COMDAT group: other objects may hold the same.
     pub comdat: bool,
+    /// How long each of its constants is, where all are alike; for strings the length of
+    /// a character. 0 where they are not.
+    pub entry: u64,
+    pub strings: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,7 +304,10 @@ fn read_section<'d>(
             return Err(malformed(format!("section {name} is loaded and compressed")));
         }
     }
-    Ok(Section { name, kind, align, size, bytes, relocations: &[], comdat: false })
+    let flags = header.sh_flags(LE);
+    let entry = if flags.contains(elf::SHF_MERGE) { header.sh_entsize(LE) } else { 0 };
+    let strings = entry > 0 && flags.contains(elf::SHF_STRINGS);
+    Ok(Section { name, kind, align, size, bytes, relocations: &[], comdat: false, entry, strings })
 }
 
 fn classify(name: &str, header: &elf::SectionHeader64<LittleEndian>) -> Kind {

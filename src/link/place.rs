@@ -1,94 +1,28 @@
 //! Giving every section of an object an address.
 //!
-//! Owns which sections share a block, which variables keep the storage they had in an
-//! earlier generation or share with other modules, and the private cells an object needs.
-//! Writes nothing to the arena yet; deliberately knows nothing of what relocations store.
+//! Owns which sections share a block, and the private cells an object needs. Constants
+//! that outlive the image get provisional addresses here, which [`super::intern`] makes
+//! final. Writes nothing to the arena yet; deliberately knows nothing of what relocations
+//! store.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use object::LittleEndian;
-
-use super::image::{Shape, Storage, StorageKey, ThreadLocals};
-use super::object::{Binding, Kind, Object, Place, Section};
-use super::relocate::{self, Operand};
+use super::apply::Site;
+use super::constants::{Constant, Key};
+use super::homes::{Home, Homes};
+use super::image::{Storage, StorageKey, ThreadLocals};
+use super::keeps::{self, Keeps};
+use super::needs::Needs;
+use super::object::{Kind, Object, Place, Section};
+use super::starts::Starts;
+use super::storage::{Kept, Misfit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
 use crate::table::SymbolId;
-use crate::tls::TlsBlock;
 use runtime_stubs::VENEER_SIZE;
 
-const LE: LittleEndian = LittleEndian;
-
-/// How large a module's thread-local block may be, in bytes.
-const MAX_THREAD_LOCAL: u64 = 1 << 28;
-
-/// What the relocations of an object need beside its sections.
-#[derive(Default)]
-pub(crate) struct Needs {
-    /// 8-byte cells and 16-byte pairs of the object's own.
-    cells: usize,
-    pairs: usize,
-    /// What branches of limited reach lead to: each may need a veneer.
-    far: HashSet<(usize, i64)>,
-    /// Symbols whose offset from the thread pointer must be a constant.
-    pub static_tls: Vec<usize>,
-}
-
-/// Counts what the relocations need, and refuses types that are unknown.
-pub(crate) fn survey(object: &Object<'_>) -> Result<Needs> {
-    let mut needs = Needs::default();
-    for section in &object.sections {
-        for relocation in section.relocations {
-            let kind = relocation.r_type(LE, false).0;
-            let index = relocation.r_sym(LE, false) as usize;
-            let Some(howto) = relocate::howto(object.arch, kind) else {
-                let symbol = object.symbols[index].name;
-                return Err(Error::new(
-                    ErrorKind::Link,
-                    format!(
-                        "unknown relocation {} at {}+{:#x} against {}",
-                        relocate::name(object.arch, kind),
-                        section.name,
-                        relocation.r_offset.get(LE),
-                        if symbol.is_empty() { "a section" } else { symbol },
-                    ),
-                )
-                .about(symbol)
-                .hint("compile with -fPIC, with a compiler for this architecture"));
-            };
-            if relocate::is_far_branch(howto.field) {
-                needs.far.insert((index, relocation.r_addend.get(LE)));
-            }
-            match howto.operand {
-                Operand::Cell | Operand::CellOffset if object.symbols[index].binding == Binding::Local => {
-                    needs.cells += 1;
-                }
-                Operand::TlsThreadCell => {
-                    needs.cells += 1;
-                    needs.static_tls.push(index);
-                }
-                Operand::TlsThreadOffset => needs.static_tls.push(index),
-                Operand::TlsPair | Operand::TlsModulePair => needs.pairs += 1,
-                Operand::TlsDescriptor => needs.pairs += 2,
-                _ => {}
-            }
-        }
-    }
-    Ok(needs)
-}
-
-/// Storage that variables may keep.
-pub(crate) trait Kept {
-    /// Storage that an earlier generation of the module, or another module for a shared
-    /// key, has under this key.
-    fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>>;
-    /// The largest size and alignment of a COMMON variable in this update.
-    fn common(&self, symbol: SymbolId) -> (u64, u64);
-    /// Thread-local variables of the module's earlier generation.
-    fn thread_locals(&self) -> Option<Arc<ThreadLocals>>;
-}
+const LE: object::LittleEndian = object::LittleEndian;
 
 /// Which memory a section's bytes are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +30,8 @@ pub(super) enum Area {
     Nowhere,
     Code,
     Constants,
+    /// Index into [`Placement::shared`].
+    Shared(usize),
     /// Index into [`Placement::variables`].
     Variable(usize),
     ThreadLocal,
@@ -127,14 +63,33 @@ pub(super) struct Variable {
     pub storage: Arc<Storage>,
     /// The initial bytes, for storage that is new; `None` where the value is kept.
     pub fresh: Option<Vec<u8>>,
+    /// The section; a COMMON variable has none.
+    pub section: Option<usize>,
+    /// Its variables, where the key is not the name of the only one.
+    pub names: Box<[Box<str>]>,
+}
+
+/// A section of constants that outlives the image.
+pub(super) struct Shared {
+    pub section: usize,
+    /// Set by [`super::intern`].
+    pub constant: Option<(Key, Arc<Constant>)>,
+    /// The bytes, where nothing of that content is there yet.
+    pub fresh: Option<Vec<u8>>,
 }
 
 /// An object with an address for everything.
 pub(crate) struct Placement<'d> {
     pub object: Object<'d>,
     pub(super) sections: Vec<Placed>,
+    /// The private copies of sections that have two, see [`Home::Both`].
+    pub(super) copies: HashMap<usize, Placed, foldhash::fast::RandomState>,
+    pub(super) starts: Starts,
+    pub(super) homes: Homes,
+    pub(super) keeps: Option<Keeps>,
     pub(super) code: Buffer,
     pub(super) constants: Buffer,
+    pub(super) shared: Vec<Shared>,
     pub(super) variables: Vec<Variable>,
     pub(super) thread_locals: Option<Arc<ThreadLocals>>,
     /// Initial bytes of thread-local variables that are new.
@@ -148,27 +103,51 @@ pub(crate) struct Placement<'d> {
     pub(super) veneers_at: usize,
     /// Variables whose storage was kept.
     pub kept: usize,
+    /// Variables that have new storage because the old one does not fit.
+    #[allow(dead_code, reason = "for the rules of state")]
+    pub misfits: Vec<Misfit>,
+    /// Variables that the generation before did not have.
+    #[allow(dead_code, reason = "for the rules of state")]
+    pub fresh_variables: Vec<Box<str>>,
 }
 
-/// Places `object`. `ids` are its symbols in the table; `static_tls` asks for thread-local
-/// variables at a constant offset.
+/// Where provisional addresses start, and how many there are for each module of an update.
+const PROVISIONAL: u64 = 1 << 63;
+const PROVISIONAL_BITS: u32 = 34;
+
+/// What a provisional address stands for: the module, by its position in the update, and
+/// the distance into its provisional addresses.
+pub(super) fn provisional(address: u64) -> Option<(usize, u64)> {
+    let from = address.checked_sub(PROVISIONAL)?;
+    // The topmost addresses are small negative numbers, from symbols with absolute values.
+    let number = from >> PROVISIONAL_BITS;
+    (number < 1 << 28).then_some((number as usize, from & ((1 << PROVISIONAL_BITS) - 1)))
+}
+
+/// Places `object`, the `number`-th of its update. `ids` are its symbols in the table;
+/// `static_tls` asks for thread-local variables at a constant offset.
 pub(crate) fn place<'d>(
     object: Object<'d>,
+    number: usize,
     needs: &Needs,
     ids: &[Option<SymbolId>],
     arena: &Arc<Arena>,
     kept: &dyn Kept,
     static_tls: bool,
 ) -> Result<Placement<'d>> {
+    let starts = Starts::new(&object, ids);
+    let labels_stay = kept.labels_stay();
+    let homes = Homes::choose(&object, ids, &starts, labels_stay);
+    let keeps = keeps::find(&object, ids, &starts, &homes, labels_stay);
     let mut sections = vec![Placed { area: Area::Nowhere, offset: 0, address: 0 }; object.sections.len()];
-    let mut code = gather(&object, &mut sections, Area::Code, arena.arch())?;
+    let mut code = gather(&object, &homes, &mut sections, Area::Code, arena.arch())?;
     let veneers_at = code.bytes.len().next_multiple_of(VENEER_SIZE);
     if !needs.far.is_empty() {
         let written = code.bytes.len();
         code.bytes.resize(veneers_at + needs.far.len() * VENEER_SIZE, 0);
         arena.arch().trap_fill(&mut code.bytes[written.next_multiple_of(4)..]);
     }
-    let mut constants = gather(&object, &mut sections, Area::Constants, arena.arch())?;
+    let mut constants = gather(&object, &homes, &mut sections, Area::Constants, arena.arch())?;
     let cells_at = constants.bytes.len().next_multiple_of(16);
     let cells_end = cells_at + needs.pairs * 16 + needs.cells * 8;
     if cells_end > cells_at {
@@ -179,7 +158,12 @@ pub(crate) fn place<'d>(
         code: code.allocate(arena, Space::Code)?,
         constants: constants.allocate(arena, Space::ReadOnly)?,
         sections,
+        copies: HashMap::default(),
+        starts,
+        homes,
+        keeps,
         object,
+        shared: Vec::new(),
         variables: Vec::new(),
         thread_locals: None,
         fresh_tls: None,
@@ -188,6 +172,8 @@ pub(crate) fn place<'d>(
         cells_end,
         veneers_at,
         kept: 0,
+        misfits: Vec::new(),
+        fresh_variables: Vec::new(),
     };
     for placed in &mut placement.sections {
         match placed.area {
@@ -196,6 +182,7 @@ pub(crate) fn place<'d>(
             _ => {}
         }
     }
+    placement.place_shared(number);
     placement.place_variables(ids, arena, kept)?;
     placement.place_common(ids, arena, kept)?;
     placement.place_thread_locals(kept, static_tls)?;
@@ -210,16 +197,18 @@ struct Gathered {
 /// Lays the sections of an area one after the other.
 fn gather(
     object: &Object<'_>,
+    homes: &Homes,
     placed: &mut [Placed],
     area: Area,
     arch: runtime_stubs::Arch,
 ) -> Result<Gathered> {
-    let wanted = |section: &Section<'_>| match section.kind {
+    let wanted = |index: usize, section: &Section<'_>| match section.kind {
         Kind::Code => area == Area::Code,
-        Kind::Constant | Kind::Init | Kind::Fini | Kind::Frames => area == Area::Constants,
+        Kind::Constant => area == Area::Constants && *homes.of(index) != Home::Shared,
+        Kind::Init | Kind::Fini | Kind::Frames => area == Area::Constants,
         _ => false,
     };
-    let members = || object.sections.iter().enumerate().filter(|(_, s)| wanted(s));
+    let members = || object.sections.iter().enumerate().filter(|&(index, s)| wanted(index, s));
     let total: u64 = members().map(|(_, s)| s.size + s.align + 8).sum();
     if total > u64::from(u32::MAX) / 2 {
         return Err(Error::new(ErrorKind::Link, format!("the object's sections take {total} bytes"))
@@ -272,172 +261,45 @@ impl Gathered {
     }
 }
 
-fn hash_layout<'a>(parts: impl Iterator<Item = (&'a str, u64, u64)>) -> u64 {
-    let mut parts: Vec<_> = parts.collect();
-    parts.sort_unstable_by_key(|&(name, offset, _)| (offset, name));
-    // A fixed seed: shapes of different generations are compared.
-    foldhash::fast::FixedState::with_seed(0).hash_one(parts)
-}
-
 impl Placement<'_> {
-    fn place_variables(
-        &mut self,
-        ids: &[Option<SymbolId>],
-        arena: &Arc<Arena>,
-        kept: &dyn Kept,
-    ) -> Result<()> {
-        // The symbols of each section, found in one pass.
-        let mut named: HashMap<usize, Vec<usize>, foldhash::fast::RandomState> = HashMap::default();
-        for (index, symbol) in self.object.symbols.iter().enumerate() {
-            if let Place::Section(section) = symbol.place
-                && self.object.sections[section].kind == Kind::Variable
-                && !symbol.name.is_empty()
-            {
-                named.entry(section).or_default().push(index);
-            }
-        }
-        for index in 0..self.object.sections.len() {
-            let section = &self.object.sections[index];
-            let symbols = named.get(&index).map_or(&[][..], Vec::as_slice);
-            if section.kind != Kind::Variable || section.size == 0 && symbols.is_empty() {
-                continue;
-            }
-            let mut key = self.storage_key(section, symbols, ids);
-            if self.variables.iter().any(|variable| variable.key == key) {
-                // As in objects that a linker has combined.
-                let number = self.variables.len();
-                key = StorageKey::Section(format!("{}#{number}", section.name).into());
-            }
-            // One variable may move between .data and .bss and change its name's section.
-            let layout = match key {
-                StorageKey::Section(_) => hash_layout(symbols.iter().map(|&i| {
-                    let s = &self.object.symbols[i];
-                    (s.name, s.value, s.size)
-                })),
-                _ => 0,
-            };
-            let shape = Shape { size: section.size, align: section.align, layout };
-            let existing = kept.storage(&key).filter(|storage| storage.shape == shape);
-            let (storage, fresh) = match existing {
-                Some(storage) => {
-                    self.kept += 1;
-                    (storage, None)
-                }
-                None => {
-                    let block = arena.allocate(Space::Data, section.size as usize, section.align as usize)?;
-                    (Arc::new(Storage { block, shape }), Some(section.bytes.to_vec()))
-                }
-            };
-            self.sections[index] = Placed {
-                area: Area::Variable(self.variables.len()),
-                offset: 0,
-                address: storage.block.address(),
-            };
-            self.variables.push(Variable { key, storage, fresh });
-        }
-        Ok(())
-    }
-
-    fn storage_key(&self, section: &Section<'_>, symbols: &[usize], ids: &[Option<SymbolId>]) -> StorageKey {
-        if let [only] = symbols {
-            let symbol = &self.object.symbols[*only];
-            if symbol.value == 0 {
-                let shared = section.comdat || matches!(symbol.binding, Binding::Weak | Binding::Unique);
-                return match ids[*only] {
-                    Some(id) if shared => StorageKey::Shared(id),
-                    _ => StorageKey::Variable(symbol.name.into()),
-                };
-            }
-        }
-        StorageKey::Section(section.name.into())
-    }
-
-    fn place_common(&mut self, ids: &[Option<SymbolId>], arena: &Arc<Arena>, kept: &dyn Kept) -> Result<()> {
-        for (index, symbol) in self.object.symbols.iter().enumerate() {
-            let (Place::Common, Some(id)) = (symbol.place, ids[index]) else { continue };
-            let (size, align) = kept.common(id);
-            let shape = Shape {
-                size: size.max(symbol.size).max(1),
-                align: align.max(symbol.value).max(1),
-                layout: 0,
-            };
-            let key = StorageKey::Shared(id);
-            let existing = kept.storage(&key);
-            if let Some(storage) = &existing
-                && (storage.shape.size < shape.size || storage.shape.align < shape.align)
-            {
-                let (name, is, was) = (symbol.name, shape.size, storage.shape.size);
-                let text =
-                    format!("common variable {name} is {is} bytes here and {was} in a module loaded before");
-                return Err(Error::new(ErrorKind::Link, text)
-                    .about(name)
-                    .hint("load both in one update, or give it one definition (-fno-common)"));
-            }
-            let (storage, fresh) = match existing {
-                Some(storage) => {
-                    self.kept += 1;
-                    (storage, None)
-                }
-                None => {
-                    let block = arena.allocate(Space::Data, shape.size as usize, shape.align as usize)?;
-                    (Arc::new(Storage { block, shape }), Some(Vec::new()))
-                }
-            };
-            self.common.insert(index, storage.block.address());
-            self.variables.push(Variable { key, storage, fresh });
-        }
-        Ok(())
-    }
-
-    fn place_thread_locals(&mut self, kept: &dyn Kept, static_tls: bool) -> Result<()> {
-        let (mut size, mut align) = (0u64, 1u64);
-        let mut bytes = Vec::new();
+    /// Gives the constants that outlive the image a provisional address each.
+    fn place_shared(&mut self, number: usize) {
+        let mut next = PROVISIONAL + ((number as u64) << PROVISIONAL_BITS);
         for (index, section) in self.object.sections.iter().enumerate() {
-            if section.kind != Kind::ThreadLocal {
-                continue;
+            match self.homes.of(index) {
+                Home::Private => continue,
+                Home::Shared => {}
+                Home::Both(_) => {
+                    self.copies.insert(index, self.sections[index]);
+                }
             }
-            let start = size.next_multiple_of(section.align);
-            if start > MAX_THREAD_LOCAL {
-                break;
-            }
-            self.sections[index] = Placed { area: Area::ThreadLocal, offset: start as usize, address: start };
-            if !section.bytes.is_empty() {
-                bytes.resize(start as usize, 0);
-                bytes.extend_from_slice(section.bytes);
-            }
-            size = start + section.size;
-            align = align.max(section.align);
+            // Apart, so that the end of one is not the start of another.
+            let area = Area::Shared(self.shared.len());
+            self.sections[index] = Placed { area, offset: 0, address: next };
+            self.shared.push(Shared { section: index, constant: None, fresh: None });
+            next += (section.size + 1).next_multiple_of(16);
         }
-        if size == 0 {
-            return Ok(());
+    }
+
+    /// Where what leads to `offset` of `section` leads: to which copy, if there are two.
+    pub(super) fn copy_at(&self, section: usize, offset: u64) -> Placed {
+        match self.copies.get(&section) {
+            Some(copy) if self.homes.is_private(section, offset) => *copy,
+            _ => self.sections[section],
         }
-        if size > MAX_THREAD_LOCAL {
-            return Err(Error::new(ErrorKind::Link, format!("{size} bytes of thread-local variables"))
-                .hint("every thread would need as much: make them smaller"));
-        }
-        let layout = hash_layout(self.object.symbols.iter().filter_map(|symbol| match symbol.place {
-            Place::Section(section) if self.object.sections[section].kind == Kind::ThreadLocal => {
-                Some((symbol.name, self.sections[section].address + symbol.value, symbol.size))
+    }
+
+    /// What the site is in, if that may outlive the image.
+    pub(super) fn outliving(&self, site: &Site) -> Option<Arc<dyn Send + Sync>> {
+        match self.sections[site.section].area {
+            Area::Variable(index) => Some(self.variables[index].storage.clone()),
+            Area::Shared(index) if !site.copy => {
+                self.shared[index].constant.as_ref().map(|(_, constant)| constant.clone() as _)
             }
             _ => None,
-        }));
-        let shape = Shape { size, align, layout };
-        let existing = kept.thread_locals().filter(|locals| {
-            locals.shape == shape && (!static_tls || locals.block.thread_offset().is_some())
-        });
-        if existing.is_some() {
-            self.kept += 1;
-            self.thread_locals = existing;
-            return Ok(());
         }
-        let block = TlsBlock::register(size as usize, align as usize, static_tls)?;
-        self.thread_locals = Some(Arc::new(ThreadLocals { block, shape }));
-        self.fresh_tls = Some(bytes);
-        Ok(())
     }
-}
 
-impl Placement<'_> {
     /// The object's thread-local block.
     pub(crate) fn thread_locals(&self) -> Option<&Arc<ThreadLocals>> {
         self.thread_locals.as_ref()

@@ -3,12 +3,20 @@
 //! Owns the last step of linking: what is to be run is collected in order, unwind
 //! information is checked, and the blocks are filled.
 
+use std::collections::HashMap;
+
+use object::LittleEndian;
+
 use super::apply::Linker;
 use super::frames;
-use super::image::Image;
-use super::object::Kind;
-use super::place::Placement;
+use super::functions::{Functions, name_at};
+use super::image::{Image, Initialiser, Stored};
+use super::object::{Kind, Object, Place, Section};
+use super::place::{Placement, Shared, Variable};
+use super::prints::Prints;
 use crate::error::Result;
+
+const LE: LittleEndian = LittleEndian;
 
 /// What a linked object does to the table.
 pub(crate) struct Links {
@@ -18,11 +26,28 @@ pub(crate) struct Links {
 }
 
 impl Linker<'_, '_> {
-    pub(super) fn finish(self) -> Result<Links> {
+    pub(super) fn finish(mut self) -> Result<Links> {
+        self.name_constants();
+        let prints = Prints::new(&self.placement.object, &self.placement.starts, &self.placement.homes);
+        let functions = Functions::of(&self.placement, &prints);
+        let initial = |section: usize| prints.of(section, 0, u64::MAX);
+        let initial: Vec<u64> =
+            self.placement.variables.iter().map(|v| v.section.map_or(0, initial)).collect();
         let Placement {
-            object, sections, code, constants, variables, thread_locals, fresh_tls, kept, ..
+            object,
+            sections,
+            keeps,
+            code,
+            constants,
+            shared,
+            variables,
+            thread_locals,
+            fresh_tls,
+            kept,
+            ..
         } = self.placement;
-        let mut image = Image { descriptors: self.descriptors, ..Image::default() };
+        let mut image =
+            Image { descriptors: self.descriptors, baked: self.baked, functions, keeps, ..Image::default() };
         let code_range = code.address()..code.address() + code.bytes.len() as u64;
         let mut run = Vec::new();
         for (section, placed) in object.sections.iter().zip(&sections) {
@@ -35,35 +60,40 @@ impl Linker<'_, '_> {
                     image.unregistered_frames.push(placed.address);
                 }
                 Kind::Init | Kind::Fini if section.size > 0 => {
-                    let words = constants.bytes[bytes].chunks_exact(8);
-                    let words = words.map(|w| w.try_into().map_or(0, u64::from_le_bytes));
-                    // .ctors and .dtors may mark their ends with 0 and -1.
-                    let mut functions: Vec<u64> = words.filter(|w| !matches!(*w, 0 | u64::MAX)).collect();
+                    let mut functions = initialisers(&object, section, &constants.bytes[bytes]);
                     // The old sections are run from the end, within and among themselves.
                     let old = is_old(section.name);
                     if old {
                         functions.reverse();
                     }
                     let at = if old { 0 } else { run.len() };
-                    run.insert(at, (priority(section.name), section.kind, functions));
+                    run.insert(at, (section.kind, functions));
                 }
                 _ => {}
             }
         }
-        for (priority, kind, functions) in run {
+        for (kind, functions) in run {
             let list = if kind == Kind::Init { &mut image.init } else { &mut image.fini };
-            list.extend(functions.into_iter().map(|function| (priority, function)));
+            list.extend(functions);
         }
         for buffer in [&code, &constants] {
             if let Some(block) = &buffer.block {
                 block.fill(&buffer.bytes);
             }
         }
-        for variable in variables {
-            if let Some(bytes) = variable.fresh {
-                variable.storage.block.fill(&bytes);
+        for Shared { constant, fresh, .. } in shared {
+            let Some((key, constant)) = constant else { continue };
+            if let Some(bytes) = fresh {
+                constant.block.fill(&bytes);
             }
-            image.storages.push((variable.key, variable.storage));
+            image.interned.push((key, constant));
+        }
+        for (variable, initial) in variables.into_iter().zip(initial) {
+            let Variable { key, storage, fresh, names, .. } = variable;
+            if let Some(bytes) = fresh {
+                storage.block.fill(&bytes);
+            }
+            image.storages.push(Stored { key, storage, initial, names });
         }
         if let (Some(locals), Some(bytes)) = (&thread_locals, fresh_tls) {
             locals.block.initialise(&bytes);
@@ -73,6 +103,56 @@ impl Linker<'_, '_> {
         image.thread_locals = thread_locals;
         Ok(Links { image, kept })
     }
+
+    /// Notes in every new constant which symbols it names.
+    fn name_constants(&mut self) {
+        let Placement { object, shared, starts, .. } = &self.placement;
+        for Shared { section, constant, fresh } in shared {
+            let (Some((_, constant)), Some(_)) = (constant, fresh) else { continue };
+            let mut names = Vec::new();
+            for relocation in object.sections[*section].relocations {
+                let symbol = relocation.r_sym(LE, false) as usize;
+                let local = || match object.symbols[symbol].place {
+                    Place::Section(section) if object.sections[section].kind == Kind::Code => {
+                        let addend = relocation.r_addend.get(LE) as u64;
+                        let at = starts.at(section, object.symbols[symbol].value.wrapping_add(addend));
+                        let at = at.and_then(|function| self.ids[function].or(self.known[function].local));
+                        at.or(self.known[symbol].local)
+                    }
+                    _ => None,
+                };
+                names.extend(self.ids[symbol].or_else(local));
+            }
+            names.sort_unstable();
+            names.dedup();
+            // Nobody else sets it: only what made the constant has its bytes.
+            _ = constant.names.set(names.into());
+        }
+    }
+}
+
+/// The functions that a section lists, with their names where they have some.
+fn initialisers(object: &Object<'_>, section: &Section<'_>, bytes: &[u8]) -> Vec<Initialiser> {
+    let priority = priority(section.name);
+    let mut named = HashMap::new();
+    for relocation in section.relocations {
+        let symbol = &object.symbols[relocation.r_sym(LE, false) as usize];
+        let addend = relocation.r_addend.get(LE) as u64;
+        let name = match symbol.place {
+            Place::Section(section) => name_at(object, section, symbol.value.wrapping_add(addend)),
+            _ => Some(symbol.name),
+        };
+        named.insert(relocation.r_offset.get(LE), name);
+    }
+    let words = bytes.chunks_exact(8).map(|w| w.try_into().map_or(0, u64::from_le_bytes));
+    // .ctors and .dtors may mark their ends with 0 and -1.
+    let words = (0u64..).step_by(8).zip(words).filter(|(_, w)| !matches!(*w, 0 | u64::MAX));
+    let one = |(at, address)| Initialiser {
+        priority,
+        address,
+        name: named.get(&at).copied().flatten().map(Into::into),
+    };
+    words.map(one).collect()
 }
 
 /// When the functions of a section run, lowest first: by the number in its name, those

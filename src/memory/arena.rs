@@ -13,6 +13,7 @@ use runtime_stubs::{Arch, TableLayout};
 use super::extents::{Extents, GRANULE};
 use super::os::{self, Reservation, View};
 use crate::error::{Error, ErrorKind, Result};
+use crate::seeded::{Bug, bug};
 
 /// What a block is for, which decides how generated code may use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,7 +243,9 @@ impl Drop for Block {
             Space::Code => {
                 let mut trap = vec![0; self.len];
                 self.arena.arch.trap_fill(&mut trap);
-                memory.copy_in(self.offset(), &trap);
+                if !bug(Bug::NoTraps) {
+                    memory.copy_in(self.offset(), &trap);
+                }
             }
             Space::ReadOnly => memory.fill(self.offset(), self.len, 0),
             Space::Data => memory.clear_private(self.offset(), self.len),

@@ -7,11 +7,12 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::generation::{Generation, Module, Past, Retired};
+use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
 use super::report::Report;
 use super::state::{ONE_UPDATE, State};
-use crate::link::StorageKey;
+use crate::link::{Initialiser, StorageKey, Stored};
+use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
@@ -135,7 +136,8 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
         }
     }
     for gates in gates {
-        state.gates.extend(gates.commit(&state.symbols.slots, &early));
+        let gates = gates.commit(&state.symbols.slots, &early);
+        state.retire_gates(gates);
         early.clear();
     }
     debug_assert!(
@@ -146,6 +148,9 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
 
 fn register_frames(module: &mut Staged) {
     for begin in std::mem::take(&mut module.image.unregistered_frames) {
+        if bug(Bug::NoUnwindInfo) {
+            continue;
+        }
         module.image.frames.push(register(begin));
     }
 }
@@ -168,7 +173,7 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
     for wanted in &module.current.wanted {
         state.symbols.get_mut(wanted.id).wanted_by.retain(|want| want.module() != id);
     }
-    for (key, _) in &module.current.image.storages {
+    for Stored { key, .. } in &module.current.image.storages {
         if let StorageKey::Shared(symbol) = key
             && let Entry::Occupied(mut held) = state.shared.entry(*symbol)
         {
@@ -184,15 +189,31 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
 
 /// Enters a new generation into the records.
 fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
-    let Staged { name, file, source, life, id, replace, mut image, defined, wanted, report, .. } = module;
+    let Staged {
+        name,
+        file,
+        source,
+        life,
+        id,
+        replace,
+        mut image,
+        defined,
+        wanted,
+        report,
+        run,
+        interface,
+        ..
+    } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
-    if !replace {
-        after.init.extend(init);
-        after.fini.extend(fini);
-    }
+    let plain = |i: Initialiser| (i.priority, i.address);
+    after.init.extend(init.into_iter().map(plain));
+    after.fini.extend(fini.into_iter().map(plain));
+    state.admit_constants(&image);
+    let variables = interface.variables.clone().into();
     let (number, order) = (report.generation, state.order);
     let report = Arc::new(report);
-    let generation = Generation { number, file, source, life, image, defined, wanted, order, report };
+    let generation =
+        Generation { number, file, source, life, image, defined, wanted, variables, run, order, report };
     engage(state, id, &generation);
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
     match old {
@@ -203,7 +224,9 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
             let ended = std::mem::replace(&mut module.current, generation);
             module.newest = module.newest.max(number);
             shelve(state, &mut module, ended, provided);
-            state.retired.extend(again.map(|past| retired(&module, past.generation)));
+            if let Some(past) = again {
+                state.retire(module.name.clone(), past.generation);
+            }
             state.modules[id as usize] = Some(module);
         }
         None => {
@@ -229,7 +252,7 @@ fn restore(state: &mut State, restored: Restored, provided: Vec<(SymbolId, Provi
 
 /// Notes what a generation that becomes the present one wants and shares.
 fn engage(state: &mut State, id: u32, generation: &Generation) {
-    for (key, storage) in &generation.image.storages {
+    for Stored { key, storage, .. } in &generation.image.storages {
         if let StorageKey::Shared(symbol) = key {
             let held = state.shared.entry(*symbol).or_insert_with(|| (storage.clone(), 0));
             held.0 = storage.clone();
@@ -248,7 +271,7 @@ fn shelve(state: &mut State, module: &mut Module, ended: Generation, providers: 
     module.past.sort_by_key(|past| past.generation.number);
     while module.past.len() > state.history {
         let oldest = module.past.remove(0).generation;
-        state.retired.push(retired(module, oldest));
+        state.retire(module.name.clone(), oldest);
     }
 }
 
@@ -256,10 +279,7 @@ fn remove(state: &mut State, id: u32) {
     let Some(module) = state.take_module(id) else { return };
     state.latest.push(module.name.clone());
     let Module { name, current, past, .. } = *module;
-    let generations = past.into_iter().map(|past| past.generation).chain([current]);
-    state.retired.extend(generations.map(|generation| Retired { module: name.clone(), generation }));
-}
-
-fn retired(module: &Module, generation: Generation) -> Retired {
-    Retired { module: module.name.clone(), generation }
+    for generation in past.into_iter().map(|past| past.generation).chain([current]) {
+        state.retire(name.clone(), generation);
+    }
 }

@@ -1,24 +1,41 @@
 //! What an update will do, said before it does it.
 //!
-//! Owns the parts of the report that come from comparing a module with what it replaces.
+//! Owns the comparison of a module with what it replaces: the report, and which of its
+//! initialisers have something to initialise.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::fitting::Fitted;
+use super::generation::Generation;
 use super::prepare::Batch;
-use super::report::ModuleReport;
-use crate::link::{Definition, Links};
-use crate::table::Target;
+use super::report::{ModuleReport, StaleReader, TypesFrom};
+use crate::compile::{Interface, Types};
+use crate::link::{Definition, Image, Initialiser, Links, Stored};
+use crate::seeded::{Bug, bug};
+use crate::table::{Owner, SymbolId, Target};
+
+/// A module that has been linked.
+pub(super) struct Described<'a> {
+    pub name: &'a str,
+    /// The module that it is a new generation of.
+    pub replaces: Option<u32>,
+    /// That generation's number, if it has been there before.
+    pub number: Option<u64>,
+    pub interface: &'a Interface,
+}
 
 impl Batch<'_> {
-    /// The report of a module that has been linked. `replaces` is the module that it is a new
-    /// generation of; `number` that generation's, if it has been there before.
+    /// The report of a module, and the names of the functions that run at its beginning and
+    /// end. Of the image's list those are taken out that have nothing to do.
     pub(super) fn describe_module(
         &self,
-        name: &str,
-        replaces: Option<u32>,
-        number: Option<u64>,
-        linked: &Links,
+        module: &Described<'_>,
+        fitted: Fitted,
+        linked: &mut Links,
         definitions: &[Definition],
-    ) -> ModuleReport {
-        let old = replaces.and_then(|id| self.state.module(id));
+    ) -> (ModuleReport, Box<[Box<str>]>) {
+        let old = module.replaces.and_then(|id| self.state.module(id));
         // Local functions whose address is taken are in the table too, under scoped names.
         let exported = definitions.iter().filter(|d| !self.state.symbols.get(d.id).is_local());
         let (mut functions, mut variables) = (0, 0);
@@ -28,11 +45,17 @@ impl Batch<'_> {
                 _ => variables += 1,
             }
         }
-        let image = &linked.image;
+        let image = &mut linked.image;
+        let listed = image.init.iter().chain(&image.fini).filter_map(|i| i.name.clone());
+        let run: Box<[Box<str>]> = listed.collect();
+        let initialisers = image.init.len();
+        if let Some(old) = old {
+            select(image, &old.current, module.interface, &fitted);
+        }
         let storages = image.storages.len() + usize::from(image.thread_locals.is_some());
-        ModuleReport {
-            name: name.to_owned(),
-            generation: number.unwrap_or_else(|| old.map_or(1, |old| old.newest + 1)),
+        let mut report = ModuleReport {
+            name: module.name.to_owned(),
+            generation: module.number.unwrap_or_else(|| old.map_or(1, |old| old.newest + 1)),
             functions,
             variables,
             code_bytes: image.code_bytes(),
@@ -40,14 +63,37 @@ impl Batch<'_> {
             variable_bytes: image.variable_bytes(),
             kept_storage: linked.kept,
             reset_storage: if old.is_some() { storages - linked.kept } else { 0 },
-            skipped_initialisers: if old.is_some() { image.init.len() } else { 0 },
-            restored: number.is_some(),
+            skipped_initialisers: initialisers - image.init.len(),
+            restored: module.number.is_some(),
+            types: match module.interface.checked {
+                Types::Ir => TypesFrom::Ir,
+                Types::DebugInfo => TypesFrom::DebugInfo,
+                Types::Unknown => TypesFrom::Unchecked,
+            },
+            ..ModuleReport::default()
+        };
+        if let Some(old) = old {
+            let before = &old.current.image;
+            let own = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+            let changes = image.functions.changes(&before.functions);
+            report.new_functions = own(changes.new);
+            report.changed_functions = own(changes.changed);
+            report.unchanged_functions = own(changes.unchanged);
+            report.removed_functions = own(changes.removed);
+            report.new_variables = fitted.fresh;
+            report.reset_variables = fitted.reset;
+            report.migrated_variables = fitted.migrated;
+            report.ineffective = ineffective(image, before);
         }
+        (report, run)
     }
 
     /// Completes the report once everything is known.
     pub(super) fn finish_report(&mut self) {
-        self.prepared.moves = self.prepared.changed.iter().any(|&id| self.is_moved(id));
+        let moved = self.outlook().filter(|&(id, winner)| self.is_moved(id, winner));
+        let moved: HashSet<_> = moved.map(|(id, _)| id).collect();
+        self.prepared.moves = !moved.is_empty();
+        self.prepared.report.stale = self.stale_readers(&moved);
         let prepared = &mut self.prepared;
         let staged = prepared.staged.iter().map(|module| &module.report);
         let restored = prepared.restored.iter().map(|module| &module.report);
@@ -55,4 +101,53 @@ impl Batch<'_> {
         let removed = prepared.removed.iter().filter_map(|&id| self.state.module(id));
         prepared.report.removed = removed.map(|module| module.name.to_string()).collect();
     }
+
+    /// Modules that stay and whose code has an address of `moved` in it.
+    fn stale_readers(&self, moved: &HashSet<SymbolId>) -> Vec<StaleReader> {
+        let mut stale = Vec::new();
+        if moved.is_empty() {
+            return stale;
+        }
+        for (id, module) in self.state.numbered() {
+            if self.leaving.contains(&Owner::Module(id)) {
+                continue;
+            }
+            for symbol in module.current.image.baked.iter().filter(|symbol| moved.contains(symbol)) {
+                let symbol = self.state.symbols.get(*symbol).name.to_string();
+                stale.push(StaleReader { symbol, module: module.name.to_string() });
+            }
+        }
+        stale.sort_by(|a, b| (&a.symbol, &a.module).cmp(&(&b.symbol, &b.module)));
+        stale
+    }
+}
+
+/// Leaves those functions in the lists of `image` that have something to do after `old`:
+/// initialisers of variables that are new or start anew, and functions that are new.
+fn select(image: &mut Image, old: &Generation, interface: &Interface, fitted: &Fitted) {
+    let known = |name: &str| old.run.iter().any(|old| **old == *name);
+    let new = |variable: &String| fitted.fresh.contains(variable) || fitted.reset.contains(variable);
+    if bug(Bug::InitialiseAgain) {
+        return;
+    }
+    image.init.retain(|Initialiser { name, .. }| {
+        let Some(name) = name else { return false };
+        let listed = interface.initialisers.iter().find(|(initialiser, _)| **initialiser == **name);
+        match listed {
+            Some((_, variables)) if !variables.is_empty() => variables.iter().any(new),
+            // What the source calls a constructor.
+            Some(_) => !known(name),
+            None => false,
+        }
+    });
+    image.fini.retain(|Initialiser { name, .. }| name.as_ref().is_some_and(|name| !known(name)));
+}
+
+/// Kept variables whose definition has another initial value than the one before.
+fn ineffective(image: &Image, old: &Image) -> Vec<String> {
+    let changed = image.storages.iter().filter(|new| {
+        let before = old.storages.iter().find(|old| Arc::ptr_eq(&old.storage, &new.storage));
+        before.is_some_and(|old| old.initial != new.initial)
+    });
+    changed.flat_map(Stored::variables).map(str::to_owned).collect()
 }

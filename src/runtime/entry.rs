@@ -47,6 +47,9 @@ pub(super) fn call_initialiser(function: u64, arguments: &Arguments) {
 
 /// Arranges for `functions` to run when the process exits or the runtime ends.
 pub(super) fn run_at_exit(functions: Vec<u64>, dso: u64) {
+    for &function in &functions {
+        builtins::note_exit(dso, function);
+    }
     let functions = Box::into_raw(Box::new(functions));
     // SAFETY: `run` takes the box that it is registered with, once; the functions' code
     // stays in place until the runtime ends, which runs them first.

@@ -6,7 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::link::Storage;
+use super::prepare::Batch;
+use crate::compile::Interface;
+use crate::error::{Error, ErrorKind};
+use crate::link::{Misfit, Replaced, Storage, Unfit};
 
 /// A variable that has new storage, to be filled from the old; see
 /// [`Update::migrate`](super::Update::migrate).
@@ -45,10 +48,88 @@ pub(super) struct Rules {
     pub named: HashMap<String, Rule>,
 }
 
-impl Rules {
-    /// The rule for the variable called `name`; without one the update is refused.
-    pub(super) fn of(&self, name: &str) -> Option<&Rule> {
-        self.named.get(name).or(self.all.as_ref())
+/// What becomes of a module's variables.
+#[derive(Default)]
+pub(super) struct Fitted {
+    /// Those that the generation before did not have.
+    pub fresh: Vec<String>,
+    /// Those that start anew.
+    pub reset: Vec<String>,
+    pub migrated: Vec<String>,
+}
+
+/// A module whose variables have been placed.
+pub(super) struct Replacement<'a> {
+    pub name: &'a Arc<str>,
+    /// Its number, if it replaces an earlier generation.
+    pub id: Option<u32>,
+    pub interface: &'a Interface,
+}
+
+impl Batch<'_> {
+    /// Finds the rule for each variable that does not fit; those without are `problems`.
+    pub(super) fn apply_rules(
+        &mut self,
+        rules: &Rules,
+        module: &Replacement<'_>,
+        misfits: Vec<Misfit>,
+        problems: &mut Vec<Error>,
+    ) -> Fitted {
+        let mut fitted = Fitted::default();
+        for misfit in misfits {
+            let rule = misfit.names.iter().find_map(|name| rules.named.get(&**name)).or(rules.all.as_ref());
+            let names = || misfit.names.iter().map(|name| name.to_string());
+            match (rule, &misfit.storage) {
+                (Some(Rule::Reset), _) => fitted.reset.extend(names()),
+                (Some(Rule::Migrate(by)), Replaced::Storage { old, new, .. }) => {
+                    let name = names().collect::<Vec<_>>().join(", ");
+                    let (old, new, by) = (old.clone(), new.clone(), by.clone());
+                    let module = module.name.clone();
+                    self.prepared.migrations.push(Migration { module, name, old, new, by });
+                    fitted.migrated.extend(names());
+                }
+                (rule, _) => problems.push(self.misfit(module, &misfit, rule.is_some())),
+            }
+        }
+        fitted
+    }
+
+    /// The error for a variable without a rule.
+    fn misfit(&self, module: &Replacement<'_>, misfit: &Misfit, migrate: bool) -> Error {
+        let names = misfit.names.join(", ");
+        let local = matches!(misfit.storage, Replaced::ThreadLocals { .. });
+        let (old, new) = match &misfit.storage {
+            Replaced::Storage { old, new, .. } => (&old.shape, &new.shape),
+            Replaced::ThreadLocals { old, new } => (&old.shape, &new.shape),
+        };
+        let why = match misfit.why {
+            Unfit::Size => format!("{} bytes before, {} now", old.size, new.size),
+            Unfit::Align => format!("aligned to {} bytes before, to {} now", old.align, new.align),
+            Unfit::Layout => "which are in one section, are other ones or at other places".to_owned(),
+            Unfit::Type => "its type is another one".to_owned(),
+            Unfit::Model => "it has to be at a fixed place in every thread now".to_owned(),
+        };
+        let types = misfit.names.iter().filter_map(|name| {
+            let before = self.state.module(module.id?)?.current.variables.iter();
+            let before = before.clone().find(|(known, _)| **known == **name)?;
+            let now = module.interface.variable(name)?;
+            (before.1.text != now.text).then(|| format!("{} before, {} now", before.1.text, now.text))
+        });
+        let types: Vec<String> = types.collect();
+        let types = if types.is_empty() { String::new() } else { format!(" ({})", types.join("; ")) };
+        let what = if local { "thread-local variable" } else { "variable" };
+        let hint = match (local, migrate, misfit.why) {
+            (true, true, _) => "thread-local variables cannot be migrated: let them be reset, or rename them",
+            (_, _, Unfit::Layout) => {
+                "compile with -fdata-sections, so that each has a section of its own, \
+                 or choose what becomes of them: Update::reset, Update::migrate"
+            }
+            _ => "choose what becomes of its value: Update::reset, Update::migrate",
+        };
+        Error::new(ErrorKind::Update, format!("{what} {names} no longer fits its storage: {why}{types}"))
+            .about(&names)
+            .in_module(module.name)
+            .hint(hint)
     }
 }
 

@@ -227,7 +227,7 @@ mod tests {
             let symbol = state.symbols.get(state.find("f").unwrap());
             symbol.live_handles().map(str::to_owned).collect::<Vec<_>>()
         };
-        let source = crate::Source::ir("define i8 @f() { ret i8 1 }").trusted();
+        let source = crate::compile::Source::ir("define i8 @f() { ret i8 1 }").trusted();
         rt.load("m", source).unwrap();
         assert!(live().is_empty());
         // SAFETY: never called.

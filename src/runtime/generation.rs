@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use super::report::ModuleReport;
-use crate::compile::Source;
+use crate::compile::{Source, VariableType};
 use crate::link::Image;
+use crate::memory::Block;
 use crate::table::{Provider, SignatureId, SymbolId, Symbols};
 
 /// A symbol that a module refers to without defining it.
@@ -28,10 +29,15 @@ pub(super) struct Generation {
     pub file: Option<Arc<str>>,
     pub source: Source,
     /// Words of its constants wait for symbols to be defined as long as this lives.
+    #[allow(dead_code, reason = "held, and looked at through weak references")]
     pub life: Arc<()>,
     pub image: Image,
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// The types of its variables, as far as they are known.
+    pub variables: Box<[(String, VariableType)]>,
+    /// The functions that run when it is loaded and at the end.
+    pub run: Box<[Box<str>]>,
     /// The number of the update that it was linked in.
     pub order: u64,
     pub report: Arc<ModuleReport>,
@@ -50,9 +56,12 @@ impl Generation {
         }
     }
 
-    /// Bytes that end with it.
+    /// Bytes that end with it: variables that others use too are not among them.
     pub(super) fn bytes(&self) -> usize {
-        self.image.code_bytes() + self.image.constant_bytes() + self.image.variable_bytes()
+        let own = self.image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
+        let variables: usize = own.map(|stored| stored.storage.block.len()).sum();
+        let constants = self.image.constants.as_ref().map_or(0, Block::len);
+        self.image.code_bytes() + constants + variables
     }
 }
 

@@ -14,7 +14,7 @@ use super::report::ModuleReport;
 use super::state::State;
 use super::update::unknown_module;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::StorageKey;
+use crate::link::{StorageKey, Stored};
 use crate::table::{Provider, SymbolId};
 
 /// A generation of a module, as [`Runtime::history`](super::Runtime::history) lists them.
@@ -43,7 +43,7 @@ impl State {
             .map(|(generation, live)| Generation {
                 number: generation.number,
                 live,
-                source_hash: generation.source.content_hash(),
+                source_hash: generation.source.hash(),
                 bytes: generation.bytes(),
                 report: generation.report.clone(),
             })
@@ -74,11 +74,11 @@ impl State {
     /// Whether everything that `past` holds directly is as it was when it was live.
     pub(super) fn is_restorable(&self, module: &Module, past: &Past) -> bool {
         let (image, live) = (&past.generation.image, &module.current.image);
-        let storages = image.storages.iter().all(|(key, storage)| {
+        let storages = image.storages.iter().all(|Stored { key, storage, .. }| {
             let now = match key {
                 StorageKey::Shared(symbol) => self.shared.get(symbol).map(|(storage, _)| storage),
                 // One that the live generation does not have is as the code left it.
-                _ => live.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage),
+                _ => live.storages.iter().find(|stored| stored.key == *key).map(|stored| &stored.storage),
             };
             now.is_none_or(|now| Arc::ptr_eq(now, storage))
         });

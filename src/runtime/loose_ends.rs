@@ -12,8 +12,8 @@ impl Batch<'_> {
     /// Reports what a linker refuses; refuses it if `strict`.
     pub(super) fn find_loose_ends(&mut self, strict: bool) -> Result<()> {
         let (mut undefined, mut shadowed) = (Vec::new(), Vec::new());
-        for &id in &self.prepared.changed {
-            match self.winner(id) {
+        for (id, winner) in self.outlook() {
+            match winner {
                 None if self.required(id) => undefined.push(id),
                 Some(winner) if winner.rank == Rank::Strong => {
                     self.find_shadowed(id, winner.owner, &mut shadowed)
@@ -38,19 +38,21 @@ impl Batch<'_> {
 
     /// Strong definitions that lose against that of `winner`, where either is new.
     fn find_shadowed(&self, id: SymbolId, winner: Owner, found: &mut Vec<Shadowed>) {
-        let staged = self.prepared.providers.get(&id).into_iter().flatten();
-        let present = self.state.symbols.get(id).providers.iter();
-        let mut others: Vec<(Owner, bool)> = present
-            .filter(|p| p.rank == Rank::Strong && !self.leaving.contains(&p.owner))
-            .map(|p| (p.owner, false))
-            .chain(staged.filter(|p| p.rank == Rank::Strong).map(|p| (p.owner, true)))
-            .collect();
-        let new = others.iter().any(|&(owner, new)| owner == winner && new);
-        others.retain(|&(owner, fresh)| owner != winner && (fresh || new));
-        found.extend(others.into_iter().map(|(owner, _)| Shadowed {
+        let strong = || {
+            let staged = self.prepared.providers.get(&id).into_iter().flatten().map(|p| (p, true));
+            let present = self.state.symbols.get(id).providers.iter().map(|p| (p, false));
+            let present = present.filter(|(p, _)| !self.leaving.contains(&p.owner));
+            present.chain(staged).filter(|(p, _)| p.rank == Rank::Strong)
+        };
+        if strong().all(|(p, _)| p.owner == winner) {
+            return;
+        }
+        let new = strong().any(|(p, new)| p.owner == winner && new);
+        let others = strong().filter(|&(p, fresh)| p.owner != winner && (fresh || new));
+        found.extend(others.map(|(p, _)| Shadowed {
             symbol: self.state.symbols.get(id).name.to_string(),
             used: self.owner_name(winner),
-            shadowed: self.owner_name(owner),
+            shadowed: self.owner_name(p.owner),
         }));
     }
 

@@ -24,6 +24,7 @@ mod report;
 mod resolve;
 mod retire;
 mod signature_gate;
+mod staging;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -43,13 +44,13 @@ pub use builder::Builder;
 pub use fitting::Migrated;
 pub use function::{AbiType, Function, Signature};
 pub use history::Generation;
-pub use report::{ModuleReport, Report, Shadowed, Times, Undefined};
+pub use report::{ModuleReport, Report, Shadowed, StaleReader, Times, TypesFrom, Undefined};
 pub use retire::{Holder, Pending, Reclaimed};
 pub use transaction::PreparedUpdate;
 pub use update::Update;
 
 use crate::builtins;
-use crate::compile::{CompileOptions, Source};
+use crate::compile::{CompileOptions, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
 use crate::process::Library;
@@ -198,7 +199,7 @@ impl Runtime {
             && let Some(actual) = state.signatures.text(signature)
         {
             let wanted = F::ir_type();
-            if !same_type(actual, &wanted) {
+            if !callable_as(actual, &wanted) {
                 return Err(Error::new(
                     ErrorKind::Signature,
                     format!("{name} has type {actual}, not {wanted} as asked for"),
@@ -378,7 +379,7 @@ impl Runtime {
             variable_bytes: usage.data,
             past: state.live().map(|module| module.past.len()).sum(),
             retired: state.retired.len(),
-            retired_bytes: state.retired_bytes(),
+            retired_bytes: state.retired_bytes,
         }
     }
 
@@ -386,17 +387,6 @@ impl Runtime {
     pub fn totals(&self) -> Totals {
         self.inner.state.lock().totals
     }
-}
-
-/// Whether two function types agree. Rust's `bool` may be passed as i1 or i8.
-fn same_type(actual: &str, wanted: &str) -> bool {
-    let parts = |text: &str| {
-        let split = |c: char| c == ',' || c == '(' || c == ')' || c == ' ';
-        text.split(split).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let same = |(actual, wanted): (&String, &String)| actual == wanted || actual == "i8" && wanted == "i1";
-    let (actual, wanted) = (parts(actual), parts(wanted));
-    actual.len() == wanted.len() && actual.iter().zip(&wanted).all(same)
 }
 
 impl std::fmt::Debug for Runtime {

@@ -15,6 +15,8 @@ pub struct Report {
     pub undefined: Vec<Undefined>,
     /// Strong definitions that lost to a newer one.
     pub shadowed: Vec<Shadowed>,
+    /// Modules that do not follow where a variable or constant was moved.
+    pub stale: Vec<StaleReader>,
     /// Where the time went.
     pub times: Times,
 }
@@ -47,6 +49,50 @@ pub struct ModuleReport {
     pub skipped_initialisers: usize,
     /// It is an earlier generation that is live again.
     pub restored: bool,
+    /// Where the types are from that it was checked with.
+    pub types: TypesFrom,
+    /// Of a module that was replaced: functions that the generation before did not have,
+    /// those of it included that others cannot call.
+    pub new_functions: Vec<String>,
+    /// Functions whose code is another one.
+    pub changed_functions: Vec<String>,
+    /// Functions whose code is the same.
+    pub unchanged_functions: Vec<String>,
+    /// Functions that are no longer there.
+    pub removed_functions: Vec<String>,
+    /// Variables that the generation before did not have, which are initialised.
+    pub new_variables: Vec<String>,
+    /// Variables that did not fit and have their initial value.
+    pub reset_variables: Vec<String>,
+    /// Variables that did not fit and were migrated.
+    pub migrated_variables: Vec<String>,
+    /// Variables that keep their value although their definition has another initial value
+    /// now: that change has no effect.
+    pub ineffective: Vec<String>,
+}
+
+/// Where what is known of a module's types is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TypesFrom {
+    /// IR, which says everything.
+    Ir,
+    /// An object's debug information, as far as that goes.
+    DebugInfo,
+    /// Nowhere: changes of its functions' types are not noticed.
+    #[default]
+    Unchecked,
+}
+
+/// A module that will go on using the old place of a variable or constant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StaleReader {
+    /// What has another address now.
+    pub symbol: String,
+    /// The module whose code has the old one in it: compiled without -fPIC, or with hidden
+    /// visibility.
+    pub module: String,
 }
 
 /// A symbol that nothing defines.

@@ -4,13 +4,17 @@
 //! a variable keeps. The view they come from is [`super::prepare`]'s.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::prepare::Batch;
 use super::state::State;
 use crate::compile::Interface;
 use crate::error::Result;
-use crate::link::{Definition, Kept, Placement, Resolve, Storage, StorageKey, ThreadLocals};
+use crate::link::{
+    self, Constant, Definition, Kept, Key, Moves, Placement, Resolve, Storage, StorageKey, Stored,
+    ThreadLocals, Unit,
+};
+use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Pending, Provider, Rank, SignatureId, SymbolId, Target};
 
 impl Resolve for Batch<'_> {
@@ -83,13 +87,27 @@ impl Resolve for Batch<'_> {
         }
     }
 
-    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, storage: Option<&Arc<Storage>>) {
-        let within: Weak<dyn Send + Sync> = match storage {
-            Some(storage) => Arc::downgrade(storage) as Weak<Storage>,
-            None => Arc::downgrade(&self.current.life) as Weak<()>,
-        };
+    fn wait(&mut self, id: SymbolId, address: u64, addend: u64, holder: Option<Arc<dyn Send + Sync>>) {
+        let within = Arc::downgrade(&holder.unwrap_or_else(|| self.current.life.clone()));
         let pending = Pending { address, addend, within };
         self.prepared.pending.push((id, pending));
+    }
+
+    fn constant(&self, key: Key) -> Option<Arc<Constant>> {
+        self.state.constants.find(key, self.arena)
+    }
+}
+
+impl Batch<'_> {
+    /// Gives the constants of the update their final addresses, in `units` and in what is
+    /// staged so far.
+    pub(super) fn intern_constants(&mut self, units: &mut [Unit<'_, '_>]) -> Result<Moves> {
+        let arena = self.arena.clone();
+        let moves = link::intern(units, &arena, self)?;
+        for provider in self.prepared.providers.values_mut().flatten() {
+            provider.target = moves.settle(provider.target);
+        }
+        Ok(moves)
     }
 }
 
@@ -108,10 +126,42 @@ impl Kept for KeptStorage<'_> {
     fn storage(&self, key: &StorageKey) -> Option<Arc<Storage>> {
         if let StorageKey::Shared(symbol) = key {
             let staged = self.shared.get(symbol).cloned();
+            if bug(Bug::ForgetStorage) {
+                return staged;
+            }
             return staged.or_else(|| Some(self.state.shared.get(symbol)?.0.clone()));
         }
-        let module = self.state.module(self.id?)?;
-        module.current.image.storages.iter().find(|(k, _)| k == key).map(|(_, storage)| storage.clone())
+        let module = self.state.module(self.id?).filter(|_| !bug(Bug::ForgetStorage))?;
+        module
+            .current
+            .image
+            .storages
+            .iter()
+            .find(|stored| stored.key == *key)
+            .map(|stored| stored.storage.clone())
+    }
+
+    fn earlier(&self) -> Option<&[Stored]> {
+        Some(&self.state.module(self.id?)?.current.image.storages)
+    }
+
+    fn fingerprint(&self, name: &str) -> u64 {
+        let Some(new) = self.interface.variable(name) else { return 0 };
+        let old = self.id.and_then(|id| self.state.module(id)).and_then(|module| {
+            let mut known = module.current.variables.iter();
+            known.find(|(known, _)| known == name).map(|(_, old)| old)
+        });
+        // Some types fit though they are not the same: a union that is written as another of
+        // its members.
+        match old.map(|old| (old, new.fits(old))) {
+            Some((old, Some(true))) => old.fingerprint(),
+            Some((_, None)) => 0,
+            _ => new.fingerprint(),
+        }
+    }
+
+    fn labels_stay(&self) -> bool {
+        self.interface.labels_stay
     }
 
     fn common(&self, symbol: SymbolId) -> (u64, u64) {

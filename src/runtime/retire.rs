@@ -62,9 +62,9 @@ pub struct Reclaimed {
 }
 
 /// When to look again, in bytes retired.
-const FIRST_LOOK: usize = 256 << 10;
+pub(super) const FIRST_LOOK: usize = 256 << 10;
 /// The same in pieces of code: a scan is worth while for many small ones, too.
-const MANY: usize = 256;
+pub(super) const MANY: usize = 256;
 
 /// What has been taken out of the state to be freed if nobody is in it.
 #[derive(Default)]
@@ -96,7 +96,8 @@ impl Inner {
             result.bytes += freed.gates.iter().map(GateMemory::bytes).sum::<usize>();
             state.retired.splice(0..0, held.retired);
             state.gates.splice(0..0, held.gates);
-            result.pending_bytes = state.retired_bytes();
+            state.count_retired();
+            result.pending_bytes = state.retired_bytes;
             state.look_at = (result.pending_bytes * 2).max(result.pending_bytes + FIRST_LOOK);
             state.look_at_count = state.retired_count() * 2 + MANY;
             state.totals.reclaimed += result.generations as u64;
@@ -116,6 +117,7 @@ impl Inner {
             state.totals.reclaimed += 1;
             state.totals.reclaimed_bytes += retired.generation.bytes() as u64;
         }
+        state.count_retired();
         drop(state);
         Candidates { retired, gates }.free();
     }
@@ -124,7 +126,7 @@ impl Inner {
     pub(super) fn reclaim_if_due(&self, caller: &Caller) {
         let due = {
             let state = self.state.lock();
-            state.retired_bytes() >= state.look_at || state.retired_count() >= state.look_at_count
+            state.retired_bytes >= state.look_at || state.retired_count() >= state.look_at_count
         };
         if due {
             self.reclaim(caller);
@@ -133,7 +135,7 @@ impl Inner {
 
     /// Refuses to go on where more is retired than may be.
     pub(super) fn check_retained(&self, caller: &Caller) -> Result<()> {
-        if self.state.lock().retired_bytes() <= self.retained_limit {
+        if self.state.lock().retired_bytes <= self.retained_limit {
             return Ok(());
         }
         let left = self.reclaim(caller).pending_bytes;
@@ -176,7 +178,8 @@ impl Inner {
             .collect();
         for hit in &findings.hits {
             let index = candidates[hit.range].1;
-            let (function, offset) = state.retired[index].generation.image.function_at(hit.address);
+            let function = state.retired[index].generation.image.functions.at(hit.address);
+            let (function, offset) = function.map_or((String::new(), 0), |(f, at)| (f.to_owned(), at));
             let name = thread_name(hit.thread).unwrap_or_default();
             pending[index].holders.push(Holder { thread: hit.thread, name, function, offset });
         }
@@ -192,8 +195,8 @@ impl Inner {
 /// Where a word leads that keeps `image`: its code, and variables that end with it.
 fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
     let block = |block: &Block| block.address()..block.address() + block.len() as u64;
-    let own = image.storages.iter().filter(|(_, storage)| Arc::strong_count(storage) == 1);
-    let variables = own.map(move |(_, storage)| block(&storage.block));
+    let own = image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
+    let variables = own.map(move |stored| block(&stored.storage.block));
     image.code.as_ref().map(block).into_iter().chain(variables)
 }
 
@@ -207,9 +210,23 @@ fn unknown(findings: &Findings) -> String {
 }
 
 impl State {
-    pub(super) fn retired_bytes(&self) -> usize {
+    /// Keeps a generation that has ended until nobody can be in it.
+    pub(super) fn retire(&mut self, module: Arc<str>, generation: Generation) {
+        self.retired_bytes += generation.bytes();
+        self.retired.push(Retired { module, generation });
+    }
+
+    /// The same for the gates of a commit.
+    pub(super) fn retire_gates(&mut self, gates: Option<GateMemory>) {
+        self.retired_bytes += gates.as_ref().map_or(0, GateMemory::bytes);
+        self.gates.extend(gates);
+    }
+
+    /// Counts afresh: a variable that was shared may have become a generation's own.
+    fn count_retired(&mut self) {
         let gates: usize = self.gates.iter().map(GateMemory::bytes).sum();
-        gates + self.retired.iter().map(|retired| retired.generation.bytes()).sum::<usize>()
+        let images: usize = self.retired.iter().map(|retired| retired.generation.bytes()).sum();
+        self.retired_bytes = gates + images;
     }
 
     fn retired_count(&self) -> usize {
@@ -232,7 +249,7 @@ impl State {
         if let Some(why) = generation.image.keeps
             && !bug(Bug::IgnoreKeeps)
         {
-            return Some(why.to_owned());
+            return Some(why.reason().to_owned());
         }
         let image = &generation.image;
         generation.defined.iter().find_map(|&id| {

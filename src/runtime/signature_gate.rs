@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::prepare::Batch;
-use crate::compile::compatible;
+use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
 
@@ -83,7 +83,7 @@ impl Batch<'_> {
         callers.sort_unstable();
         let handle = |asked: &&str| {
             let text = |id| self.state.signatures.text(id).unwrap_or_default();
-            compatible(text(old), asked) && !compatible(text(new), asked)
+            callable_as(text(old), asked) && !callable_as(text(new), asked)
         };
         if symbol.live_handles().any(|asked| handle(&asked)) {
             callers.push("the host, by a Function".to_owned());

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::Totals;
 use super::generation::{Module, Retired};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::Storage;
+use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
+use crate::seeded::{Bug, bug};
 use crate::table::{
     Epoch, GateMemory, Names, Owner, Provider, Rank, SignatureId, Signatures, SymbolId, Symbols, Target,
 };
@@ -29,6 +30,8 @@ pub(super) struct State {
     vacant: Vec<u32>,
     /// Generations that some thread may still be running, oldest first.
     pub retired: Vec<Retired>,
+    /// Bytes of both, as of when each was retired.
+    pub retired_bytes: usize,
     /// Thunks of commits, which some thread may be in.
     pub gates: Vec<GateMemory>,
     pub symbols: Symbols,
@@ -38,6 +41,8 @@ pub(super) struct State {
     pub groups: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Storage that several modules share, with how many hold it.
     pub shared: HashMap<SymbolId, (Arc<Storage>, usize)>,
+    /// Read-only data that outlives the modules it came with.
+    pub constants: Constants,
     pub signatures: Signatures,
     /// How often anything changed that an update is prepared against.
     pub epoch: Epoch,
@@ -64,17 +69,19 @@ impl State {
             modules: Vec::new(),
             vacant: Vec::new(),
             retired: Vec::new(),
+            retired_bytes: 0,
             gates: Vec::new(),
             symbols,
             process,
             names: Names::new(),
             groups: HashMap::new(),
             shared: HashMap::new(),
+            constants: Constants::default(),
             signatures: Signatures::default(),
             epoch: Epoch::default(),
             totals: Totals::default(),
-            look_at: 0,
-            look_at_count: 0,
+            look_at: super::retire::FIRST_LOOK,
+            look_at_count: super::retire::MANY,
             latest: Vec::new(),
             moved: 0,
             history,
@@ -120,6 +127,11 @@ impl State {
         Some(module)
     }
 
+    /// All modules, with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Module)> {
+        self.modules.iter().enumerate().filter_map(|(id, module)| Some((id as u32, module.as_deref()?)))
+    }
+
     pub(super) fn live(&self) -> impl Iterator<Item = &Module> {
         self.modules.iter().flatten().map(|module| &**module)
     }
@@ -157,6 +169,18 @@ impl State {
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())
+    }
+
+    /// Keeps the constants of an image that is committed, and the symbols they name: their
+    /// stubs and cells must not become somebody else's.
+    pub(super) fn admit_constants(&mut self, image: &Image) {
+        for (key, constant) in image.interned.iter().filter(|_| !bug(Bug::FreeConstants)) {
+            if self.constants.admit(*key, constant) {
+                for &id in constant.names() {
+                    self.symbols.get_mut(id).pinned = true;
+                }
+            }
+        }
     }
 
     /// Makes functions that were removed callable once more: what is left to run are exit

@@ -7,6 +7,7 @@
 use super::prepare::{Batch, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
+use crate::seeded::{Bug, bug};
 use crate::table::{Gates, Switch};
 use std::sync::Arc;
 
@@ -38,13 +39,17 @@ impl Batch<'_> {
     /// several of them change in one step.
     pub(super) fn make_gates(&mut self, arena: &Arc<Arena>) -> Result<()> {
         let mut switches = Vec::new();
-        for &id in &self.prepared.changed {
-            let (old, new) = (self.state.symbols.slots.call(id.0), self.call_of(id));
+        for (id, winner) in self.outlook() {
+            let old = self.state.symbols.slots.call(id.0);
+            let new = self.call_of(id, winner, old);
             // A slot that is empty belongs to a name that this update made, or to one that
             // no code calls.
             if old != 0 && old != new {
                 switches.push(Switch { slot: id.0, old, new, gate: 0 });
             }
+        }
+        if !self.prepared.restored.is_empty() && bug(Bug::RollbackForgetsSlot) {
+            switches.pop();
         }
         match Gates::prepare(arena, switches.clone()) {
             Ok(gates) => self.prepared.gates.push(gates),

@@ -251,11 +251,15 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
     for &(id, resolver, owner, order) in &after.indirect {
         let target = entry::call_resolver(resolver);
         let mut state = inner.state.lock();
-        for provider in &mut state.symbols.get_mut(id).providers {
+        // Meanwhile another thread may have removed the module, or returned it to an earlier
+        // generation.
+        let Some(symbol) = state.symbols.at_index_mut(id.0) else { continue };
+        for provider in &mut symbol.providers {
             if provider.owner == owner && provider.order == order {
                 provider.target = Target::Function(target);
             }
         }
+        state.epoch.advance();
         let cells = state.symbols.settle(id);
         state.symbols.store(id, cells);
         // What was prepared meanwhile has gates that lead to where calls went before.

@@ -88,7 +88,8 @@ fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
 pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times)> {
     crate::fault::step("compile")?;
     if source.kind() == SourceKind::Object {
-        let interface = source.interface().cloned().unwrap_or_default();
+        let known = source.interface().cloned();
+        let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
         return Ok((source.bytes().clone(), interface, Times::default()));
     }
     let compiled = compile::compile(source, &inner.compile)?;
@@ -104,7 +105,7 @@ pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc
 /// What `source` is compiled to, as a source.
 pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
     let (object, interface, _) = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
-    Ok(source.as_object(object, interface))
+    Ok(source.compiled_to(object, interface))
 }
 
 /// Reads every object, and lists all that are malformed.

@@ -3,7 +3,7 @@
 //! Owns the answers to "who will provide this", from the definitions that the update stages
 //! on top of those that stay, and what follows for every cell. Changes nothing.
 
-use super::prepare::{Batch, Restored};
+use super::prepare::{Batch, Prepared, Restored};
 use crate::compile::Interface;
 use crate::error::Result;
 use crate::link::Definition;
@@ -108,11 +108,17 @@ impl Batch<'_> {
         exposed
     }
 
-    /// Where calls of `id` will go.
-    pub(super) fn call_of(&self, id: SymbolId) -> u64 {
+    /// Every symbol that may change, with who will provide it.
+    pub(super) fn outlook(&self) -> impl Iterator<Item = (SymbolId, Option<&Provider>)> {
+        let Prepared { changed, winners, .. } = &self.prepared;
+        changed.iter().zip(winners).map(|(&id, winner)| (id, winner.as_ref()))
+    }
+
+    /// Where calls of `id`, which `winner` will provide, are going to go; `now` is where they
+    /// go at present.
+    pub(super) fn call_of(&self, id: SymbolId, winner: Option<&Provider>, now: u64) -> u64 {
         let symbol = self.state.symbols.get(id);
-        let now = self.state.symbols.slots.call(id.0);
-        match self.winner(id) {
+        match winner {
             Some(winner) if self.is_indirect(id, winner.owner) => now,
             Some(winner) => match winner.target {
                 Target::Function(body)
@@ -140,9 +146,10 @@ impl Batch<'_> {
     }
 
     /// A variable or constant that has an address now and will have another one.
-    pub(super) fn is_moved(&self, id: SymbolId) -> bool {
+    pub(super) fn is_moved(&self, id: SymbolId, winner: Option<&Provider>) -> bool {
+        let Some(Target::Data(_)) = winner.map(|p| p.target) else { return false };
         let now = self.state.symbols.get(id).winner().map(|p| p.target);
-        match (now, self.winner(id).map(|p| p.target)) {
+        match (now, winner.map(|p| p.target)) {
             (Some(Target::Data(from)), Some(Target::Data(to))) => from != to,
             (Some(Target::ProcessData(from)), Some(Target::Data(to))) => from != to,
             _ => false,

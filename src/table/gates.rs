@@ -55,6 +55,7 @@ impl Gates {
     }
 
     /// The slots that change, with what they hold before and after.
+    #[cfg(test)]
     pub(crate) fn switches(&self) -> &[Switch] {
         &self.switches
     }

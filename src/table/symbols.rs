@@ -108,6 +108,10 @@ impl Symbols {
         self.chunks.get(index)
     }
 
+    pub(crate) fn at_index_mut(&mut self, index: u32) -> Option<&mut Symbol> {
+        self.chunks.slot(index).as_mut()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let all = self.chunks.0.iter().flatten().enumerate();
         all.filter_map(|(i, s)| Some((SymbolId(i as u32), s.as_ref()?)))

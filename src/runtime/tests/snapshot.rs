@@ -100,7 +100,8 @@ fn generation(it: &Generation) -> String {
 /// An image's memory with its bytes; variables with the number of those who hold them.
 fn memory(image: &Image) -> String {
     let blocks: Vec<_> = [&image.code, &image.constants].into_iter().flatten().map(block).collect();
-    let variables: Vec<_> = image.storages.iter().map(|(key, s)| format!("{key:?} {}", storage(s))).collect();
+    let variables: Vec<_> =
+        image.storages.iter().map(|s| format!("{:?} {}", s.key, storage(&s.storage))).collect();
     let locals: Vec<_> =
         image.all_thread_locals().map(|l| (l.block.word(0), &l.shape, Arc::strong_count(l))).collect();
     format!("{blocks:?} {variables:?} {locals:?} {:?}", image.frames)

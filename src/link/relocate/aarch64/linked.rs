@@ -12,7 +12,8 @@ use super::listing::{disassemble, reached};
 use super::objects::compile;
 use crate::error::Result;
 use crate::link::{
-    self, Binding, Image, Kept, Object, Resolve, Storage, StorageKey, SymbolKind, ThreadLocals,
+    self, Binding, Constant, Image, Kept, Key, Object, Resolve, Storage, StorageKey, Stored, SymbolKind,
+    ThreadLocals, Unit,
 };
 use crate::memory::{Arena, Space};
 use crate::table::{Slots, SymbolId, Symbols, Target};
@@ -51,9 +52,15 @@ impl World {
             ids.push(id);
         }
         let fixed = !needs.static_tls.is_empty();
-        let placement = link::place(object, &needs, &ids, &self.arena.clone(), &Nothing, fixed)?;
+        let arena = self.arena.clone();
+        let mut placement = link::place(object, 0, &needs, &ids, &arena, &Nothing, fixed)?;
         for definition in placement.definitions(&ids) {
             self.targets.insert(definition.id, definition.target);
+        }
+        let mut units = [Unit { placement: &mut placement, ids: &ids, name: "" }];
+        let moves = link::intern(&mut units, &arena, self)?;
+        for target in self.targets.values_mut() {
+            *target = moves.settle(*target);
         }
         let layout = self.arena.table_layout();
         Ok(link::link(placement, &ids, &layout, self, false)?.image)
@@ -90,7 +97,11 @@ impl Resolve for World {
 
     fn refer(&mut self, _: SymbolId, _: bool, _: bool) {}
 
-    fn wait(&mut self, _: SymbolId, _: u64, _: u64, _: Option<&Arc<Storage>>) {}
+    fn wait(&mut self, _: SymbolId, _: u64, _: u64, _: Option<Arc<dyn Send + Sync>>) {}
+
+    fn constant(&self, _: Key) -> Option<Arc<Constant>> {
+        None
+    }
 }
 
 /// Nothing is kept from an earlier generation.
@@ -98,6 +109,10 @@ struct Nothing;
 
 impl Kept for Nothing {
     fn storage(&self, _: &StorageKey) -> Option<Arc<Storage>> {
+        None
+    }
+
+    fn earlier(&self) -> Option<&[Stored]> {
         None
     }
 
@@ -172,7 +187,7 @@ fn references_go_through_the_table() {
             _ => {
                 let near = |storage: &Storage| address.wrapping_sub(storage.block.address() & !0xfff);
                 let mut storages = image.storages.iter();
-                assert!(storages.any(|(_, storage)| near(storage) < 0x2000), "{kind} {symbol}");
+                assert!(storages.any(|stored| near(&stored.storage) < 0x2000), "{kind} {symbol}");
                 continue;
             }
         };

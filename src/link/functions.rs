@@ -1,0 +1,134 @@
+//! The functions of an image: where they are, and what of them changed.
+//!
+//! Owns a table that stays as long as the code does, so it is small: names in one piece,
+//! 24 bytes for each function.
+#![allow(dead_code, reason = "for reports and backtraces")]
+
+use std::collections::HashMap;
+
+use super::object::{Binding, Kind, Object, Place, SymbolKind};
+use super::place::Placement;
+use super::prints::Prints;
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// From the start of the code.
+    start: u32,
+    length: u32,
+    /// Where its name is.
+    name: u32,
+    name_length: u32,
+    /// Of what it does, see [`Prints`].
+    hash: u64,
+}
+
+/// The functions of an image, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Functions {
+    /// Where the code starts.
+    base: u64,
+    names: Box<str>,
+    entries: Box<[Entry]>,
+}
+
+/// Names of functions of two generations.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes<'f> {
+    pub new: Vec<&'f str>,
+    pub changed: Vec<&'f str>,
+    pub unchanged: Vec<&'f str>,
+    pub removed: Vec<&'f str>,
+}
+
+impl Functions {
+    pub(super) fn of(placement: &Placement<'_>, prints: &Prints<'_, '_>) -> Self {
+        let object = &placement.object;
+        let mut found = Vec::new();
+        for (index, symbol) in object.symbols.iter().enumerate() {
+            let Place::Section(section) = symbol.place else { continue };
+            // Labels of assembly count if others can call them.
+            let function = match symbol.kind {
+                SymbolKind::Function | SymbolKind::IndirectFunction => true,
+                SymbolKind::Unknown => symbol.binding != Binding::Local,
+                _ => false,
+            };
+            if function && object.sections[section].kind == Kind::Code && !symbol.name.is_empty() {
+                let local = symbol.binding == Binding::Local;
+                found.push((placement.sections[section].offset as u64 + symbol.value, local, section, index));
+            }
+        }
+        found.sort_unstable();
+        found.dedup_by_key(|&mut (start, ..)| start);
+        let (mut names, mut entries) = (String::new(), Vec::with_capacity(found.len()));
+        for (number, &(start, _, section, index)) in found.iter().enumerate() {
+            let symbol = &object.symbols[index];
+            let mut end = object.sections[section].size;
+            if symbol.size > 0 {
+                end = end.min(symbol.value.saturating_add(symbol.size));
+            } else if let Some(&(_, _, other, next)) = found.get(number + 1)
+                && other == section
+            {
+                end = object.symbols[next].value;
+            }
+            entries.push(Entry {
+                start: start as u32,
+                length: (end - symbol.value) as u32,
+                name: names.len() as u32,
+                name_length: symbol.name.len() as u32,
+                hash: prints.of(section, symbol.value, end),
+            });
+            names.push_str(symbol.name);
+        }
+        Self { base: placement.code.address(), names: names.into(), entries: entries.into() }
+    }
+
+    fn name(&self, entry: &Entry) -> &str {
+        let start = entry.name as usize;
+        self.names.get(start..start + entry.name_length as usize).unwrap_or_default()
+    }
+
+    /// All functions: name, address and length.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        let one = |e: &Entry| (self.base + u64::from(e.start), u64::from(e.length));
+        self.entries.iter().map(move |e| (self.name(e), one(e).0, one(e).1))
+    }
+
+    /// The function whose code is at `address`, and how far into it that is.
+    pub(crate) fn at(&self, address: u64) -> Option<(&str, u64)> {
+        let from = address.checked_sub(self.base)?;
+        let at = self.entries.partition_point(|entry| u64::from(entry.start) <= from).checked_sub(1)?;
+        let entry = &self.entries[at];
+        let into = from - u64::from(entry.start);
+        (into < u64::from(entry.length)).then(|| (self.name(entry), into))
+    }
+
+    /// What is different from `old`. Functions of one name are compared in their order.
+    pub(crate) fn changes<'f>(&'f self, old: &'f Functions) -> Changes<'f> {
+        let mut before: HashMap<&str, Vec<u64>, foldhash::fast::RandomState> = HashMap::default();
+        for entry in old.entries.iter().rev() {
+            before.entry(old.name(entry)).or_default().push(entry.hash);
+        }
+        let mut changes = Changes::default();
+        for entry in &self.entries {
+            let name = self.name(entry);
+            match before.get_mut(name).and_then(Vec::pop) {
+                None => changes.new.push(name),
+                Some(hash) if hash == entry.hash => changes.unchanged.push(name),
+                Some(_) => changes.changed.push(name),
+            }
+        }
+        for entry in &old.entries {
+            if before.get_mut(old.name(entry)).and_then(Vec::pop).is_some() {
+                changes.removed.push(old.name(entry));
+            }
+        }
+        changes
+    }
+}
+
+/// What the function at `offset` of `section` is called.
+pub(super) fn name_at<'d>(object: &Object<'d>, section: usize, offset: u64) -> Option<&'d str> {
+    let here = object.symbols.iter().filter(|s| s.place == Place::Section(section) && s.value == offset);
+    let named = here.filter(|s| !s.name.is_empty() && s.kind != SymbolKind::Section);
+    named.min_by_key(|s| s.binding == Binding::Local).map(|s| s.name)
+}

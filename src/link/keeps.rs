@@ -1,0 +1,214 @@
+//! Code that cannot be shown to be unreachable.
+//!
+//! Old code is freed once no thread's stack leads into it. Owns the search of an object
+//! for what makes that no proof: stacks that are put aside, and addresses inside of
+//! functions that may be anywhere. It errs on the side of keeping.
+
+use memchr::memchr_iter;
+use object::LittleEndian;
+use runtime_stubs::Arch;
+
+use super::homes::{Homes, leads_to_stub};
+use super::object::{Binding, Kind, Object, Place, Section, SymbolKind};
+use super::relocate::{self, Field, Operand};
+use super::starts::{Starts, is_coroutine_part};
+use crate::table::SymbolId;
+
+const LE: LittleEndian = LittleEndian;
+
+/// Why code is never freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// It loads the stack pointer from elsewhere: there are stacks that no thread is on.
+    Stacks,
+    /// It has coroutines, whose frames hold addresses of it.
+    Coroutines,
+    /// It takes the address of a label, or of code that has no stub.
+    Labels,
+    /// Its constants cannot be told from tables of its code.
+    Constants,
+}
+
+impl Keeps {
+    /// To follow "is kept because it".
+    #[allow(dead_code, reason = "for reports")]
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Stacks => "switches stacks",
+            Self::Coroutines => "has coroutines",
+            Self::Labels => "takes addresses inside of functions",
+            Self::Constants => "has constants among tables of code addresses",
+        }
+    }
+}
+
+/// Why the code of `object` has to be kept, if it has.
+pub(super) fn find(
+    object: &Object<'_>,
+    ids: &[Option<SymbolId>],
+    starts: &Starts,
+    homes: &Homes,
+    labels_stay: bool,
+) -> Option<Keeps> {
+    let coroutine = |s: &super::object::Symbol<'_>| {
+        s.kind == SymbolKind::Function && s.binding == Binding::Local && is_coroutine_part(s.name)
+    };
+    if object.symbols.iter().any(coroutine) {
+        return Some(Keeps::Coroutines);
+    }
+    let code = || object.sections.iter().enumerate().filter(|(_, s)| s.kind == Kind::Code);
+    let x86 = object.arch == Arch::X86_64;
+    if x86 && code().any(|(_, section)| switches_stacks(section.bytes)) {
+        return Some(Keeps::Stacks);
+    }
+    if x86 && code().any(|(index, section)| takes_own_address(index, section, starts, labels_stay)) {
+        return Some(Keeps::Labels);
+    }
+    let escapes = |section: &Section<'_>| names_a_label(object, ids, starts, homes, section);
+    if !labels_stay && object.sections.iter().any(escapes) {
+        return Some(Keeps::Labels);
+    }
+    homes.keeps
+}
+
+/// Whether a relocation of code or of variables leads to the middle of code, or to a
+/// table of such places.
+fn names_a_label(
+    object: &Object<'_>,
+    ids: &[Option<SymbolId>],
+    starts: &Starts,
+    homes: &Homes,
+    from: &Section<'_>,
+) -> bool {
+    let code = match from.kind {
+        Kind::Code => true,
+        Kind::Variable | Kind::ThreadLocal => false,
+        _ => return false,
+    };
+    from.relocations.iter().any(|relocation| {
+        let index = relocation.r_sym(LE, false) as usize;
+        let symbol = &object.symbols[index];
+        let Place::Section(section) = symbol.place else { return false };
+        let kind = object.sections[section].kind;
+        let to_code = kind == Kind::Code;
+        if !to_code && (code || kind != Kind::Constant) {
+            return false;
+        }
+        let howto = relocate::howto(object.arch, relocation.r_type(LE, false).0);
+        let Some(howto) = howto.filter(|howto| howto.operand == Operand::Address) else { return false };
+        let at = relocation.r_offset.get(LE) as usize;
+        let addend = relocation.r_addend.get(LE) as u64;
+        let relative = matches!(howto.field, Field::Word { relative: true, .. });
+        let x86 = object.arch == Arch::X86_64;
+        if code && x86 && relocate::x86_64::is_direct_branch(from.bytes, at) {
+            return false;
+        }
+        let bias = if code && x86 && relative { 4 } else { 0 };
+        let offset = symbol.value.wrapping_add(addend).wrapping_add(bias);
+        if !to_code {
+            return !super::homes::is_exception_table(object.sections[section].name)
+                && object.sections[section].size > 0
+                && homes.is_private(section, offset);
+        }
+        match ids[index] {
+            Some(_) if symbol.kind != SymbolKind::Data => {
+                addend.wrapping_add(bias) != 0 && (code || !relative)
+            }
+            _ => !leads_to_stub(object, ids, starts, index, section, offset),
+        }
+    })
+}
+
+/// Whether there is code that sets the stack pointer to what is neither on the stack nor
+/// made from it: `mov memory, %rsp` but not from the frame, `xchg` with it, and `mov` from
+/// the registers of the first two arguments.
+fn switches_stacks(code: &[u8]) -> bool {
+    let by = |opcode: u8| memchr_iter(opcode, code).filter(|&at| at > 0 && at + 2 < code.len());
+    let wide = |at: usize| matches!(code[at - 1], 0x48..=0x4b);
+    // mov r/m64, %rsp
+    let load = by(0x8b).any(|at| {
+        let modrm = code[at + 1];
+        if !wide(at) || modrm & 0x38 != 0x20 {
+            return false;
+        }
+        let extended = code[at - 1] & 1 != 0;
+        match (modrm >> 6, modrm & 7) {
+            (3, base) => !extended && matches!(base, 6 | 7),
+            (0, 5) => true,
+            (_, 5) => extended,
+            // With a SIB byte: a base of rsp, or one of rbp with a displacement.
+            (mode, 4) => match code[at + 2] & 7 {
+                4 => extended,
+                5 => mode == 0 || extended,
+                _ => true,
+            },
+            _ => true,
+        }
+    });
+    // mov %rdi, %rsp and mov %rsi, %rsp; xchg.
+    let store = || by(0x89).any(|at| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4));
+    let exchange = || {
+        by(0x87).any(|at| {
+            let modrm = code[at + 1];
+            let register = modrm & 0x38 == 0x20 && code[at - 1] & 4 == 0;
+            wide(at) && register || modrm >> 6 == 3 && modrm & 7 == 4 && matches!(code[at - 1], 0x48 | 0x4c)
+        })
+    };
+    load || store() || exchange()
+}
+
+/// Whether code takes the address of code of its own section by an instruction that the
+/// assembler has completed, so that it can lead to no stub.
+fn takes_own_address(index: usize, section: &Section<'_>, starts: &Starts, labels_stay: bool) -> bool {
+    let code = section.bytes;
+    let mut relocated: Option<Vec<u64>> = None;
+    // lea disp32(%rip)
+    memchr_iter(0x8d, code).any(|at| {
+        if at == 0 || at + 6 > code.len() || code[at - 1] & 0xf8 != 0x48 || code[at + 1] & 0xc7 != 5 {
+            return false;
+        }
+        let field = [code[at + 2], code[at + 3], code[at + 4], code[at + 5]];
+        let target = (at as i64 + 6) + i64::from(i32::from_le_bytes(field));
+        if target < 0 || target as u64 >= section.size {
+            return false;
+        }
+        let relocated = relocated.get_or_insert_with(|| {
+            let mut all: Vec<u64> = section.relocations.iter().map(|r| r.r_offset.get(LE)).collect();
+            all.sort_unstable();
+            all
+        });
+        relocated.binary_search(&(at as u64 + 2)).is_err()
+            && (!labels_stay || starts.at(index, target as u64).is_some())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::switches_stacks;
+
+    #[test]
+    fn loads_of_the_stack_pointer_are_told_from_a_frames_end() {
+        let yes: &[&[u8]] = &[
+            &[0x48, 0x8b, 0x27, 0xc3],             // mov (%rdi), %rsp
+            &[0x48, 0x8b, 0x66, 0x08, 0xc3],       // mov 8(%rsi), %rsp
+            &[0x49, 0x8b, 0x65, 0x00, 0xc3],       // mov 0(%r13), %rsp
+            &[0x49, 0x8b, 0x24, 0x24, 0xc3],       // mov (%r12), %rsp
+            &[0x48, 0x8b, 0x25, 0, 0, 0, 0, 0xc3], // mov x(%rip), %rsp
+            &[0x48, 0x89, 0xfc, 0xc3],             // mov %rdi, %rsp
+            &[0x48, 0x87, 0x27, 0xc3],             // xchg %rsp, (%rdi)
+        ];
+        for code in yes {
+            assert!(switches_stacks(code), "{code:x?}");
+        }
+        let no: &[&[u8]] = &[
+            &[0x48, 0x8b, 0x65, 0xf0, 0xc3],       // mov -16(%rbp), %rsp
+            &[0x48, 0x8b, 0x64, 0x24, 0x08, 0xc3], // mov 8(%rsp), %rsp
+            &[0x48, 0x89, 0xec, 0x5d, 0xc3],       // mov %rbp, %rsp
+            &[0x4c, 0x8b, 0x27, 0xc3],             // mov (%rdi), %r12
+            &[0x48, 0x8b, 0xe5, 0x5d, 0xc3],       // mov %rbp, %rsp
+        ];
+        for code in no {
+            assert!(!switches_stacks(code), "{code:x?}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The linker's part of preparing an update: from objects to images.
+//!
+//! Owns the order in which all objects of an update are named, placed and linked, so that
+//! they may refer to each other in any order, and what has to be known of all of them
+//! before the first is placed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::describe::Described;
+use super::fitting::{Fitted, Replacement};
+use super::generation::Wanted;
+use super::prepare::{Batch, Current, Input, Settings, Staged};
+use super::resolve::KeptStorage;
+use crate::compile::{Interface, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fault::step;
+use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind, ThreadLocals};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+
+/// A module between being named and being placed.
+pub(super) struct Named<'d> {
+    input: Input<'d>,
+    id: u32,
+    ids: Vec<Option<SymbolId>>,
+    needs: Needs,
+}
+
+/// A module between being placed and being linked.
+pub(super) struct Placed<'d> {
+    name: Arc<str>,
+    file: Option<Arc<str>>,
+    source: Source,
+    interface: Arc<Interface>,
+    id: u32,
+    replace: bool,
+    number: Option<u64>,
+    ids: Vec<Option<SymbolId>>,
+    placement: Placement<'d>,
+    definitions: Vec<Definition>,
+    borrowed: Vec<Arc<ThreadLocals>>,
+    fitted: Fitted,
+}
+
+impl Batch<'_> {
+    pub(super) fn name<'d>(
+        &mut self,
+        settings: &Settings<'_>,
+        inputs: Vec<Input<'d>>,
+    ) -> Result<Vec<Named<'d>>> {
+        let mut named = Vec::with_capacity(inputs.len());
+        let mut free = self.state.free_module_ids(inputs.len());
+        for input in inputs {
+            let (name, file) = (input.name.clone(), input.file.clone());
+            let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
+            let (is, host) = (input.object.arch, settings.arena.arch());
+            if is != host {
+                let text = format!("the object is for {is:?}, the host is {host:?}");
+                return Err(place(Error::new(ErrorKind::Link, text).hint("compile it for the host")));
+            }
+            let needs = step("survey").and_then(|()| link::survey(&input.object)).map_err(place)?;
+            let id = match self.state.module_id(&input.name) {
+                Some(id) if input.replace => {
+                    self.leaving.insert(Owner::Module(id));
+                    id
+                }
+                _ => free.next().unwrap_or(u32::MAX),
+            };
+            let ids = self.name_symbols(&input.object).map_err(place)?;
+            named.push(Named { input, id, ids, needs });
+        }
+        Ok(named)
+    }
+
+    pub(super) fn place<'d>(
+        &mut self,
+        settings: &Settings<'_>,
+        named: Vec<Named<'d>>,
+    ) -> Result<Vec<Placed<'d>>> {
+        let static_tls = self.static_tls(&named);
+        let common = largest_common(&named);
+        let mut placed = Vec::with_capacity(named.len());
+        let mut problems = Vec::new();
+        for (index, module) in named.into_iter().enumerate() {
+            let Named { input, id, ids, needs } = module;
+            let Input { name, file, object, interface, source, replace, number } = input;
+            let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
+            let kept = KeptStorage {
+                state: self.state,
+                id: replace.then_some(id),
+                shared: &self.shared,
+                common: &common,
+                interface: &interface,
+            };
+            let mut placement =
+                link::place(object, index, &needs, &ids, settings.arena, &kept, static_tls[index])
+                    .map_err(place)?;
+            for (symbol, storage) in placement.shared_storage() {
+                self.shared.insert(symbol, storage);
+            }
+            let misfits = std::mem::take(&mut placement.misfits);
+            let replacement = Replacement { name: &name, id: replace.then_some(id), interface: &interface };
+            let mut fitted = self.apply_rules(settings.rules, &replacement, misfits, &mut problems);
+            let fresh = std::mem::take(&mut placement.fresh_variables);
+            fitted.fresh = fresh.into_iter().map(String::from).collect();
+            self.index = index as u64;
+            let (definitions, borrowed) = self.share_thread_locals(&placement, &ids);
+            self.stage_definitions(id, &interface, &definitions);
+            let module = Placed {
+                name,
+                file,
+                source,
+                interface,
+                id,
+                replace,
+                number,
+                ids,
+                placement,
+                definitions,
+                borrowed,
+                fitted,
+            };
+            placed.push(module);
+        }
+        if let Some(error) = Error::all(problems) {
+            return Err(error);
+        }
+        let mut units: Vec<_> = (placed.iter_mut())
+            .map(|Placed { name, ids, placement, .. }| link::Unit { placement, ids, name })
+            .collect();
+        let moves = self.intern_constants(&mut units)?;
+        for definition in placed.iter_mut().flat_map(|module| &mut module.definitions) {
+            definition.target = moves.settle(definition.target);
+        }
+        Ok(placed)
+    }
+
+    pub(super) fn link(&mut self, settings: &Settings<'_>, module: Placed<'_>) -> Result<()> {
+        let Placed {
+            name,
+            file,
+            source,
+            interface,
+            id,
+            replace,
+            number,
+            ids,
+            placement,
+            definitions,
+            borrowed,
+            fitted,
+        } = module;
+        let layout = *self.state.symbols.slots.layout();
+        self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
+        let mut linked = link::link(placement, &ids, &layout, self, settings.direct)
+            .map_err(|e| e.in_module(&name).in_file(file.as_deref()))?;
+        linked.image.borrowed = borrowed;
+        let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
+        let wanted = wanted.into_iter().map(|(id, (called, required))| {
+            let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
+            let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
+            Wanted { id, signature, called, required }
+        });
+        let wanted: Vec<Wanted> = wanted.collect();
+        let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
+        defined.sort_unstable();
+        defined.dedup();
+        for id in defined.iter().copied().chain(wanted.iter().map(|w| w.id)) {
+            self.state.symbols.get_mut(id).holds += 1;
+        }
+        let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
+        self.prepared.indirect.extend(indirect);
+        let described =
+            Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
+        let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
+        let image = linked.image;
+        let staged =
+            Staged { name, file, source, interface, life, id, replace, image, defined, wanted, report, run };
+        self.prepared.staged.push(staged);
+        Ok(())
+    }
+
+    /// Gives every global symbol, and every local indirect function, its place in the
+    /// table.
+    fn name_symbols(&mut self, object: &Object<'_>) -> Result<Vec<Option<SymbolId>>> {
+        let mut ids = Vec::with_capacity(object.symbols.len());
+        for symbol in &object.symbols {
+            let global = symbol.binding != Binding::Local && !symbol.name.is_empty();
+            let skip = symbol.kind == SymbolKind::Section
+                || matches!(symbol.place, Place::Section(s) if !object.is_loaded(s));
+            if !global || skip {
+                ids.push(None);
+                continue;
+            }
+            let (id, new) = self.state.symbols.intern(symbol.name)?;
+            if new {
+                self.prepared.created.push(id);
+            }
+            ids.push(Some(id));
+        }
+        Ok(ids)
+    }
+
+    /// Which modules' thread-local variables some code reaches by a constant offset.
+    fn static_tls(&self, named: &[Named<'_>]) -> Vec<bool> {
+        let mut wanted = HashSet::new();
+        let mut result: Vec<bool> = Vec::with_capacity(named.len());
+        for module in named {
+            result.push(!module.needs.static_tls.is_empty());
+            wanted.extend(module.needs.static_tls.iter().filter_map(|&index| module.ids[index]));
+        }
+        if wanted.is_empty() {
+            return result;
+        }
+        for (module, result) in named.iter().zip(&mut result) {
+            let symbols = module.input.object.symbols.iter().zip(&module.ids);
+            *result |= symbols
+                .filter(|(symbol, _)| {
+                    symbol.kind == SymbolKind::ThreadLocal && symbol.place != Place::Undefined
+                })
+                .any(|(_, id)| id.is_some_and(|id| wanted.contains(&id)));
+        }
+        result
+    }
+
+    /// Weak thread-local variables (C++ inline ones) are one variable, however many
+    /// modules define them: later definitions take the place of the first, and the module
+    /// holds the block that it uses.
+    fn share_thread_locals(
+        &mut self,
+        placement: &Placement<'_>,
+        ids: &[Option<SymbolId>],
+    ) -> (Vec<Definition>, Vec<Arc<ThreadLocals>>) {
+        let mut definitions = placement.definitions(ids);
+        let mut borrowed: Vec<Arc<ThreadLocals>> = Vec::new();
+        for definition in &mut definitions {
+            if !matches!(definition.target, Target::ThreadLocal(_)) || definition.rank != Rank::Weak {
+                continue;
+            }
+            let first = self.winner(definition.id).copied();
+            if let Some(Provider { target: Target::ThreadLocal(word), owner: Owner::Module(owner), .. }) =
+                first
+            {
+                let live =
+                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.all_thread_locals());
+                let holder = self
+                    .thread_locals
+                    .iter()
+                    .chain(live)
+                    .find(|locals| locals.block.word(0) == word & !0xffff_ffff);
+                if let Some(holder) = holder {
+                    borrowed.push(holder.clone());
+                    definition.target = Target::ThreadLocal(word);
+                }
+            }
+        }
+        self.thread_locals.extend(placement.thread_locals().cloned());
+        (definitions, borrowed)
+    }
+}
+
+/// COMMON definitions of one name are one variable, as large as the largest of them.
+fn largest_common(named: &[Named<'_>]) -> HashMap<SymbolId, (u64, u64)> {
+    let mut largest: HashMap<SymbolId, (u64, u64)> = HashMap::new();
+    for module in named {
+        for (symbol, id) in module.input.object.symbols.iter().zip(&module.ids) {
+            if let (Place::Common, Some(id)) = (symbol.place, id) {
+                let (size, align) = largest.entry(*id).or_default();
+                *size = (*size).max(symbol.size);
+                *align = (*align).max(symbol.value);
+            }
+        }
+    }
+    largest
+}
+
+/// Refuses a set of records (`__start_NAME` to `__stop_NAME`) that several modules would
+/// have to contribute to: each would see its own records only.
+pub(super) fn refuse_spanning_sets(inputs: &[Input<'_>]) -> Result<()> {
+    for input in inputs {
+        for &set in &input.object.bounded {
+            let other = inputs.iter().find(|i| i.name != input.name && i.object.has_section(set));
+            if let Some(other) = other {
+                let text = format!("__start_{set} spans records of {} and {}", input.name, other.name);
+                return Err(Error::new(ErrorKind::Link, text)
+                    .in_module(&input.name)
+                    .in_file(input.file.as_deref())
+                    .hint("combine the files into one module first (ld -r)"));
+            }
+        }
+    }
+    Ok(())
+}

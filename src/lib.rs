@@ -47,6 +47,7 @@
 mod builtins;
 mod compile;
 mod error;
+mod fault;
 mod libraries;
 mod link;
 mod memory;

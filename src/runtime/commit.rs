@@ -13,7 +13,7 @@ use super::report::Report;
 use super::state::{ONE_UPDATE, State};
 use crate::link::{Initialiser, StorageKey, Stored};
 use crate::seeded::{Bug, bug};
-use crate::table::{Owner, Provider, SymbolId, Target, Want};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
@@ -92,7 +92,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
         let version = state.module(*module).map(|m| (m.name.clone(), m.current.number));
         for &(id, body) in bodies {
             let symbol = state.symbols.get_mut(id);
-            if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
+            // A body that was retired before, which serves a local function, gives way.
+            let ends = symbol.providers.last().is_none_or(|p| p.rank == Rank::Retired);
+            if matches!(body.target, Target::Function(_)) && ends {
                 symbol.retire(body);
                 symbol.rare_mut().last_owner.clone_from(&version);
             }

@@ -26,6 +26,8 @@ mod retire;
 mod signature_gate;
 mod staging;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thunks;
 mod transaction;
 mod units;

@@ -161,6 +161,12 @@ impl Image {
         self.storages.iter().map(|stored| stored.storage.block.len()).sum()
     }
 
+    /// The storage of the variable at `address`.
+    pub(crate) fn storage_at(&self, address: u64) -> Option<&Arc<Storage>> {
+        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
+        self.storages.iter().map(|stored| &stored.storage).find(|storage| inside(&storage.block))
+    }
+
     /// Whether `address` lies in the image's code.
     pub(crate) fn contains(&self, address: u64) -> bool {
         self.code.as_ref().is_some_and(|code| address.wrapping_sub(code.address()) < code.len() as u64)

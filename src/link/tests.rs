@@ -73,6 +73,10 @@ impl Kept for Earlier<'_> {
 }
 
 impl Resolve for World {
+    fn is_own(&self, _id: SymbolId) -> bool {
+        false
+    }
+
     fn target(&mut self, id: SymbolId) -> Option<Target> {
         self.defined.get(&id).copied()
     }

@@ -25,6 +25,9 @@ pub(super) struct Afterwards {
     /// them; [`Afterwards::in_order`] sorts them.
     init: Vec<(u32, u64)>,
     fini: Vec<(u32, u64)>,
+    /// The generations that these are of, which must not be freed meanwhile.
+    #[allow(dead_code, reason = "held")]
+    lives: Vec<Arc<()>>,
 }
 
 impl Afterwards {
@@ -94,10 +97,12 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
             let symbol = state.symbols.get_mut(id);
             // A body that was retired before, which serves a local function, gives way.
             let ends = symbol.providers.last().is_none_or(|p| p.rank == Rank::Retired);
-            if matches!(body.target, Target::Function(_)) && ends {
-                symbol.retire(body);
-                symbol.rare_mut().last_owner.clone_from(&version);
+            if !ends {
+                continue;
             }
+            // Code of the generation that has ended may still use its variables.
+            symbol.retire(body);
+            symbol.rare_mut().last_owner.clone_from(&version);
         }
     }
     state.latest.clear();
@@ -114,6 +119,12 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
         remove(state, id);
     }
     store(state, &changed, gates);
+    // Names that the objects list and nothing in them uses.
+    for id in prepared.created {
+        if state.symbols.at_index(id.0).is_some() {
+            state.symbols.forget_if_unused(id);
+        }
+    }
     (report, after)
 }
 
@@ -205,6 +216,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
         ..
     } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
+    after.lives.push(life.clone());
     let plain = |i: Initialiser| (i.priority, i.address);
     after.init.extend(init.into_iter().map(plain));
     after.fini.extend(fini.into_iter().map(plain));

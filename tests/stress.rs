@@ -56,13 +56,11 @@ macro_rules! stressed {
 
 stressed! {
     lua54 {
-        bitcode: BITCODE RELINK,
         bitcode_recompiled: BITCODE RECOMPILE,
         clang_objects: CLANG_OBJECTS RELINK,
         gcc_objects: GCC_OBJECTS RELINK,
     }
     zstd {
-        bitcode: BITCODE RELINK,
         bitcode_recompiled: BITCODE RECOMPILE,
         clang_objects: CLANG_OBJECTS RELINK,
         gcc_objects: GCC_OBJECTS RELINK,

@@ -366,25 +366,6 @@ fn a_cxx_module_goes_back_with_its_objects() {
 }
 
 #[test]
-fn another_modules_variable_that_moved_is_found() {
-    // The address is in the code itself, so the earlier generation is linked again.
-    let user = |n: i64| {
-        let text = format!(
-            "extern long v[]; long *where(void) {{ return v; }} long get(void) {{ return v[0] + {n}; }}"
-        );
-        object(&text, "clang-19", &["-fPIE", "-fdirect-access-external-data"])
-    };
-    let rt = runtime(4);
-    rt.load("v", c("long v[1] = {10};")).unwrap();
-    load(&rt, [user(1), user(2)]);
-    assert_eq!(call(&rt, "get"), 12);
-    rt.update().reset_all().replace("v", c("long v[2] = {20, 20};")).replace("m", user(3)).commit().unwrap();
-    assert_eq!(call(&rt, "get"), 23);
-    rt.rollback("m", 1).unwrap();
-    assert_eq!((call(&rt, "get"), numbers(&rt, "m")), (21, (vec![1, 2, 3], 1)));
-}
-
-#[test]
 fn the_history_goes_with_its_module() {
     let rt = runtime(4);
     load(&rt, (1..4).map(|n| constant("f", n)));

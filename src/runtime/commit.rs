@@ -52,6 +52,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
     state.epoch.advance();
     state.totals.commits += 1;
     state.order += ONE_UPDATE;
+    for id in prepared.departed {
+        state.symbols.get_mut(id).rare_mut().departed = state.order;
+    }
     if prepared.moves {
         state.moved = state.order;
     }

@@ -87,7 +87,10 @@ impl State {
             (Some(then), Some(now)) => Arc::ptr_eq(then, now),
             _ => true,
         };
-        storages && locals && past.generation.order >= self.moved
+        let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
+        let order = past.generation.order;
+        let others = past.generation.wanted.iter().all(|wanted| departed(wanted.id) <= order);
+        storages && locals && others && order >= self.moved
     }
 }
 

@@ -93,6 +93,8 @@ pub(super) struct Prepared {
     pub gates: Vec<Gates>,
     /// A variable or constant that had an address will have another one.
     pub moves: bool,
+    /// See [`Batch::departs`].
+    pub departed: Vec<SymbolId>,
     pub report: Report,
 }
 

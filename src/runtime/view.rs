@@ -53,6 +53,13 @@ impl Batch<'_> {
             }
             self.prepared.restored.push(Restored { id, number, report });
         }
+        // What nothing had when it was last live a library may have by now.
+        let wanted: Vec<SymbolId> = self.prepared.references.keys().copied().collect();
+        for id in wanted.into_iter().filter(|_| !restored.is_empty()) {
+            if self.winner(id).is_none() {
+                self.ask_process(id);
+            }
+        }
         Ok(())
     }
 
@@ -143,6 +150,13 @@ impl Batch<'_> {
         let made = self.prepared.missing.get(&id);
         let known = self.state.symbols.get(id).rare().and_then(|rare| rare.missing.as_ref());
         made.or(known).map_or(self.state.symbols.missing, |block| block.address())
+    }
+
+    /// Something other than a function that is somewhere now and will not be there: code that is
+    /// not live may have its address.
+    pub(super) fn departs(&self, id: SymbolId, winner: Option<&Provider>) -> bool {
+        let now = self.state.symbols.get(id).winner().map(|p| p.target);
+        !matches!(now, None | Some(Target::Function(_))) && now != winner.map(|p| p.target)
     }
 
     /// A variable or constant that has an address now and will have another one.

@@ -131,6 +131,8 @@ pub(crate) struct Rare {
     /// Who defined it last, where nothing does any more.
     pub last_owner: Option<Version>,
     pub handles: Handles,
+    /// The update that last took it, a variable, away from where it was.
+    pub departed: u64,
 }
 
 impl Symbol {

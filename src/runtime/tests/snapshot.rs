@@ -28,6 +28,7 @@ pub(super) fn of(rt: &Runtime) -> Snapshot {
     note("vacant", format!("{:?}", state.free_module_ids(8).take(8).collect::<Vec<_>>()));
     note("groups", format!("{:?}", state.groups.iter().collect::<BTreeMap<_, _>>()));
     note("gates", format!("{:?}", state.gates.iter().map(|gates| gates.code_range()).collect::<Vec<_>>()));
+    note("constants", format!("{:?}", state.constants.extent()));
     let shared: BTreeMap<SymbolId, String> =
         state.shared.iter().map(|(&id, (s, count))| (id, format!("{} × {count}", storage(s)))).collect();
     note("shared", format!("{shared:?}"));

@@ -137,7 +137,7 @@ pub(crate) struct Image {
     #[allow(dead_code, reason = "for reclamation")]
     pub keeps: Option<Keeps>,
     /// Variables of others whose addresses are part of code or data, so that it will not
-    /// notice when they move.
+    /// notice when they move. Those that were not defined yet may turn out to be functions.
     #[allow(dead_code, reason = "for reports")]
     pub baked: Vec<SymbolId>,
 }
@@ -159,6 +159,12 @@ impl Image {
 
     pub(crate) fn variable_bytes(&self) -> usize {
         self.storages.iter().map(|stored| stored.storage.block.len()).sum()
+    }
+
+    /// The storage of the variable at `address`.
+    pub(crate) fn storage_at(&self, address: u64) -> Option<&Arc<Storage>> {
+        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
+        self.storages.iter().map(|stored| &stored.storage).find(|storage| inside(&storage.block))
     }
 
     /// Whether `address` lies in the image's code.

@@ -58,7 +58,10 @@ pub(super) fn find(
     }
     let code = || object.sections.iter().enumerate().filter(|(_, s)| s.kind == Kind::Code);
     let x86 = object.arch == Arch::X86_64;
-    if x86 && code().any(|(_, section)| switches_stacks(section.bytes)) {
+    let start = |section: usize, at: usize| {
+        starts.around(section, at as u64).map_or(0, |(_, into)| at.saturating_sub(into as usize))
+    };
+    if x86 && code().any(|(index, section)| switches_stacks(section.bytes, |at| start(index, at))) {
         return Some(Keeps::Stacks);
     }
     if x86 && code().any(|(index, section)| takes_own_address(index, section, starts, labels_stay)) {
@@ -121,8 +124,12 @@ fn names_a_label(
 
 /// Whether there is code that sets the stack pointer to what is neither on the stack nor
 /// made from it: `mov memory, %rsp` but not from the frame, `xchg` with it, and `mov` from
-/// the registers of the first two arguments.
-fn switches_stacks(code: &[u8]) -> bool {
+/// the registers of the first two arguments in a function without a frame pointer. With one
+/// that is how room for an array is made on the stack. `start` says where the function of
+/// an offset starts.
+fn switches_stacks(code: &[u8], start: impl Fn(usize) -> usize) -> bool {
+    // mov %rsp, %rbp
+    let framed = |at: usize| memchr::memmem::find(&code[start(at)..at], &[0x48, 0x89, 0xe5]).is_some();
     let by = |opcode: u8| memchr_iter(opcode, code).filter(|&at| at > 0 && at + 2 < code.len());
     let wide = |at: usize| matches!(code[at - 1], 0x48..=0x4b);
     // mov r/m64, %rsp
@@ -133,7 +140,7 @@ fn switches_stacks(code: &[u8]) -> bool {
         }
         let extended = code[at - 1] & 1 != 0;
         match (modrm >> 6, modrm & 7) {
-            (3, base) => !extended && matches!(base, 6 | 7),
+            (3, base) => !extended && matches!(base, 6 | 7) && !framed(at),
             (0, 5) => true,
             (_, 5) => extended,
             // With a SIB byte: a base of rsp, or one of rbp with a displacement.
@@ -146,7 +153,8 @@ fn switches_stacks(code: &[u8]) -> bool {
         }
     });
     // mov %rdi, %rsp and mov %rsi, %rsp; xchg.
-    let store = || by(0x89).any(|at| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4));
+    let store =
+        || by(0x89).any(|at| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4) && !framed(at));
     let exchange = || {
         by(0x87).any(|at| {
             let modrm = code[at + 1];
@@ -198,17 +206,18 @@ mod tests {
             &[0x48, 0x87, 0x27, 0xc3],             // xchg %rsp, (%rdi)
         ];
         for code in yes {
-            assert!(switches_stacks(code), "{code:x?}");
+            assert!(switches_stacks(code, |_| 0), "{code:x?}");
         }
         let no: &[&[u8]] = &[
-            &[0x48, 0x8b, 0x65, 0xf0, 0xc3],       // mov -16(%rbp), %rsp
-            &[0x48, 0x8b, 0x64, 0x24, 0x08, 0xc3], // mov 8(%rsp), %rsp
-            &[0x48, 0x89, 0xec, 0x5d, 0xc3],       // mov %rbp, %rsp
-            &[0x4c, 0x8b, 0x27, 0xc3],             // mov (%rdi), %r12
-            &[0x48, 0x8b, 0xe5, 0x5d, 0xc3],       // mov %rbp, %rsp
+            &[0x48, 0x8b, 0x65, 0xf0, 0xc3],                         // mov -16(%rbp), %rsp
+            &[0x48, 0x8b, 0x64, 0x24, 0x08, 0xc3],                   // mov 8(%rsp), %rsp
+            &[0x48, 0x89, 0xec, 0x5d, 0xc3],                         // mov %rbp, %rsp
+            &[0x4c, 0x8b, 0x27, 0xc3],                               // mov (%rdi), %r12
+            &[0x48, 0x89, 0xe5, 0x48, 0x29, 0xc7, 0x48, 0x89, 0xfc], // an array's room
+            &[0x48, 0x8b, 0xe5, 0x5d, 0xc3],                         // mov %rbp, %rsp
         ];
         for code in no {
-            assert!(!switches_stacks(code), "{code:x?}");
+            assert!(!switches_stacks(code, |_| 0), "{code:x?}");
         }
     }
 }

@@ -5,13 +5,14 @@
 //! or retired, never freed here: a thread may still be in it.
 
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
 use super::state::{ONE_UPDATE, State};
 use crate::link::{Initialiser, StorageKey, Stored};
 use crate::seeded::{Bug, bug};
-use crate::table::{Owner, Provider, SymbolId, Target, Want};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
@@ -23,6 +24,9 @@ pub(super) struct Afterwards {
     /// them; [`Afterwards::in_order`] sorts them.
     init: Vec<(u32, u64)>,
     fini: Vec<(u32, u64)>,
+    /// The generations that these are of, which must not be freed meanwhile.
+    #[allow(dead_code, reason = "held")]
+    lives: Vec<Arc<()>>,
 }
 
 impl Afterwards {
@@ -89,10 +93,14 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         let version = state.module(*module).map(|m| (m.name.clone(), m.current.number));
         for &(id, body) in bodies {
             let symbol = state.symbols.get_mut(id);
-            if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
-                symbol.retire(body);
-                symbol.rare_mut().last_owner.clone_from(&version);
+            // A body that was retired before, which serves a local function, gives way.
+            let ends = symbol.providers.last().is_none_or(|p| p.rank == Rank::Retired);
+            if !ends {
+                continue;
             }
+            // Code of the generation that has ended may still use its variables.
+            symbol.retire(body);
+            symbol.rare_mut().last_owner.clone_from(&version);
         }
     }
     state.latest.clear();
@@ -109,6 +117,12 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         remove(state, id);
     }
     store(state, &changed, gates);
+    // Names that the objects list and nothing in them uses.
+    for id in prepared.created {
+        if state.symbols.at_index(id.0).is_some() {
+            state.symbols.forget_if_unused(id);
+        }
+    }
     after
 }
 
@@ -200,6 +214,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
         ..
     } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
+    after.lives.push(life.clone());
     let plain = |i: Initialiser| (i.priority, i.address);
     after.init.extend(init.into_iter().map(plain));
     after.fini.extend(fini.into_iter().map(plain));

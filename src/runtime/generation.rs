@@ -28,8 +28,8 @@ pub(super) struct Generation {
     pub number: u64,
     pub file: Option<Arc<str>>,
     pub source: Source,
-    /// Words of its constants wait for symbols to be defined as long as this lives.
-    #[allow(dead_code, reason = "held, and looked at through weak references")]
+    /// Words of its constants wait for symbols to be defined as long as this lives. Whoever
+    /// is about to call its code by address holds it.
     pub life: Arc<()>,
     pub image: Image,
     pub defined: Vec<SymbolId>,
@@ -54,6 +54,12 @@ impl Generation {
         for id in self.names() {
             symbols.release(id);
         }
+    }
+
+    /// Bytes that it takes, its variables included.
+    pub(super) fn size(&self) -> usize {
+        let constants = self.image.constants.as_ref().map_or(0, Block::len);
+        self.image.code_bytes() + constants + self.image.variable_bytes()
     }
 
     /// Bytes that end with it: variables that others use too are not among them.

@@ -27,7 +27,8 @@ pub struct Generation {
     pub live: bool,
     /// A hash of the source that the host handed in; equal for equal sources.
     pub source_hash: u64,
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that it takes, its variables included, which others may share; constants
+    /// that are kept for good are not among them.
     pub bytes: usize,
     /// What loading it did.
     pub report: Arc<ModuleReport>,
@@ -44,7 +45,7 @@ impl State {
                 number: generation.number,
                 live,
                 source_hash: generation.source.hash(),
-                bytes: generation.bytes(),
+                bytes: generation.size(),
                 report: generation.report.clone(),
             })
             .collect();

@@ -26,6 +26,8 @@ mod retire;
 mod signature_gate;
 mod staging;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thunks;
 mod transaction;
 mod units;
@@ -35,6 +37,7 @@ mod view;
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 
 use parking_lot::Mutex;
 
@@ -72,6 +75,8 @@ struct Inner {
     state: Arc<Mutex<State>>,
     /// Held while threads are asked what they hold.
     reclaiming: Mutex<()>,
+    /// A thread that was seen on a stack that nobody knows; 0 if none was.
+    odd_stack: AtomicI32,
     /// How many bytes may be retired before updates are refused.
     retained_limit: usize,
     missing: MissingEntry,

@@ -18,6 +18,7 @@ use super::staging::refuse_spanning_sets;
 use super::state::State;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, Result};
+use crate::fault::step;
 use crate::link::{Definition, Image, Object, Storage, ThreadLocals};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
@@ -217,7 +218,7 @@ impl Batch<'_> {
             self.index = index as u64;
             self.link(settings, module)?;
         }
-        self.check_signatures(outdated)?;
+        step("checks").and_then(|()| self.check_signatures(outdated))?;
         self.find_changes();
         self.make_missing_thunks(settings)?;
         self.prepared.winners = self.prepared.changed.iter().map(|&id| self.winner(id).copied()).collect();

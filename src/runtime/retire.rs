@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Inner;
 use super::generation::{Generation, Retired};
@@ -16,7 +17,7 @@ use crate::link::Image;
 use crate::memory::Block;
 use crate::reclaim::{Caller, Findings, ask_threads, thread_name};
 use crate::seeded::{Bug, bug};
-use crate::table::{GateMemory, Target};
+use crate::table::{GateMemory, Provider, Target};
 
 /// A generation that is retired and not freed yet.
 #[derive(Debug, Clone)]
@@ -82,7 +83,7 @@ impl Inner {
             (Candidates::default(), candidates)
         } else {
             let (ranges, owners) = candidates.ranges();
-            let findings = ask_threads(&ranges, caller);
+            let findings = self.ask(&ranges, caller);
             candidates.split(&findings, &owners)
         };
         let mut result = Reclaimed::default();
@@ -105,6 +106,17 @@ impl Inner {
         }
         freed.free();
         result
+    }
+
+    /// Asks every thread. Where one was seen on a stack that nobody knows there may be others
+    /// like it, with suspended code on them, that no thread is on when it is asked.
+    fn ask(&self, ranges: &[Range<u64>], caller: &Caller) -> Findings {
+        let mut findings = ask_threads(ranges, caller);
+        match findings.odd_stack {
+            Some(thread) => self.odd_stack.store(thread, Ordering::Relaxed),
+            None => findings.odd_stack = Some(self.odd_stack.load(Ordering::Relaxed)).filter(|t| *t != 0),
+        }
+        findings
     }
 
     /// Frees everything that is retired. That nobody is in it is the caller's promise.
@@ -165,7 +177,7 @@ impl Inner {
         }
         candidates.sort_by_key(|(range, _)| range.start);
         let ranges: Vec<Range<u64>> = candidates.iter().map(|(range, _)| range.clone()).collect();
-        let findings = ask_threads(&ranges, caller);
+        let findings = self.ask(&ranges, caller);
         let exits = builtins::exit_handlers(self.dso.address());
         let mut pending: Vec<Pending> = (state.retired.iter())
             .map(|retired| Pending {
@@ -204,7 +216,7 @@ fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
 fn unknown(findings: &Findings) -> String {
     match (findings.silent.first(), findings.odd_stack) {
         (Some(silent), _) => format!("thread {} could not be asked: {}", silent.thread, silent.why),
-        (None, Some(thread)) => format!("thread {thread} runs on a stack that is not known"),
+        (None, Some(thread)) => format!("thread {thread} was seen on a stack that is not known"),
         _ => String::new(),
     }
 }
@@ -251,6 +263,10 @@ impl State {
         {
             return Some(why.reason().to_owned());
         }
+        // Others wait for it by weak references.
+        if Arc::strong_count(&generation.life) > 1 {
+            return Some("its initialisers have not all run".to_owned());
+        }
         let image = &generation.image;
         generation.defined.iter().find_map(|&id| {
             let symbol = self.symbols.get(id);
@@ -270,9 +286,17 @@ impl State {
     /// Forgets the names that only `generation` used; its image is about to be freed.
     pub(super) fn forget(&mut self, generation: &Generation) {
         for &id in &generation.defined {
-            let ends = |body: u64| generation.image.contains(body);
             let symbol = self.symbols.get_mut(id);
-            if symbol.retired().is_some_and(|p| matches!(p.target, Target::Function(body) if ends(body))) {
+            let last = symbol.rare().and_then(|rare| rare.last_owner.as_ref()).map(|(_, number)| *number);
+            let ends = |retired: &Provider| match retired.target {
+                Target::Function(body) => generation.image.contains(body),
+                Target::Data(at) => match generation.image.storage_at(at) {
+                    Some(storage) => Arc::strong_count(storage) == 1,
+                    None => last == Some(generation.number),
+                },
+                _ => last == Some(generation.number),
+            };
+            if symbol.retired().is_some_and(ends) {
                 symbol.drop_retired();
                 if symbol.winner().is_none() {
                     let cells = self.symbols.settle(id);

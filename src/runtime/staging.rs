@@ -14,6 +14,7 @@ use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::KeptStorage;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fault::step;
 use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind, ThreadLocals};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
@@ -57,7 +58,7 @@ impl Batch<'_> {
                 let text = format!("the object is for {is:?}, the host is {host:?}");
                 return Err(place(Error::new(ErrorKind::Link, text).hint("compile it for the host")));
             }
-            let needs = link::survey(&input.object).map_err(place)?;
+            let needs = step("survey").and_then(|()| link::survey(&input.object)).map_err(place)?;
             let id = match self.state.module_id(&input.name) {
                 Some(id) if input.replace => {
                     self.leaving.insert(Owner::Module(id));

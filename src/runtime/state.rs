@@ -165,6 +165,7 @@ impl State {
         symbol.retract(owner);
         symbol.provide(Provider { owner, rank, order, target, size: 0, signature: SignatureId::UNKNOWN });
         self.epoch.advance();
+        self.latest.clear();
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())

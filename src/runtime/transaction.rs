@@ -221,7 +221,8 @@ fn check_names(
             (true, false) => Some(already_loaded(&input.name)),
             (false, true) => Some(unknown_module(&input.name)),
             _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
-            _ => None,
+            // An earlier generation that is linked again must still be one.
+            _ => input.number.and_then(|number| state.past(&input.name, number).err()),
         };
         problems.extend(error.map(|e| e.in_file(input.file.as_deref())));
     }
@@ -263,6 +264,8 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
         state.epoch.advance();
         let cells = state.symbols.settle(id);
         state.symbols.store(id, cells);
+        // What was prepared meanwhile has gates that lead to where calls went before.
+        state.epoch.advance();
     }
     let (init, fini) = after.in_order();
     if !fini.is_empty() {

@@ -36,6 +36,7 @@ impl Gates {
     /// a thread can reach. Whoever calls this publishes the arena before the commit.
     pub(crate) fn prepare(arena: &Arc<Arena>, mut switches: Vec<Switch>) -> Result<Self> {
         let mut memory = None;
+        crate::fault::step("gates")?;
         if needs_gates(switches.len()) {
             let gates = arena.allocate(Space::Code, switches.len() * GATE_SIZE, GATE_SIZE_ALIGN)?;
             let word = arena.allocate(Space::ReadOnly, size_of::<u64>(), align_of::<u64>())?;

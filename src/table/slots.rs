@@ -34,6 +34,7 @@ impl Slots {
 
     /// Takes an index whose cells are zero and whose stub is in place.
     pub(crate) fn take(&mut self) -> Result<u32> {
+        crate::fault::step("slot")?;
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.next < self.arena.symbol_capacity() => {
@@ -65,6 +66,7 @@ impl Slots {
     }
 
     pub(crate) fn take_pair(&mut self) -> Result<PairIndex> {
+        crate::fault::step("pair")?;
         if let Some(index) = self.free_pairs.pop() {
             return Ok(PairIndex(index));
         }

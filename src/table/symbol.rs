@@ -30,9 +30,9 @@ pub(crate) enum Owner {
 /// How strong a definition is; the order is the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// A body that was replaced or removed and is still in place. It serves local functions
-    /// only: whoever has their address (an exit handler, a table) got it from that body's
-    /// module.
+    /// A definition that was replaced or removed and is still in place. It serves local
+    /// functions, whose address somebody (an exit handler, a table) got from that body's
+    /// module, and the code of that module that still uses a variable.
     Retired,
     Process,
     Weak,
@@ -164,6 +164,12 @@ impl Symbol {
     /// The rare parts, to be added to.
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// The variable that was last, while code may be running that uses it.
+    pub(super) fn retired_data(&self) -> Option<Target> {
+        let retired = self.retired().map(|p| p.target);
+        retired.filter(|target| !matches!(target, Target::Function(_)))
     }
 
     /// The provider that is used: they are sorted, strongest and newest last.

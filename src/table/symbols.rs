@@ -151,6 +151,7 @@ impl Symbols {
             ) => body,
             Some(Target::ThreadLocal(_)) | None => missing(),
         };
+        let target = target.or_else(|| symbol.retired_data());
         let address = match self.address(id, target) {
             Some(address) => address,
             // A function that is called may be defined later at this very address; a

@@ -139,6 +139,7 @@ impl TlsBlock {
         let layout = Layout::from_size_align(size.max(1), align.max(1)).map_err(|_| {
             Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large"))
         })?;
+        crate::fault::step("thread-locals")?;
         survive_forks();
         let mut registry = REGISTRY.lock();
         let in_pool = if static_model { Some(take_from_pool(&mut registry, layout)?) } else { None };
@@ -363,6 +364,12 @@ pub(crate) fn start_thread() {
         // SAFETY: the calling thread's own pool, which nothing in it uses yet.
         unsafe { template.fill(thread_pointer()) };
     }
+}
+
+/// How many blocks of this size are registered.
+#[cfg(test)]
+pub(crate) fn registered(size: usize) -> usize {
+    REGISTRY.lock().templates.iter().flatten().filter(|template| template.layout.size() == size).count()
 }
 
 #[cfg(test)]

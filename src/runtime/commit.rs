@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
-use super::report::Report;
 use super::state::{ONE_UPDATE, State};
 use crate::link::{Initialiser, StorageKey, Stored};
 use crate::seeded::{Bug, bug};
@@ -44,10 +43,9 @@ impl Afterwards {
 }
 
 /// Makes `prepared`, which was prepared against `state` as it is, the state of the world.
-pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwards) {
+pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     let Prepared { mut staged, restored, removed, providers, pending, missing, groups, .. } = prepared;
-    let (changed, gates, indirect, report) =
-        (prepared.changed, prepared.gates, prepared.indirect, prepared.report);
+    let (changed, gates, indirect) = (prepared.changed, prepared.gates, prepared.indirect);
     let mut after = Afterwards::default();
     state.epoch.advance();
     state.totals.commits += 1;
@@ -128,7 +126,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
             state.symbols.forget_if_unused(id);
         }
     }
-    (report, after)
+    after
 }
 
 /// What the present generation of module `id` provided.
@@ -226,7 +224,6 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
     state.admit_constants(&image);
     let variables = interface.variables.clone().into();
     let (number, order) = (report.generation, state.order);
-    let report = Arc::new(report);
     let generation =
         Generation { number, file, source, life, image, defined, wanted, variables, run, order, report };
     engage(state, id, &generation);

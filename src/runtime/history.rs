@@ -95,19 +95,20 @@ impl State {
 }
 
 impl Batch<'_> {
-    /// What generation `number` of module `id` provided and wanted.
+    /// What generation `number` of module `id` provided and wanted, and the report of its
+    /// return.
     pub(super) fn restorable(
-        &self,
+        state: &State,
         id: u32,
         number: u64,
-    ) -> Result<(Vec<(SymbolId, Provider)>, Vec<Wanted>, ModuleReport)> {
-        let module = self.state.module(id);
+    ) -> Result<(&[(SymbolId, Provider)], &[Wanted], Arc<ModuleReport>)> {
+        let module = state.module(id);
         let found = module.and_then(|module| Some((module, module.past(number)?)));
         match found {
-            Some((module, past)) if self.state.is_restorable(module, past) => {
+            Some((module, past)) if state.is_restorable(module, past) => {
                 let mut report = (*past.generation.report).clone();
                 report.restored = true;
-                Ok((past.providers.clone(), past.generation.wanted.clone(), report))
+                Ok((&past.providers, &past.generation.wanted, report.into()))
             }
             _ => {
                 let name = module.map_or("", |module| &module.name);

@@ -49,7 +49,7 @@ pub(super) struct Staged {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
-    pub report: ModuleReport,
+    pub report: Arc<ModuleReport>,
     /// See [`super::generation::Generation::run`].
     pub run: Box<[Box<str>]>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Staged {
 pub(super) struct Restored {
     pub id: u32,
     pub number: u64,
-    pub report: ModuleReport,
+    pub report: Arc<ModuleReport>,
 }
 
 /// Archives and their members, as they will be after the update.

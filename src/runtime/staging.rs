@@ -173,7 +173,7 @@ impl Batch<'_> {
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
-        let image = linked.image;
+        let (image, report) = (linked.image, Arc::new(report));
         let staged =
             Staged { name, file, source, interface, life, id, replace, image, defined, wanted, report, run };
         self.prepared.staged.push(staged);

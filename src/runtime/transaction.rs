@@ -70,7 +70,7 @@ impl PreparedUpdate {
         archives::select(&inner.state, &mut ready, wants)?;
         let mut work = Work { ready, removed, archives, restored, strict, rules, times };
         let mut rounds = if rebuild { REBUILDS } else { 0 };
-        let prepared = loop {
+        let mut prepared = loop {
             // A round's callers are compiled without the lock.
             let refusal = match work.prepare(inner, &mut inner.state.lock()) {
                 Ok(prepared) => break prepared,
@@ -80,7 +80,7 @@ impl PreparedUpdate {
             rounds -= 1;
             work.add_rebuilt(inner, refusal)?;
         };
-        let mut report = prepared.report.clone();
+        let mut report = std::mem::take(&mut prepared.report);
         report.times = work.times;
         Ok(Self { runtime: runtime.clone(), work, prepared: Some(prepared), report })
     }
@@ -112,12 +112,13 @@ impl PreparedUpdate {
         let inner = self.runtime.inner.clone();
         let started = Instant::now();
         let mut state = inner.state.lock();
-        let Some(mut prepared) = self.prepared.take() else { return Ok(self.report.clone()) };
+        let Some(mut prepared) = self.prepared.take() else { return Ok(Report::default()) };
         if state.epoch.has_overtaken(prepared.epoch) {
             prepared.abandon(&mut state);
             prepared = self.work.prepare(&inner, &mut state).map_err(|r| overtaken(&state, r.error))?;
+            self.report = std::mem::take(&mut prepared.report);
         }
-        let (mut report, after) = {
+        let after = {
             // Runs the host's code: if that panics nothing has changed.
             let migrations = std::mem::take(&mut prepared.migrations);
             self.prepared = Some(prepared);
@@ -126,10 +127,11 @@ impl PreparedUpdate {
             }
             match self.prepared.take() {
                 Some(prepared) => commit::commit(&mut state, prepared),
-                None => return Ok(self.report.clone()),
+                None => return Ok(Report::default()),
             }
         };
         drop(state);
+        let mut report = std::mem::take(&mut self.report);
         report.times = self.work.times;
         report.times.publish = started.elapsed();
         run_afterwards(&inner, &after);

@@ -11,6 +11,7 @@ use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
 
 impl Batch<'_> {
     pub(super) fn stage_definitions(&mut self, id: u32, interface: &Interface, definitions: &[Definition]) {
+        self.prepared.providers.reserve(definitions.len());
         for definition in definitions {
             let mut signature = SignatureId::UNKNOWN;
             if matches!(definition.target, Target::Function(_))
@@ -41,11 +42,13 @@ impl Batch<'_> {
         for &(id, number) in restored {
             self.index += 1;
             let order = self.order();
-            let (providers, wanted, report) = self.restorable(id, number)?;
-            for (symbol, provider) in providers {
+            let (providers, wanted, report) = Self::restorable(self.state, id, number)?;
+            self.prepared.providers.reserve(providers.len());
+            for &(symbol, provider) in providers {
                 let list = self.prepared.providers.entry(symbol).or_default();
                 list.push(Provider { order, ..provider });
             }
+            self.prepared.references.reserve(wanted.len());
             for wanted in wanted {
                 let known = self.prepared.references.entry(wanted.id).or_default();
                 known.0 |= wanted.called;

@@ -177,6 +177,11 @@ pub(crate) fn exit_handlers(dso: u64) -> Vec<u64> {
     functions
 }
 
+/// The objects that some of them are to be called with.
+pub(crate) fn objects_at_end(_dso: u64) -> Vec<u64> {
+    Vec::new()
+}
+
 /// Notes that something of the host's will call `function` at the end of `dso`.
 pub(crate) fn note_exit(dso: u64, function: u64) {
     exits::note(dso, function);

@@ -86,6 +86,8 @@ pub(crate) struct Stored {
     /// Hash of its initial value, whether that was used or not.
     #[allow(dead_code, reason = "for reports")]
     pub initial: u64,
+    /// The generation before had the storage.
+    pub kept: bool,
     /// Its variables, where the key is not the name of the only one.
     pub names: Box<[Box<str>]>,
 }
@@ -165,6 +167,12 @@ impl Image {
     pub(crate) fn storage_at(&self, address: u64) -> Option<&Arc<Storage>> {
         let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
         self.storages.iter().map(|stored| &stored.storage).find(|storage| inside(&storage.block))
+    }
+
+    /// Whether `address` lies in memory that ends with the image.
+    pub(crate) fn owns(&self, address: u64) -> bool {
+        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
+        self.code.as_ref().is_some_and(inside) || self.constants.as_ref().is_some_and(inside)
     }
 
     /// Whether `address` lies in the image's code.

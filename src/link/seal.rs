@@ -90,10 +90,11 @@ impl Linker<'_, '_> {
         }
         for (variable, initial) in variables.into_iter().zip(initial) {
             let Variable { key, storage, fresh, names, .. } = variable;
+            let kept = fresh.is_none();
             if let Some(bytes) = fresh {
                 storage.block.fill(&bytes);
             }
-            image.storages.push(Stored { key, storage, initial, names });
+            image.storages.push(Stored { key, storage, initial, kept, names });
         }
         if let (Some(locals), Some(bytes)) = (&thread_locals, fresh_tls) {
             locals.block.initialise(&bytes);

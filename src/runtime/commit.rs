@@ -18,8 +18,8 @@ use crate::unwind::Frames;
 /// What has to be done once the lock is released, because it runs generated code.
 #[derive(Default)]
 pub(super) struct Afterwards {
-    /// Indirect functions: symbol, resolver, and the owner and order of the definition.
-    pub indirect: Vec<(SymbolId, u64, Owner, u64)>,
+    /// Indirect functions, whose resolvers have to be asked.
+    pub indirect: Vec<SymbolId>,
     /// Constructors and destructors with their priority, as the update's modules have
     /// them; [`Afterwards::in_order`] sorts them.
     init: Vec<(u32, u64)>,
@@ -85,9 +85,14 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
             } else if indirect.contains(&(id, provider.owner))
                 && let Target::Function(resolver) = provider.target
             {
-                after.indirect.push((id, resolver, provider.owner, provider.order));
-                // Until the resolver has run, calls go where they went.
-                provider.target = Target::Function(state.symbols.slots.call(id.0));
+                let now = state.symbols.slots.call(id.0);
+                let rare = state.symbols.get_mut(id).rare_mut();
+                rare.resolver = Some((resolver, provider.owner, provider.order));
+                after.indirect.push(id);
+                // Until the resolver has run, calls go where they went, or ask for it.
+                let thunk = rare.missing.as_ref().map(|thunk| thunk.address());
+                let first = thunk.unwrap_or(state.symbols.missing);
+                provider.target = Target::Function(if now == 0 { first } else { now });
             }
             state.symbols.get_mut(id).provide(provider);
         }
@@ -211,6 +216,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
         mut image,
         defined,
         wanted,
+        led,
         report,
         run,
         interface,
@@ -225,7 +231,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
     let variables = interface.variables.clone().into();
     let (number, order) = (report.generation, state.order);
     let generation =
-        Generation { number, file, source, life, image, defined, wanted, variables, run, order, report };
+        Generation { number, file, source, life, image, defined, wanted, led, variables, run, order, report };
     engage(state, id, &generation);
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
     match old {

@@ -22,7 +22,7 @@ use crate::fault::step;
 use crate::link::{Definition, Image, Object, Storage, ThreadLocals};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
-use crate::table::{Epoch, Gates, Owner, Pending, Provider, SymbolId};
+use crate::table::{Epoch, Gates, Owner, Pending, Provider, SymbolId, Target};
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
@@ -49,6 +49,8 @@ pub(super) struct Staged {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// See [`super::generation::Generation::led`].
+    pub led: Box<[(SymbolId, Target)]>,
     pub report: Arc<ModuleReport>,
     /// See [`super::generation::Generation::run`].
     pub run: Box<[Box<str>]>,
@@ -104,10 +106,15 @@ impl Prepared {
         let Self { staged, missing, gates, created, .. } = self;
         drop((missing, gates));
         for module in staged {
-            let (defined, wanted) = (module.defined, module.wanted);
-            drop(module.image);
-            for id in defined.into_iter().chain(wanted.into_iter().map(|w| w.id)) {
+            for id in module.defined {
                 state.symbols.release(id);
+            }
+            for wanted in module.wanted {
+                state.symbols.release_want(wanted.id);
+            }
+            // Others may have ended what it was to keep.
+            for stored in module.image.storages.iter().filter(|stored| stored.kept) {
+                state.leave_storage(stored.storage.clone());
             }
         }
         for id in created {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::prepare::Batch;
 use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
+use crate::table::{Owner, Provider, SignatureId, SymbolId, Target};
 
 /// A function whose type changes, and who was compiled against the old one.
 struct Change {
@@ -44,7 +44,9 @@ impl Batch<'_> {
     fn retyped(&self, id: SymbolId) -> Option<(Provider, Provider)> {
         let known =
             |p: &&Provider| matches!(p.target, Target::Function(_)) && p.signature != SignatureId::UNKNOWN;
-        let old = self.state.symbols.get(id).winner().filter(|p| p.rank > Rank::Retired).filter(known)?;
+        // The type that it had last, if nothing defines it at the moment.
+        let symbol = self.state.symbols.get(id);
+        let old = symbol.winner().or(symbol.retired()).filter(known)?;
         let new = self.winner(id).filter(known)?;
         let same = old.signature == new.signature || self.agree(new.signature, old.signature);
         (!same).then_some((*old, *new))

@@ -165,17 +165,37 @@ impl Batch<'_> {
         let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
         defined.sort_unstable();
         defined.dedup();
-        for id in defined.iter().copied().chain(wanted.iter().map(|w| w.id)) {
+        for &id in &defined {
             self.state.symbols.get_mut(id).holds += 1;
         }
+        for wanted in &wanted {
+            let symbol = self.state.symbols.get_mut(wanted.id);
+            symbol.holds += 1;
+            symbol.wants += 1;
+        }
+        let led = definitions.iter().filter(|d| !matches!(d.target, Target::Function(_)));
+        let led = led.map(|d| (d.id, d.target)).collect();
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
         self.prepared.indirect.extend(indirect);
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
         let (image, report) = (linked.image, Arc::new(report));
-        let staged =
-            Staged { name, file, source, interface, life, id, replace, image, defined, wanted, report, run };
+        let staged = Staged {
+            name,
+            file,
+            source,
+            interface,
+            life,
+            id,
+            replace,
+            image,
+            defined,
+            wanted,
+            led,
+            report,
+            run,
+        };
         self.prepared.staged.push(staged);
         Ok(())
     }

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
+
 use super::archives::{self, Archive, Expanded};
 use super::commit::{self, Afterwards};
 use super::fitting::Rules;
@@ -20,7 +22,7 @@ use super::{Inner, Runtime, entry};
 use crate::compile::CallForm;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reclaim::Caller;
-use crate::table::Target;
+use crate::table::{SymbolId, Target};
 
 /// What an update asks for.
 pub(super) struct Plan {
@@ -250,22 +252,8 @@ fn check_names(
 
 /// Runs generated code that belongs to the update, without the lock: it may call back.
 fn run_afterwards(inner: &Inner, after: &Afterwards) {
-    for &(id, resolver, owner, order) in &after.indirect {
-        let target = entry::call_resolver(resolver);
-        let mut state = inner.state.lock();
-        // Meanwhile another thread may have removed the module, or returned it to an earlier
-        // generation.
-        let Some(symbol) = state.symbols.at_index_mut(id.0) else { continue };
-        for provider in &mut symbol.providers {
-            if provider.owner == owner && provider.order == order {
-                provider.target = Target::Function(target);
-            }
-        }
-        state.epoch.advance();
-        let cells = state.symbols.settle(id);
-        state.symbols.store(id, cells);
-        // What was prepared meanwhile has gates that lead to where calls went before.
-        state.epoch.advance();
+    for &id in &after.indirect {
+        resolve(&inner.state, id);
     }
     let (init, fini) = after.in_order();
     if !fini.is_empty() {
@@ -274,4 +262,28 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
     for function in init {
         entry::call_initialiser(function, &inner.arguments);
     }
+}
+
+/// Asks the resolver of the indirect function `id`, if nobody has, and makes calls go where it
+/// says.
+pub(super) fn resolve(state: &Mutex<State>, id: SymbolId) -> Option<u64> {
+    let (resolver, owner, order) = state.lock().symbols.at_index(id.0)?.rare()?.resolver?;
+    let target = entry::call_resolver(resolver);
+    let mut state = state.lock();
+    // Meanwhile another thread may have removed the module, or returned it to an earlier
+    // generation.
+    let symbol = state.symbols.at_index_mut(id.0)?;
+    if symbol.rare().is_some_and(|rare| rare.resolver == Some((resolver, owner, order))) {
+        symbol.rare_mut().resolver = None;
+    }
+    for provider in &mut symbol.providers {
+        if provider.owner == owner && provider.order == order {
+            provider.target = Target::Function(target);
+        }
+    }
+    // Updates that were prepared meanwhile have seen where calls went before.
+    state.epoch.advance();
+    let cells = state.symbols.settle(id);
+    state.symbols.store(id, cells);
+    Some(target)
 }

@@ -129,6 +129,7 @@ impl Batch<'_> {
     pub(super) fn call_of(&self, id: SymbolId, winner: Option<&Provider>, now: u64) -> u64 {
         let symbol = self.state.symbols.get(id);
         match winner {
+            Some(winner) if self.is_indirect(id, winner.owner) && now == 0 => self.missing_thunk(id),
             Some(winner) if self.is_indirect(id, winner.owner) => now,
             Some(winner) => match winner.target {
                 Target::Function(body)

@@ -180,6 +180,23 @@ impl TlsBlock {
         OURS | u64::from(self.index) << 32 | (offset & 0xffff_ffff)
     }
 
+    /// Where the threads have their blocks; those in the static pool are not among them.
+    pub(crate) fn of_threads(&self) -> Vec<std::ops::Range<u64>> {
+        let registry = REGISTRY.lock();
+        let Some(template) = registry.templates[self.index as usize].as_ref() else { return Vec::new() };
+        if template.in_pool.is_some() {
+            return Vec::new();
+        }
+        let blocks = registry.threads.iter().filter_map(|thread| {
+            // SAFETY: registered threads live, and their slices change only under the lock.
+            let blocks = unsafe { &(*thread.0).blocks };
+            let entry = blocks.get(self.index as usize)?;
+            let block = entry.load(Ordering::Acquire) as u64;
+            (block != 0).then(|| block..block + template.layout.size() as u64)
+        });
+        blocks.collect()
+    }
+
     /// The block's offset from the thread pointer, if it is a constant.
     pub(crate) fn thread_offset(&self) -> Option<i64> {
         self.in_pool

@@ -216,12 +216,8 @@ impl Runtime {
         }
         let symbol = state.symbols.get_mut(id);
         symbol.pinned = true;
-        let (token, new) = symbol.rare_mut().handles.hold(&F::ir_type());
+        let token = symbol.rare_mut().handles.hold(&F::ir_type());
         let stub = state.symbols.slots.stub(id.0);
-        if new {
-            // What is prepared was not checked against a handle of this type.
-            state.epoch.advance();
-        }
         Ok(Function::new(stub as *const c_void, self.clone(), token))
     }
 

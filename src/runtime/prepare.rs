@@ -22,7 +22,7 @@ use crate::fault::step;
 use crate::link::{Definition, Image, Object, Storage, ThreadLocals};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
-use crate::table::{Epoch, Gates, Owner, Pending, Provider, SymbolId, Target};
+use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId, Target};
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
@@ -85,6 +85,8 @@ pub(super) struct Prepared {
     pub missing: HashMap<SymbolId, Block, foldhash::fast::RandomState>,
     /// Definitions that are functions to be asked for the function to use.
     pub indirect: HashSet<(SymbolId, Owner), foldhash::fast::RandomState>,
+    /// Functions whose types change.
+    pub retyped: Vec<(SymbolId, SignatureId, SignatureId)>,
     pub migrations: Vec<Migration>,
     /// Every symbol whose cells may change.
     pub changed: Vec<SymbolId>,

@@ -153,12 +153,14 @@ impl Inner {
             state.totals.reclaimed += 1;
             state.totals.reclaimed_bytes += retired.generation.bytes() as u64;
         }
+        drop(state);
+        Candidates { retired, gates }.free();
+        let mut state = self.state.lock();
         let left = state.take_left(&[]);
         let left = state.settle_left(left, &Findings::default(), &[]);
         state.count_retired();
         drop(state);
         drop(left);
-        Candidates { retired, gates }.free();
     }
 
     /// Frees what nobody can be in, if enough has been retired to be worth asking.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::prepare::Batch;
+use super::state::State;
 use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Owner, Provider, SignatureId, SymbolId, Target};
@@ -20,19 +21,30 @@ struct Change {
     callers: Vec<String>,
 }
 
+impl State {
+    /// Whether the host holds a handle to `id` that fits `old` and not `new`.
+    pub(super) fn handles_rely_on(&self, id: SymbolId, old: SignatureId, new: SignatureId) -> bool {
+        let text = |id| self.signatures.text(id).unwrap_or_default();
+        let relies = |asked: &str| callable_as(text(old), asked) && !callable_as(text(new), asked);
+        self.symbols.get(id).live_handles().any(relies)
+    }
+}
+
 impl Batch<'_> {
     /// Refuses to change a type that others rely on, naming all of them. `outdated` gets the
     /// modules that are not part of the update.
     pub(super) fn check_signatures(&mut self, outdated: &mut Vec<Arc<str>>) -> Result<()> {
-        let mut changes = Vec::new();
+        let (mut changes, mut retyped) = (Vec::new(), Vec::new());
         for &id in self.prepared.providers.keys() {
             let Some((old, new)) = self.retyped(id) else { continue };
+            retyped.push((id, old.signature, new.signature));
             let callers = self.compiled_against(id, old.signature, new.signature, outdated);
             if !callers.is_empty() {
                 let (old, owner) = (old.signature, new.owner);
                 changes.push(Change { symbol: id, owner, old, new: new.signature, callers });
             }
         }
+        self.prepared.retyped = retyped;
         changes.sort_by_key(|change| change.symbol);
         outdated.sort_unstable();
         outdated.dedup();
@@ -83,11 +95,7 @@ impl Batch<'_> {
             }
         }
         callers.sort_unstable();
-        let handle = |asked: &&str| {
-            let text = |id| self.state.signatures.text(id).unwrap_or_default();
-            callable_as(text(old), asked) && !callable_as(text(new), asked)
-        };
-        if symbol.live_handles().any(|asked| handle(&asked)) {
+        if self.state.handles_rely_on(id, old, new) {
             callers.push("the host, by a Function".to_owned());
         }
         callers

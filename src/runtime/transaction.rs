@@ -115,7 +115,12 @@ impl PreparedUpdate {
         let started = Instant::now();
         let mut state = inner.state.lock();
         let Some(mut prepared) = self.prepared.take() else { return Ok(Report::default()) };
-        if state.epoch.has_overtaken(prepared.epoch) {
+        // Somebody may have asked for a handle since.
+        let mut retyped = prepared.retyped.iter();
+        let relied_on = retyped.any(|&(id, old, new)| {
+            state.symbols.at_index(id.0).is_some() && state.handles_rely_on(id, old, new)
+        });
+        if relied_on || state.epoch.has_overtaken(prepared.epoch) {
             prepared.abandon(&mut state);
             prepared = self.work.prepare(&inner, &mut state).map_err(|r| overtaken(&state, r.error))?;
             self.report = std::mem::take(&mut prepared.report);

@@ -10,17 +10,16 @@ use std::sync::{Arc, Weak};
 pub(crate) struct Handles(Vec<(Weak<()>, Box<str>)>);
 
 impl Handles {
-    /// The token for a handle of type `ir`, to be kept with it, and whether there was no handle
-    /// of that type.
-    pub(crate) fn hold(&mut self, ir: &str) -> (Arc<()>, bool) {
+    /// The token for a handle of type `ir`, to be kept with it.
+    pub(crate) fn hold(&mut self, ir: &str) -> Arc<()> {
         self.0.retain(|(token, _)| token.strong_count() > 0);
         let known = self.0.iter().find(|(_, known)| **known == *ir);
         if let Some(token) = known.and_then(|(token, _)| token.upgrade()) {
-            return (token, false);
+            return token;
         }
         let token = Arc::new(());
         self.0.push((Arc::downgrade(&token), ir.into()));
-        (token, true)
+        token
     }
 
     /// The types in use, each once.
@@ -36,11 +35,9 @@ mod tests {
     #[test]
     fn a_type_is_in_use_until_its_last_token_goes() {
         let mut handles = Handles::default();
-        let (first, new) = handles.hold("i32 ()");
-        let (other, _) = handles.hold("i64 ()");
-        let (third, again) = handles.hold("i32 ()");
-        assert!(new && !again);
-        let again = (third, other.clone());
+        let first = handles.hold("i32 ()");
+        let other = handles.hold("i64 ()");
+        let again = (handles.hold("i32 ()"), other.clone());
         assert_eq!(handles.live().collect::<Vec<_>>(), ["i32 ()", "i64 ()"]);
         drop((first, other));
         assert_eq!(handles.live().count(), 2);

@@ -14,8 +14,9 @@ use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::KeptStorage;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind, ThreadLocals};
+use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+use crate::tls::Part;
 
 /// A module between being named and being placed.
 pub(super) struct Named<'d> {
@@ -37,7 +38,7 @@ pub(super) struct Placed<'d> {
     ids: Vec<Option<SymbolId>>,
     placement: Placement<'d>,
     definitions: Vec<Definition>,
-    borrowed: Vec<Arc<ThreadLocals>>,
+    borrowed: Vec<Arc<Part>>,
     fitted: Fitted,
 }
 
@@ -229,9 +230,9 @@ impl Batch<'_> {
         &mut self,
         placement: &Placement<'_>,
         ids: &[Option<SymbolId>],
-    ) -> (Vec<Definition>, Vec<Arc<ThreadLocals>>) {
+    ) -> (Vec<Definition>, Vec<Arc<Part>>) {
         let mut definitions = placement.definitions(ids);
-        let mut borrowed: Vec<Arc<ThreadLocals>> = Vec::new();
+        let mut borrowed: Vec<Arc<Part>> = Vec::new();
         for definition in &mut definitions {
             if !matches!(definition.target, Target::ThreadLocal(_)) || definition.rank != Rank::Weak {
                 continue;
@@ -241,14 +242,11 @@ impl Batch<'_> {
                 first
             {
                 let live =
-                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.all_thread_locals());
-                let holder = self
-                    .thread_locals
-                    .iter()
-                    .chain(live)
-                    .find(|locals| locals.block.word(0) == word & !0xffff_ffff);
-                if let Some(holder) = holder {
-                    borrowed.push(holder.clone());
+                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.thread_local_blocks());
+                let holder =
+                    self.thread_locals.iter().chain(live).find(|block| block.word(0) == word & !0xffff_ffff);
+                if let Some(part) = holder.and_then(|block| Part::at(block, word & 0xffff_ffff)) {
+                    borrowed.push(part);
                     definition.target = Target::ThreadLocal(word);
                 }
             }

@@ -104,7 +104,7 @@ impl Batch<'_> {
             let fresh = std::mem::take(&mut placement.fresh_variables);
             fitted.fresh = fresh.into_iter().map(String::from).collect();
             self.index = index as u64;
-            let (definitions, borrowed) = self.share_thread_locals(&placement, &ids);
+            let (definitions, borrowed) = self.share_thread_locals(id, &placement, &ids);
             self.stage_definitions(id, &interface, &definitions);
             let module = Placed {
                 name,
@@ -228,6 +228,7 @@ impl Batch<'_> {
     /// holds the block that it uses.
     fn share_thread_locals(
         &mut self,
+        id: u32,
         placement: &Placement<'_>,
         ids: &[Option<SymbolId>],
     ) -> (Vec<Definition>, Vec<Arc<Part>>) {
@@ -238,6 +239,16 @@ impl Batch<'_> {
                 continue;
             }
             let first = self.winner(definition.id).copied();
+            // Where the first is gone the generation before may be the last to hold its block.
+            // What is in its own block has been placed already.
+            let own = self.state.module(id).and_then(|m| m.current.image.thread_locals.as_ref());
+            let own = own.map(|locals| locals.block.word(0));
+            let elsewhere = |p: &&Provider| {
+                p.owner == Owner::Module(id)
+                    && matches!(p.target, Target::ThreadLocal(word) if Some(word & !0xffff_ffff) != own)
+            };
+            let before = || self.state.symbols.get(definition.id).providers.iter().find(elsewhere).copied();
+            let first = first.or_else(before);
             if let Some(Provider { target: Target::ThreadLocal(word), owner: Owner::Module(owner), .. }) =
                 first
             {

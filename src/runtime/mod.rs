@@ -19,6 +19,7 @@ mod guard;
 mod history;
 mod loose_ends;
 mod missing;
+mod objects;
 mod prepare;
 mod report;
 mod resolve;

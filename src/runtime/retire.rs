@@ -88,6 +88,7 @@ impl Inner {
         let mut result = Reclaimed::default();
         {
             let mut state = self.state.lock();
+            state.objects.keep(freed.retired.iter().map(|r| &r.generation), self.dso.address());
             for retired in &freed.retired {
                 state.forget(&retired.generation);
                 result.generations += 1;
@@ -112,6 +113,7 @@ impl Inner {
         let _one_at_a_time = self.reclaiming.lock();
         let mut state = self.state.lock();
         let (retired, gates) = (std::mem::take(&mut state.retired), std::mem::take(&mut state.gates));
+        state.objects.keep(retired.iter().map(|r| &r.generation), self.dso.address());
         for retired in &retired {
             state.forget(&retired.generation);
             state.totals.reclaimed += 1;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Totals;
 use super::generation::{Module, Retired};
+use super::objects::Objects;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -44,6 +45,8 @@ pub(super) struct State {
     /// Read-only data that outlives the modules it came with.
     pub constants: Constants,
     pub signatures: Signatures,
+    /// Variables that are still to be destroyed.
+    pub objects: Objects,
     /// How often anything changed that an update is prepared against.
     pub epoch: Epoch,
     pub totals: Totals,
@@ -78,6 +81,7 @@ impl State {
             shared: HashMap::new(),
             constants: Constants::default(),
             signatures: Signatures::default(),
+            objects: Objects::default(),
             epoch: Epoch::default(),
             totals: Totals::default(),
             look_at: super::retire::FIRST_LOOK,

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::{REGISTRY, Registry, TlsBlock, pool::thread_pointer};
@@ -68,6 +69,19 @@ impl Part {
         parts.find(|part| part.range().contains(&(offset as usize)))
     }
 
+    /// Whether `address` is in the part that some thread has.
+    pub(crate) fn holds(&self, address: u64) -> bool {
+        let registry = REGISTRY.lock();
+        let range = self.range();
+        let inside = |block: *mut u8| range.contains(&(address.wrapping_sub(block as u64) as usize));
+        registry.threads.iter().any(|thread| {
+            // SAFETY: a thread in the list lives, and its slice changes only under the lock.
+            let blocks = unsafe { &(*thread.0).blocks };
+            let block = blocks.get(self.block.index as usize).map(|entry| entry.load(Ordering::Acquire));
+            block.is_some_and(|block| !block.is_null() && inside(block))
+        })
+    }
+
     fn range(&self) -> Range<usize> {
         self.offset as usize..self.offset as usize + self.size
     }
@@ -107,7 +121,7 @@ impl Part {
                 // SAFETY: as above; slices change only under the lock.
                 let blocks = unsafe { &(*thread.0).blocks };
                 if let Some(entry) = blocks.get(index) {
-                    write(entry.load(std::sync::atomic::Ordering::Acquire));
+                    write(entry.load(Ordering::Acquire));
                 }
             }
         }

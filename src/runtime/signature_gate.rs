@@ -25,7 +25,15 @@ impl Batch<'_> {
     /// modules that are not part of the update.
     pub(super) fn check_signatures(&mut self, outdated: &mut Vec<Arc<str>>) -> Result<()> {
         let mut changes = Vec::new();
-        for &id in self.prepared.providers.keys() {
+        // Where a definition goes, another one may take its place.
+        let mut ids: Vec<SymbolId> = self.prepared.providers.keys().copied().collect();
+        for owner in &self.leaving {
+            let Owner::Module(id) = *owner else { continue };
+            ids.extend(self.state.module(id).into_iter().flat_map(|module| &module.current.defined));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
             let Some((old, new)) = self.retyped(id) else { continue };
             let callers = self.compiled_against(id, old.signature, new.signature, outdated);
             if !callers.is_empty() {

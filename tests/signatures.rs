@@ -375,10 +375,15 @@ fn a_function_that_moves_or_comes_back_is_checked_too() {
         rt.load("c", f("int")).unwrap();
         rt.remove("b").unwrap();
         rt.remove("c").unwrap();
-        // Nothing defines it at the moment: who comes next may be as it likes, and what was
-        // compiled against the old one is warned of by nobody.
-        let late = rt.load("d", f("long"));
-        assert!(late.is_ok(), "{:?}", late.map(drop));
+        // Nothing defines it at the moment; its caller is still there.
+        rt.reclaim();
+        let error = rt.load("d", f("long")).unwrap_err();
+        refused(&error, "f", &["from i32 (i32) to i32 (i64)", "module user"]);
+        rt.load("d", f("int")).unwrap();
+        assert_eq!(call(&rt, "u"), 5);
+        rt.remove("d").unwrap();
+        rt.remove("user").unwrap();
+        rt.load("d", f("long")).unwrap();
     }
 }
 

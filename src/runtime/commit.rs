@@ -95,6 +95,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
             if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
                 symbol.retire(body);
                 symbol.rare_mut().last_owner.clone_from(&version);
+                symbol.rare_mut().last_signature = body.signature;
             }
         }
     }

@@ -35,9 +35,9 @@ impl Batch<'_> {
         ids.dedup();
         for id in ids {
             let Some((old, new)) = self.retyped(id) else { continue };
-            let callers = self.compiled_against(id, old.signature, new.signature, outdated);
+            let callers = self.compiled_against(id, old, new.signature, outdated);
             if !callers.is_empty() {
-                let (old, owner) = (old.signature, new.owner);
+                let owner = new.owner;
                 changes.push(Change { symbol: id, owner, old, new: new.signature, callers });
             }
         }
@@ -48,14 +48,19 @@ impl Batch<'_> {
         Error::all(problems).map_or(Ok(()), Err)
     }
 
-    /// The present and the future provider of `id`, if it is a function of another type then.
-    fn retyped(&self, id: SymbolId) -> Option<(Provider, Provider)> {
+    /// The type of `id` and its future provider, if it is a function of another type then.
+    /// One that was removed has the type it had, for those who are left of its callers.
+    fn retyped(&self, id: SymbolId) -> Option<(SignatureId, Provider)> {
         let known =
             |p: &&Provider| matches!(p.target, Target::Function(_)) && p.signature != SignatureId::UNKNOWN;
-        let old = self.state.symbols.get(id).winner().filter(|p| p.rank > Rank::Retired).filter(known)?;
+        let symbol = self.state.symbols.get(id);
+        let old = match symbol.winner().filter(|p| p.rank > Rank::Retired) {
+            Some(old) => known(&old).then_some(old.signature)?,
+            None => symbol.rare().map(|rare| rare.last_signature).filter(|&s| s != SignatureId::UNKNOWN)?,
+        };
         let new = self.winner(id).filter(known)?;
-        let same = old.signature == new.signature || self.agree(new.signature, old.signature);
-        (!same).then_some((*old, *new))
+        let same = old == new.signature || self.agree(new.signature, old);
+        (!same).then_some((old, *new))
     }
 
     fn agree(&self, defined: SignatureId, declared: SignatureId) -> bool {

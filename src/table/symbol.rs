@@ -130,6 +130,8 @@ pub(crate) struct Rare {
     pub missing: Option<Block>,
     /// Who defined it last, where nothing does any more.
     pub last_owner: Option<Version>,
+    /// What it was compiled as.
+    pub last_signature: SignatureId,
     pub handles: Handles,
 }
 

@@ -107,20 +107,23 @@ unsafe extern "C" fn cxa_atexit(
     argument: *mut c_void,
     dso: *mut c_void,
 ) -> c_int {
-    note_by_address(dso as u64, f as usize as u64);
+    note_by_address(dso as u64, f as usize as u64, argument as u64);
     // SAFETY: passes its arguments on.
     unsafe { __cxa_atexit(f, argument, dso) }
 }
 
 unsafe extern "C" fn on_exit(f: unsafe extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int {
-    note_by_address(0, f as usize as u64);
+    note_by_address(0, f as usize as u64, argument as u64);
     // SAFETY: passes its arguments on.
     unsafe { libc_on_exit(f, argument) }
 }
 
-fn note_by_address(dso: u64, function: u64) {
+fn note_by_address(dso: u64, function: u64, argument: u64) {
     if let Some(dso) = dso_among(dso, function) {
         exits::note(dso, function);
+        if dso_among(0, argument) == Some(dso) {
+            exits::note_object(dso, argument);
+        }
     }
 }
 
@@ -177,9 +180,16 @@ pub(crate) fn exit_handlers(dso: u64) -> Vec<u64> {
     functions
 }
 
-/// The objects that some of them are to be called with.
-pub(crate) fn objects_at_end(_dso: u64) -> Vec<u64> {
-    Vec::new()
+/// Whether the C library, or something of the host's, is to call `function` at some end.
+pub(crate) fn runs_at_end(function: u64) -> bool {
+    dso_among(0, function)
+        .is_some_and(|dso| exits::contains(dso, function) || thread_end::destructors(dso).contains(&function))
+}
+
+/// The objects of `dso` that some function is to be called with at the end: those in its
+/// memory, and those of threads.
+pub(crate) fn objects_at_end(dso: u64) -> (Vec<u64>, Vec<u64>) {
+    (exits::objects_of(dso), thread_end::objects(dso))
 }
 
 /// Notes that something of the host's will call `function` at the end of `dso`.

@@ -97,7 +97,6 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
         let all = values(LLVMGetFirstGlobal(raw), LLVMGetNextGlobal);
         for (number, variable) in all.into_iter().filter(defined).enumerate() {
             let skip = name(variable).starts_with(b"llvm.")
-                || LLVMIsThreadLocal(variable) != 0
                 || LLVMGetLinkage(variable) == LLVMLinkage::LLVMCommonLinkage;
             if !skip {
                 separate(variable, family(variable), number);
@@ -166,6 +165,9 @@ unsafe fn family(variable: LLVMValueRef) -> &'static str {
     // SAFETY: a definition in a live module.
     unsafe {
         let initialiser = LLVMGetInitializer(variable);
+        if LLVMIsThreadLocal(variable) != 0 {
+            return if LLVMIsNull(initialiser) != 0 { "tbss" } else { "tdata" };
+        }
         match LLVMIsGlobalConstant(variable) != 0 {
             true if has_addresses(initialiser) => "data.rel.ro",
             true => "rodata",

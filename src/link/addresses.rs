@@ -43,7 +43,7 @@ impl Linker<'_, '_> {
             Area::Nowhere if self.object().sections[section].kind == Kind::Skipped => {
                 return Err(self.error(site, "is against a section that is not loaded"));
             }
-            Area::ThreadLocal => {
+            Area::ThreadLocal(_) => {
                 return Err(self.error(site, "takes a thread-local variable for an ordinary one"));
             }
             _ => {}

@@ -131,7 +131,7 @@ impl<'p, 'd> Linker<'p, 'd> {
             // A kept value stands; relocating it again would undo what the program stored.
             Area::Variable(variable) => self.placement.variables[variable].fresh.is_none(),
             Area::Shared(shared) => self.placement.shared[shared].fresh.is_none(),
-            Area::ThreadLocal => self.placement.fresh_tls.is_none(),
+            Area::ThreadLocal(local) => self.placement.locals[local].fresh.is_none(),
             _ => false,
         };
         let both = self.placement.copies.contains_key(&index);
@@ -248,7 +248,7 @@ impl<'p, 'd> Linker<'p, 'd> {
                 Some(bytes) => bytes,
                 None => return &mut [],
             },
-            Area::ThreadLocal => match &mut self.placement.fresh_tls {
+            Area::ThreadLocal(index) => match &mut self.placement.locals[index].fresh {
                 Some(bytes) => bytes,
                 None => return &mut [],
             },

@@ -30,6 +30,7 @@ mod seal;
 mod starts;
 mod storage;
 mod thread_local;
+mod thread_storage;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,9 @@ pub(crate) use definitions::{Definition, Resolve};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
 pub(crate) use functions::{Changes, Functions};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
-pub(crate) use image::{Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
+pub(crate) use image::{
+    Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocal, ThreadLocals, Unfit,
+};
 pub(crate) use intern::{Moves, Unit, intern};
 #[allow(unused_imports, reason = "for reclamation")]
 pub(crate) use keeps::Keeps;

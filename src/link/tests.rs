@@ -61,8 +61,8 @@ impl Kept for Earlier<'_> {
     fn common(&self, _: SymbolId) -> (u64, u64) {
         (0, 0)
     }
-    fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
-        self.1?.thread_locals.clone()
+    fn thread_locals(&self) -> Option<&ThreadLocals> {
+        self.1?.thread_locals.as_ref()
     }
     fn fingerprint(&self, name: &str) -> u64 {
         self.0.types.get(name).copied().unwrap_or(0)

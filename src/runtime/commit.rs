@@ -108,7 +108,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
             }
             // Code of the generation that has ended may still use its variables.
             symbol.retire(body);
-            symbol.rare_mut().last_owner.clone_from(&version);
+            let rare = symbol.rare_mut();
+            rare.last_owner.clone_from(&version);
+            rare.last_signature = body.signature;
         }
     }
     state.latest.clear();

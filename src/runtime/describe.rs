@@ -11,7 +11,7 @@ use super::generation::Generation;
 use super::prepare::Batch;
 use super::report::{ModuleReport, StaleReader, TypesFrom};
 use crate::compile::{Interface, Types};
-use crate::link::{Definition, Image, Initialiser, Links, Stored};
+use crate::link::{Definition, Image, Initialiser, Links, Stored, ThreadLocal};
 use crate::seeded::{Bug, bug};
 use crate::table::{Owner, SymbolId, Target};
 
@@ -52,7 +52,7 @@ impl Batch<'_> {
         if let Some(old) = old {
             select(image, &old.current, module.interface, &fitted);
         }
-        let storages = image.storages.len() + usize::from(image.thread_locals.is_some());
+        let storages = image.storages.len() + image.thread_locals.as_ref().map_or(0, |l| l.variables.len());
         let mut report = ModuleReport {
             name: module.name.to_owned(),
             generation: module.number.unwrap_or_else(|| old.map_or(1, |old| old.newest + 1)),
@@ -151,5 +151,13 @@ fn ineffective(image: &Image, old: &Image) -> Vec<String> {
         let before = old.storages.iter().find(|old| Arc::ptr_eq(&old.storage, &new.storage));
         before.is_some_and(|old| old.initial != new.initial)
     });
-    changed.flat_map(Stored::variables).map(str::to_owned).collect()
+    fn locals(image: &Image) -> impl Iterator<Item = &ThreadLocal> {
+        image.thread_locals.iter().flat_map(|locals| &locals.variables)
+    }
+    let changed_locals = locals(image).filter(|new| {
+        let before = locals(old).find(|old| Arc::ptr_eq(&old.part, &new.part));
+        before.is_some_and(|old| old.initial != new.initial)
+    });
+    let changed = changed.flat_map(Stored::variables);
+    changed.chain(changed_locals.flat_map(ThreadLocal::variables)).map(str::to_owned).collect()
 }

@@ -84,7 +84,15 @@ impl State {
             now.is_none_or(|now| Arc::ptr_eq(now, storage))
         });
         let locals = match (&image.thread_locals, &live.thread_locals) {
-            (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+            (Some(then), Some(now)) => {
+                let mut variables = then.variables.iter();
+                // As above: what the live one does not have still has its part of the block.
+                Arc::ptr_eq(&then.block, &now.block)
+                    && variables.all(|then| {
+                        let now = now.variables.iter().find(|now| now.key == then.key);
+                        now.is_none_or(|now| Arc::ptr_eq(&then.part, &now.part))
+                    })
+            }
             _ => true,
         };
         let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);

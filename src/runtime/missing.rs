@@ -16,6 +16,7 @@ use super::generation::Module;
 use super::guard::{self, Ended, Identity};
 use super::state::State;
 use super::transaction::resolve;
+use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
 use crate::table::{Owner, Provider, Rank, Symbol, SymbolId, Target};
@@ -119,6 +120,13 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
             if let Some(target) = target_of(&state, index) {
                 return Answer::Continue(target as *const c_void);
             }
+            // What was registered to run at some end still does, when it is not generated
+            // code that calls it.
+            if !lookup.arena.contains(&(return_address as u64))
+                && let Some(body) = last_body(&state, index)
+            {
+                return Answer::Continue(body as *const c_void);
+            }
             describe(&state, lookup, index, return_address as u64)
         }
         None => Error::new(ErrorKind::Resolve, "code of a runtime that has ended called a missing function"),
@@ -143,6 +151,12 @@ fn target_of(state: &State, index: u32) -> Option<u64> {
     }
     let thunk = state.symbols.at_index(index)?.rare()?.missing.as_ref().map_or(0, Block::address);
     Some(state.symbols.settle(SymbolId(index)).call).filter(|&target| target != 0 && target != thunk)
+}
+
+/// The last body of a function that is to run at the end of the process or of a thread.
+fn last_body(state: &State, index: u32) -> Option<u64> {
+    let Target::Function(body) = state.symbols.at_index(index)?.retired()?.target else { return None };
+    builtins::runs_at_end(state.symbols.slots.stub(index)).then_some(body)
 }
 
 /// The error of a call of the missing symbol `index`: symbol, last owner, caller.

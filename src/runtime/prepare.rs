@@ -19,10 +19,11 @@ use super::state::State;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, Result};
 use crate::fault::step;
-use crate::link::{Definition, Image, Object, Storage, ThreadLocals};
+use crate::link::{Definition, Image, Object, Storage};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
 use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId, Target};
+use crate::tls::TlsBlock;
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
@@ -195,7 +196,7 @@ pub(super) struct Batch<'s> {
     /// Storage of shared variables made in this update.
     pub(super) shared: HashMap<SymbolId, Arc<Storage>>,
     /// Thread-local blocks of modules of this update.
-    pub(super) thread_locals: Vec<Arc<ThreadLocals>>,
+    pub(super) thread_locals: Vec<Arc<TlsBlock>>,
     pub(super) current: Current,
     /// The position in the update of the module being staged.
     pub(super) index: u64,

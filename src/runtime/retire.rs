@@ -156,7 +156,7 @@ impl Inner {
         drop(state);
         Candidates { retired, gates }.free();
         let mut state = self.state.lock();
-        let left = state.take_left(&[]);
+        let left = state.take_left(&Default::default());
         let left = state.settle_left(left, &Findings::default(), &[]);
         state.count_retired();
         drop(state);

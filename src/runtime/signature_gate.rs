@@ -10,7 +10,7 @@ use super::prepare::Batch;
 use super::state::State;
 use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::{Owner, Provider, SignatureId, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
 
 /// A function whose type changes, and who was compiled against the old one.
 struct Change {
@@ -35,12 +35,20 @@ impl Batch<'_> {
     /// modules that are not part of the update.
     pub(super) fn check_signatures(&mut self, outdated: &mut Vec<Arc<str>>) -> Result<()> {
         let (mut changes, mut retyped) = (Vec::new(), Vec::new());
-        for &id in self.prepared.providers.keys() {
+        // Where a definition goes, another one may take its place.
+        let mut ids: Vec<SymbolId> = self.prepared.providers.keys().copied().collect();
+        for owner in &self.leaving {
+            let Owner::Module(id) = *owner else { continue };
+            ids.extend(self.state.module(id).into_iter().flat_map(|module| &module.current.defined));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
             let Some((old, new)) = self.retyped(id) else { continue };
-            retyped.push((id, old.signature, new.signature));
-            let callers = self.compiled_against(id, old.signature, new.signature, outdated);
+            retyped.push((id, old, new.signature));
+            let callers = self.compiled_against(id, old, new.signature, outdated);
             if !callers.is_empty() {
-                let (old, owner) = (old.signature, new.owner);
+                let owner = new.owner;
                 changes.push(Change { symbol: id, owner, old, new: new.signature, callers });
             }
         }
@@ -52,16 +60,19 @@ impl Batch<'_> {
         Error::all(problems).map_or(Ok(()), Err)
     }
 
-    /// The present and the future provider of `id`, if it is a function of another type then.
-    fn retyped(&self, id: SymbolId) -> Option<(Provider, Provider)> {
+    /// The type of `id` and its future provider, if it is a function of another type then.
+    /// One that was removed has the type it had, for those who are left of its callers.
+    fn retyped(&self, id: SymbolId) -> Option<(SignatureId, Provider)> {
         let known =
             |p: &&Provider| matches!(p.target, Target::Function(_)) && p.signature != SignatureId::UNKNOWN;
-        // The type that it had last, if nothing defines it at the moment.
         let symbol = self.state.symbols.get(id);
-        let old = symbol.winner().or(symbol.retired()).filter(known)?;
+        let old = match symbol.winner().filter(|p| p.rank > Rank::Retired) {
+            Some(old) => known(&old).then_some(old.signature)?,
+            None => symbol.rare().map(|rare| rare.last_signature).filter(|&s| s != SignatureId::UNKNOWN)?,
+        };
         let new = self.winner(id).filter(known)?;
-        let same = old.signature == new.signature || self.agree(new.signature, old.signature);
-        (!same).then_some((*old, *new))
+        let same = old == new.signature || self.agree(new.signature, old);
+        (!same).then_some((old, *new))
     }
 
     fn agree(&self, defined: SignatureId, declared: SignatureId) -> bool {

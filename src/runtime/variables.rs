@@ -11,15 +11,16 @@ use smallvec::SmallVec;
 
 use super::generation::Generation;
 use super::state::State;
-use crate::link::{Storage, ThreadLocals};
+use crate::link::Storage;
 use crate::memory::Block;
 use crate::reclaim::Findings;
 use crate::table::{SymbolId, Target};
+use crate::tls::Part;
 
 /// What holds the memory of variables.
 enum Memory {
     Storage(Arc<Storage>),
-    ThreadLocals(Arc<ThreadLocals>),
+    ThreadLocal(Arc<Part>),
 }
 
 /// The memory of variables whose generation has been freed.
@@ -34,14 +35,14 @@ impl Left {
     fn is_last(&self) -> bool {
         match &self.memory {
             Memory::Storage(storage) => Arc::strong_count(storage) == 1,
-            Memory::ThreadLocals(locals) => Arc::strong_count(locals) == 1,
+            Memory::ThreadLocal(part) => Arc::strong_count(part) == 1,
         }
     }
 
     fn same(&self, other: &Memory) -> bool {
         match (&self.memory, other) {
             (Memory::Storage(a), Memory::Storage(b)) => Arc::ptr_eq(a, b),
-            (Memory::ThreadLocals(a), Memory::ThreadLocals(b)) => Arc::ptr_eq(a, b),
+            (Memory::ThreadLocal(a), Memory::ThreadLocal(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -50,7 +51,7 @@ impl Left {
     pub(super) fn ranges(&self) -> Vec<Range<u64>> {
         match &self.memory {
             Memory::Storage(storage) => vec![range(&storage.block)],
-            Memory::ThreadLocals(locals) => locals.block.of_threads(),
+            Memory::ThreadLocal(part) => part.of_threads(),
         }
     }
 
@@ -58,14 +59,16 @@ impl Left {
     pub(super) fn bytes(&self) -> usize {
         match &self.memory {
             Memory::Storage(storage) => storage.block.len(),
-            Memory::ThreadLocals(_) => 0,
+            Memory::ThreadLocal(_) => 0,
         }
     }
 
-    /// Whether some object at one of these addresses is in it.
-    fn holds(&self, objects: &[u64]) -> bool {
-        let ranges = self.ranges();
-        objects.iter().any(|object| ranges.iter().any(|range| range.contains(object)))
+    /// Whether an object that is to be destroyed at some end is in it.
+    fn holds(&self, (objects, of_threads): &(Vec<u64>, Vec<u64>)) -> bool {
+        match &self.memory {
+            Memory::Storage(storage) => objects.iter().any(|object| range(&storage.block).contains(object)),
+            Memory::ThreadLocal(part) => of_threads.iter().any(|&object| part.holds(object)),
+        }
     }
 }
 
@@ -83,13 +86,13 @@ impl State {
                 self.leading(generation, |target| matches!(target, Target::Data(to) if at.contains(&to)));
             self.leave(Memory::Storage(stored.storage.clone()), symbols);
         }
-        if let Some(locals) = &image.thread_locals {
-            let block = locals.block.word(0) >> 32;
+        let own = image.thread_locals.iter().flat_map(|locals| &locals.variables).map(|local| &local.part);
+        for part in own.chain(&image.borrowed) {
             let symbols = self.leading(
                 generation,
-                |target| matches!(target, Target::ThreadLocal(word) if word >> 32 == block),
+                |target| matches!(target, Target::ThreadLocal(word) if part.is_named(word)),
             );
-            self.leave(Memory::ThreadLocals(locals.clone()), symbols);
+            self.leave(Memory::ThreadLocal(part.clone()), symbols);
         }
     }
 
@@ -125,8 +128,8 @@ impl State {
     }
 
     /// Takes out the variables that only a thread can keep. `objects` are to be destroyed at
-    /// some end.
-    pub(super) fn take_left(&mut self, objects: &[u64]) -> Vec<Left> {
+    /// some end: of the process, of threads.
+    pub(super) fn take_left(&mut self, objects: &(Vec<u64>, Vec<u64>)) -> Vec<Left> {
         let Self { left, symbols, .. } = self;
         // What lives on in a newer generation is that one's.
         let wanted = |left: &Left| left.symbols.iter().any(|&id| symbols.get(id).wants > 0);
@@ -156,12 +159,9 @@ impl State {
                 continue;
             }
             for &id in &left.symbols {
-                let ranges = left.ranges();
                 let leads = |target: Target| match (target, &left.memory) {
-                    (Target::Data(to), _) => ranges.iter().any(|range| range.contains(&to)),
-                    (Target::ThreadLocal(word), Memory::ThreadLocals(locals)) => {
-                        word >> 32 == locals.block.word(0) >> 32
-                    }
+                    (Target::Data(to), Memory::Storage(storage)) => range(&storage.block).contains(&to),
+                    (Target::ThreadLocal(word), Memory::ThreadLocal(part)) => part.is_named(word),
                     _ => false,
                 };
                 let symbol = self.symbols.get_mut(id);

@@ -135,6 +135,8 @@ pub(crate) struct Rare {
     pub missing: Option<Block>,
     /// Who defined it last, where nothing does any more.
     pub last_owner: Option<Version>,
+    /// What it was compiled as.
+    pub last_signature: SignatureId,
     pub handles: Handles,
     /// The update that last took it, a variable, away from where it was.
     pub departed: u64,

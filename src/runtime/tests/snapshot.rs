@@ -104,7 +104,7 @@ fn memory(image: &Image) -> String {
     let variables: Vec<_> =
         image.storages.iter().map(|s| format!("{:?} {}", s.key, storage(&s.storage))).collect();
     let locals: Vec<_> =
-        image.all_thread_locals().map(|l| (l.block.word(0), &l.shape, Arc::strong_count(l))).collect();
+        image.thread_local_blocks().map(|block| (block.word(0), Arc::strong_count(block))).collect();
     format!("{blocks:?} {variables:?} {locals:?} {:?}", image.frames)
 }
 

@@ -4,7 +4,6 @@
 //! for what makes that no proof: stacks that are put aside, and addresses inside of
 //! functions that may be anywhere. It errs on the side of keeping.
 
-use memchr::memchr_iter;
 use object::LittleEndian;
 use runtime_stubs::Arch;
 
@@ -130,10 +129,9 @@ fn names_a_label(
 fn switches_stacks(code: &[u8], start: impl Fn(usize) -> usize) -> bool {
     // mov %rsp, %rbp
     let framed = |at: usize| memchr::memmem::find(&code[start(at)..at], &[0x48, 0x89, 0xe5]).is_some();
-    let by = |opcode: u8| memchr_iter(opcode, code).filter(|&at| at > 0 && at + 2 < code.len());
     let wide = |at: usize| matches!(code[at - 1], 0x48..=0x4b);
     // mov r/m64, %rsp
-    let load = by(0x8b).any(|at| {
+    let load = |at: usize| {
         let modrm = code[at + 1];
         if !wide(at) || modrm & 0x38 != 0x20 {
             return false;
@@ -151,18 +149,44 @@ fn switches_stacks(code: &[u8], start: impl Fn(usize) -> usize) -> bool {
             },
             _ => true,
         }
-    });
-    // mov %rdi, %rsp and mov %rsi, %rsp; xchg.
-    let store =
-        || by(0x89).any(|at| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4) && !framed(at));
-    let exchange = || {
-        by(0x87).any(|at| {
-            let modrm = code[at + 1];
-            let register = modrm & 0x38 == 0x20 && code[at - 1] & 4 == 0;
-            wide(at) && register || modrm >> 6 == 3 && modrm & 7 == 4 && matches!(code[at - 1], 0x48 | 0x4c)
-        })
     };
-    load || store() || exchange()
+    // mov %rdi, %rsp and mov %rsi, %rsp; xchg.
+    let store = |at: usize| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4) && !framed(at);
+    let exchange = |at: usize| {
+        let modrm = code[at + 1];
+        let register = modrm & 0x38 == 0x20 && code[at - 1] & 4 == 0;
+        wide(at) && register || modrm >> 6 == 3 && modrm & 7 == 4 && matches!(code[at - 1], 0x48 | 0x4c)
+    };
+    // These three opcodes are a tenth of all bytes, with such operands they are rare.
+    let likely = |prefix: u8, opcode: u8, modrm: u8| {
+        let rsp = (modrm & 0x38 == 0x20) | (modrm & 0xf7 == 0xf4);
+        (prefix & 0xf8 == 0x48) & ((opcode == 0x8b) & rsp | (opcode == 0x89) & rsp | (opcode == 0x87))
+    };
+    places(code, likely).any(|at| match code[at] {
+        0x8b => load(at),
+        0x89 => store(at),
+        _ => exchange(at),
+    })
+}
+
+/// Where three bytes of `code` pass `test`: the places of the middle one, with at least two
+/// bytes behind it. Written so that the compiler tests many places at once.
+fn places(code: &[u8], test: impl Fn(u8, u8, u8) -> bool + Copy) -> impl Iterator<Item = usize> {
+    const AT_ONCE: usize = 32;
+    let middle = 1..code.len().saturating_sub(2).max(1);
+    let passes = move |at: usize| test(code[at - 1], code[at], code[at + 1]);
+    let some = move |start: usize| {
+        let part = |from: usize| code.get(from..from + AT_ONCE)?.first_chunk::<AT_ONCE>();
+        match (part(start - 1), part(start), part(start + 1)) {
+            (Some(before), Some(at), Some(after)) => {
+                (0..AT_ONCE).fold(false, |any, i| any | test(before[i], at[i], after[i]))
+            }
+            _ => true,
+        }
+    };
+    let end = middle.end;
+    let parts = middle.step_by(AT_ONCE).filter(move |&start| some(start));
+    parts.flat_map(move |start| start..(start + AT_ONCE).min(end)).filter(move |&at| passes(at))
 }
 
 /// Whether code takes the address of code of its own section by an instruction that the
@@ -171,10 +195,9 @@ fn takes_own_address(index: usize, section: &Section<'_>, starts: &Starts, label
     let code = section.bytes;
     let mut relocated: Option<Vec<u64>> = None;
     // lea disp32(%rip)
-    memchr_iter(0x8d, code).any(|at| {
-        if at == 0 || at + 6 > code.len() || code[at - 1] & 0xf8 != 0x48 || code[at + 1] & 0xc7 != 5 {
-            return false;
-        }
+    let lea =
+        |prefix: u8, opcode: u8, modrm: u8| (opcode == 0x8d) & (prefix & 0xf8 == 0x48) & (modrm & 0xc7 == 5);
+    places(code, lea).filter(|at| at + 6 <= code.len()).any(|at| {
         let field = [code[at + 2], code[at + 3], code[at + 4], code[at + 5]];
         let target = (at as i64 + 6) + i64::from(i32::from_le_bytes(field));
         if target < 0 || target as u64 >= section.size {
@@ -207,6 +230,11 @@ mod tests {
         ];
         for code in yes {
             assert!(switches_stacks(code, |_| 0), "{code:x?}");
+            // Anywhere in a larger piece.
+            for before in 0..70 {
+                let padded = [&vec![0x90; before], *code, &[0x90; 70]].concat();
+                assert!(switches_stacks(&padded, |_| 0), "{code:x?} at {before}");
+            }
         }
         let no: &[&[u8]] = &[
             &[0x48, 0x8b, 0x65, 0xf0, 0xc3],                         // mov -16(%rbp), %rsp
@@ -218,6 +246,7 @@ mod tests {
         ];
         for code in no {
             assert!(!switches_stacks(code, |_| 0), "{code:x?}");
+            assert!(!switches_stacks(&[&[0x90; 40], *code, &[0x90; 70]].concat(), |_| 0), "{code:x?}");
         }
     }
 }

@@ -157,36 +157,55 @@ fn switches_stacks(code: &[u8], start: impl Fn(usize) -> usize) -> bool {
         let register = modrm & 0x38 == 0x20 && code[at - 1] & 4 == 0;
         wide(at) && register || modrm >> 6 == 3 && modrm & 7 == 4 && matches!(code[at - 1], 0x48 | 0x4c)
     };
-    // These three opcodes are a tenth of all bytes, with such operands they are rare.
+    // The opcodes are a tenth of all bytes; with such operands they are rare.
     let likely = |prefix: u8, opcode: u8, modrm: u8| {
-        let rsp = (modrm & 0x38 == 0x20) | (modrm & 0xf7 == 0xf4);
-        (prefix & 0xf8 == 0x48) & ((opcode == 0x8b) & rsp | (opcode == 0x89) & rsp | (opcode == 0x87))
+        let operands = (opcode == 0x8b) & (modrm & 0x38 == 0x20)
+            | (opcode == 0x89) & (modrm & 0xf7 == 0xf4)
+            | (opcode == 0x87);
+        (prefix & 0xf8 == 0x48) & operands
     };
-    places(code, likely).any(|at| match code[at] {
+    any_place(code, likely, |at| match code[at] {
         0x8b => load(at),
         0x89 => store(at),
         _ => exchange(at),
     })
 }
 
-/// Where three bytes of `code` pass `test`: the places of the middle one, with at least two
-/// bytes behind it. Written so that the compiler tests many places at once.
-fn places(code: &[u8], test: impl Fn(u8, u8, u8) -> bool + Copy) -> impl Iterator<Item = usize> {
+/// Whether there is a place in `code` where three bytes pass `test`, given the middle one's
+/// place `found` agrees, and two bytes are behind it. Many places are tested at once.
+#[inline(always)]
+fn any_place(code: &[u8], test: impl Fn(u8, u8, u8) -> bool, mut found: impl FnMut(usize) -> bool) -> bool {
     const AT_ONCE: usize = 32;
-    let middle = 1..code.len().saturating_sub(2).max(1);
-    let passes = move |at: usize| test(code[at - 1], code[at], code[at + 1]);
-    let some = move |start: usize| {
-        let part = |from: usize| code.get(from..from + AT_ONCE)?.first_chunk::<AT_ONCE>();
+    let end = code.len().saturating_sub(2);
+    let mut start = 1;
+    while start < end {
+        let stop = end.min(start + AT_ONCE);
+        let part = |from: usize| code.get(from..)?.first_chunk::<AT_ONCE>();
+        let mut passes = [0u8; AT_ONCE];
         match (part(start - 1), part(start), part(start + 1)) {
-            (Some(before), Some(at), Some(after)) => {
-                (0..AT_ONCE).fold(false, |any, i| any | test(before[i], at[i], after[i]))
+            (Some(before), Some(at), Some(after)) if stop - start == AT_ONCE => {
+                for i in 0..AT_ONCE {
+                    passes[i] = u8::from(test(before[i], at[i], after[i]));
+                }
             }
-            _ => true,
+            _ => {
+                for (i, at) in (start..stop).enumerate() {
+                    passes[i] = u8::from(test(code[at - 1], code[at], code[at + 1]));
+                }
+            }
         }
-    };
-    let end = middle.end;
-    let parts = middle.step_by(AT_ONCE).filter(move |&start| some(start));
-    parts.flat_map(move |start| start..(start + AT_ONCE).min(end)).filter(move |&at| passes(at))
+        for (eight, bytes) in passes.as_chunks::<8>().0.iter().enumerate() {
+            let mut left = u64::from_le_bytes(*bytes);
+            while left != 0 {
+                if found(start + eight * 8 + left.trailing_zeros() as usize / 8) {
+                    return true;
+                }
+                left &= left - 1;
+            }
+        }
+        start = stop;
+    }
+    false
 }
 
 /// Whether code takes the address of code of its own section by an instruction that the
@@ -197,7 +216,10 @@ fn takes_own_address(index: usize, section: &Section<'_>, starts: &Starts, label
     // lea disp32(%rip)
     let lea =
         |prefix: u8, opcode: u8, modrm: u8| (opcode == 0x8d) & (prefix & 0xf8 == 0x48) & (modrm & 0xc7 == 5);
-    places(code, lea).filter(|at| at + 6 <= code.len()).any(|at| {
+    any_place(code, lea, |at| {
+        if at + 6 > code.len() {
+            return false;
+        }
         let field = [code[at + 2], code[at + 3], code[at + 4], code[at + 5]];
         let target = (at as i64 + 6) + i64::from(i32::from_le_bytes(field));
         if target < 0 || target as u64 >= section.size {

@@ -114,7 +114,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/mod.rs",
     // Blocks that generated code gets at by address.
     "tls/mod.rs",
+    "tls/parts.rs",
     "tls/pool.rs",
+    "tls/tests.rs",
     // Is called by generated code.
     "tls/access.rs",
     // A lock held from one call of the C library to the next.

@@ -74,7 +74,7 @@ fn a_variable_that_starts_anew_is_constructed_again() {
 
 #[test]
 fn constructors_of_the_source_run_when_they_are_new() {
-    for form in [Ir] {
+    for form in ALL {
         log!(LOG, note);
         let rt = with(note);
         let source = |more: &str| {
@@ -107,6 +107,38 @@ fn objects_skip_the_initialisers_of_what_is_kept() {
         rt.remove("m").unwrap();
     }
     assert_eq!(*LOG.lock(), [1, 1]);
+}
+
+#[test]
+fn what_may_lack_its_constructor_is_told() {
+    log!(LOG, note);
+    for form in ALL {
+        let rt = with(note);
+        let optimised = |text: &str| match form {
+            Ir => compile_with(form, "cc", &format!("{NOTED}{text}"), &["-emit-llvm"]),
+            _ => noted(form, text),
+        };
+        let source = |more: &str| {
+            optimised(&format!("static A a(1); {more} extern \"C\" int f() {{ return a.id++; }}"))
+        };
+        rt.load("m", source("")).unwrap();
+        assert_eq!(call(&rt, "f"), 1);
+        let report = rt.replace("m", source("A b(2);")).unwrap();
+        assert_eq!(
+            (call(&rt, "f"), &only(&report).uninitialised[..]),
+            (2, &["b".to_owned()][..]),
+            "{form:?}"
+        );
+        let report = rt.replace("m", source("A b(2); int plain = 3;")).unwrap();
+        let expected: &[&str] = if form == Ir { &[] } else { &["plain"] };
+        assert_eq!(
+            (call(&rt, "f"), only(&report).uninitialised.iter().map(|s| &**s).eq(expected.iter().copied())),
+            (3, true),
+            "{form:?}"
+        );
+        drop(rt);
+        assert_eq!(std::mem::take(&mut *LOG.lock()), [1, -4], "{form:?}");
+    }
 }
 
 #[test]

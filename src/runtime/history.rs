@@ -100,6 +100,7 @@ impl State {
 
 impl Batch<'_> {
     /// What generation `number` of module `id` provided and wanted.
+    #[allow(clippy::type_complexity, reason = "three lists, named above")]
     pub(super) fn restorable(
         &self,
         id: u32,

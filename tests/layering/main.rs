@@ -78,6 +78,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/llvm.rs",
     "compile/redefine.rs",
     "compile/storage.rs",
+    "compile/thread_guards.rs",
     "compile/types.rs",
     // Compiles in a child process: fork, pipes, waiting for it.
     "compile/child.rs",
@@ -112,7 +113,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/mod.rs",
     // Blocks that generated code gets at by address.
     "tls/mod.rs",
+    "tls/parts.rs",
     "tls/pool.rs",
+    "tls/tests.rs",
     // Is called by generated code.
     "tls/access.rs",
     // A lock held from one call of the C library to the next.

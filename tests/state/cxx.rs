@@ -219,6 +219,34 @@ fn child(form: Form) {
 }
 
 #[test]
+fn thread_local_objects_that_are_new_are_made_in_threads_that_run() {
+    log!(LOG, note);
+    let rt = with(note);
+    let source =
+        |objects: &str, sum: &str| noted(Ir, &format!("{objects} extern \"C\" int f() {{ return {sum}; }}"));
+    rt.load("m", source("static thread_local A a(1); thread_local A b(2);", "a.id++ + b.id++")).unwrap();
+    let new = || {
+        source(
+            "thread_local A c(30); static thread_local A a(10); thread_local A b(20); thread_local A d(c.id + a.id);",
+            "a.id++ + b.id++ + c.id + d.id",
+        )
+    };
+    assert_eq!((call(&rt, "f"), std::mem::take(&mut *LOG.lock())), (3, vec![1, 2]));
+    rt.replace("m", new()).unwrap();
+    assert_eq!((call(&rt, "f"), std::mem::take(&mut *LOG.lock())), (2 + 3 + 30 + 32, vec![30, 32]));
+    std::thread::scope(|scope| {
+        let later = scope.spawn(|| call(&rt, "f"));
+        assert_eq!(later.join().unwrap(), 10 + 20 + 30 + 40);
+    });
+    assert_eq!(std::mem::take(&mut *LOG.lock())[..4], [30, 10, 20, 40]);
+    rt.replace("m", new()).unwrap();
+    assert_eq!(call(&rt, "f"), 3 + 4 + 30 + 32);
+    LOG.lock().clear();
+    drop(rt);
+    assert_eq!(*LOG.lock(), [-32, -30, -5, -4]);
+}
+
+#[test]
 fn objects_of_threads_outlive_their_variables() {
     for form in [Ir, Gcc] {
         log!(LOG, note);

@@ -22,7 +22,7 @@ pub(super) fn roomy(size: usize, align: usize, static_model: bool) -> (usize, us
         // There is one small pool for all modules.
         return ((size + size.clamp(16, 64)).next_multiple_of(16), align.max(16));
     }
-    let spare = (size / 2).clamp(256, MOST_SPARE);
+    let spare = (size / 2).clamp(512, MOST_SPARE);
     (size.saturating_add(spare).checked_next_multiple_of(BLOCK_ALIGN).unwrap_or(size), align.max(BLOCK_ALIGN))
 }
 

@@ -30,7 +30,8 @@
 //!
 //! - [`Runtime`] loads, replaces and removes modules; [`Builder`] has its settings.
 //! - [`Source`] is the code of a module.
-//! - [`Update`] changes several modules in one step: all of it happens or nothing.
+//! - [`Update`] changes several modules in one step: all of it happens or nothing. It can be
+//!   prepared first ([`PreparedUpdate`]), and taken back later ([`Runtime::rollback`]).
 //! - [`Function`] is a typed handle. It is checked against the function's type where that is
 //!   known, and leads to the newest version for as long as it lives.
 //! - [`Report`] says what an update did, [`Error`] why it did nothing. The library prints
@@ -41,13 +42,12 @@
 //! # Limits
 //!
 //! Code runs on x86-64 Linux with glibc only. A replacement compiles the whole module again.
-//! Replaced code is kept until [`Runtime::free_retired`] or the end of the runtime.
-//! Constructors of a replaced module are not run again. A function that changes its type while
-//! modules compiled against the old type call it is not noticed.
+//! What updates guarantee, and where that ends, is in `docs/guarantees.md`.
 
 mod builtins;
 mod compile;
 mod error;
+mod fault;
 mod libraries;
 mod link;
 mod memory;

@@ -5,10 +5,21 @@
 //! variable `HOTSLOT_BUG` names, and `tests/mutants.sh` shows that some test notices each
 //! of them. It deliberately does not know what a bug does: that stands where it is asked for.
 
-/// One bug each; the variant's name is what `HOTSLOT_BUG` holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code)] // Some wait for the mechanism they break.
-pub(crate) enum Bug {
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One bug each; the variant's name is what `HOTSLOT_BUG` holds.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(dead_code, reason = "models and the library ask for some of them each")]
+        pub(crate) enum Bug {
+            $($(#[$doc])* $name,)*
+        }
+
+        #[cfg(hotslot_bugs)]
+        const ALL: &[(&str, Bug)] = &[$((stringify!($name), Bug::$name),)*];
+    };
+}
+
+bugs! {
     // Publish.
     /// The commit word is stored without Release: a caller may see it before it sees a gate.
     RelaxedCommitWord,
@@ -74,10 +85,11 @@ pub(crate) const fn bug(asked: Bug) -> bool {
 /// Whether `asked` is in this build and switched on.
 #[cfg(hotslot_bugs)]
 pub(crate) fn bug(asked: Bug) -> bool {
-    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    static CHOSEN: std::sync::OnceLock<Option<Bug>> = std::sync::OnceLock::new();
     // A name that is not a bug's switches nothing on, and shows as a bug that survives.
-    CHOSEN
-        .get_or_init(|| std::env::var("HOTSLOT_BUG").ok())
-        .as_deref()
-        .is_some_and(|name| name == format!("{asked:?}"))
+    let chosen = CHOSEN.get_or_init(|| {
+        let name = std::env::var("HOTSLOT_BUG").ok()?;
+        ALL.iter().find(|(known, _)| *known == name).map(|(_, bug)| *bug)
+    });
+    *chosen == Some(asked)
 }

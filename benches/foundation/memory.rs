@@ -14,6 +14,7 @@ use crate::child::{self, tell};
 use crate::lljit::Lljit;
 use crate::objects::{self, Small};
 use crate::report::Row;
+use crate::resident::resident;
 
 const LOADS: usize = 2000;
 /// Loads before the first reading: what is paid once is not what is measured.
@@ -110,15 +111,4 @@ fn measure(mut load: impl FnMut(usize)) {
     let after = resident();
     tell("rss", after.0 - before.0);
     tell("pss", after.1 - before.1);
-}
-
-/// RSS and PSS of this process in KiB.
-fn resident() -> (f64, f64) {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.and_then(|n| n.parse().ok()).unwrap_or(f64::NAN)
-    };
-    (field("Rss:"), field("Pss:"))
 }

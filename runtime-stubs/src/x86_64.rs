@@ -13,6 +13,8 @@ const INT3: u8 = 0xcc;
 const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
 /// A fixed-size piece of code under construction, pre-filled with traps.
+///
+/// Always inlined: an update encodes hundreds of these, and each step would copy the piece.
 struct Code<const N: usize> {
     bytes: [u8; N],
     at: u64,
@@ -20,10 +22,12 @@ struct Code<const N: usize> {
 }
 
 impl<const N: usize> Code<N> {
+    #[inline(always)]
     fn new(at: u64) -> Self {
         Code { bytes: [INT3; N], at, len: 0 }
     }
 
+    #[inline(always)]
     fn put(mut self, bytes: &[u8]) -> Self {
         self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
@@ -31,6 +35,7 @@ impl<const N: usize> Code<N> {
     }
 
     /// An opcode, a displacement to `to`, and `immediate` behind it.
+    #[inline(always)]
     fn put_relative(self, opcode: &[u8], to: u64, immediate: &[u8]) -> Result<Self, OutOfRange> {
         let end = self.at.wrapping_add((self.len + opcode.len() + 4 + immediate.len()) as u64);
         let distance = to.wrapping_sub(end) as i64;
@@ -39,6 +44,7 @@ impl<const N: usize> Code<N> {
     }
 
     /// `jmp *cell(%rip)`
+    #[inline(always)]
     fn jump_through(self, cell: u64) -> Result<Self, OutOfRange> {
         self.put_relative(&[0xff, 0x25], cell, &[])
     }

@@ -8,6 +8,7 @@
 use std::ffi::{CString, OsString, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::OnceLock;
 
 use hotslot::{ErrorKind, Runtime};
 
@@ -165,6 +166,36 @@ pub fn at_exit(handler: extern "C" fn()) {
     unsafe {
         libc::atexit(handler);
         at_quick_exit(handler);
+    }
+}
+
+/// Ends the process here and now: no handler and no destructor runs any more. Only for an
+/// exit handler that cannot let the rest of them run.
+pub fn leave(status: c_int) -> ! {
+    // SAFETY: takes an integer and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// As [`at_exit`], and the handler is told the exit code where there is one: `quick_exit`
+/// tells nobody.
+pub fn at_exit_with_code(handler: fn(Option<c_int>)) {
+    unsafe extern "C" {
+        fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+        fn at_quick_exit(handler: extern "C" fn()) -> c_int;
+    }
+    static HANDLER: OnceLock<fn(Option<c_int>)> = OnceLock::new();
+    extern "C" fn exits(code: c_int, _: *mut c_void) {
+        HANDLER.get().inspect(|handler| handler(Some(code)));
+    }
+    extern "C" fn exits_quickly() {
+        HANDLER.get().inspect(|handler| handler(None));
+    }
+    // There is one caller.
+    let _ = HANDLER.set(handler);
+    // SAFETY: both only store pointers to functions that live as long as the process.
+    unsafe {
+        on_exit(exits, std::ptr::null_mut());
+        at_quick_exit(exits_quickly);
     }
 }
 

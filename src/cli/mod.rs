@@ -9,11 +9,14 @@ mod enter;
 mod failure;
 mod frontend;
 mod libraries;
+mod members;
 mod options;
 mod probe;
 mod progress;
 mod run;
 mod signals;
+mod stress;
+mod summary;
 mod timing;
 mod words;
 

@@ -32,7 +32,8 @@ pub enum Command {
 Everything after `--` goes to the program. The program's exit code is hotslot's.
 
   hotslot run main.c parser.c -lm -- input.txt
-  hotslot run -O0 --cflags '-DNDEBUG -Iinclude' src/*.cpp")]
+  hotslot run -O0 --cflags '-DNDEBUG -Iinclude' src/*.cpp
+  hotslot run --stress 100 main.c parser.c -- input.txt")]
 pub struct RunOptions {
     /// Sources and objects: .c .cc .cpp .cxx .ll .bc .o .a
     #[arg(required = true, value_name = "FILE")]
@@ -85,6 +86,28 @@ pub struct RunOptions {
     /// Generate code for this CPU, `native` for the one at hand
     #[arg(long, value_name = "NAME")]
     pub cpu: Option<String>,
+
+    #[command(flatten)]
+    /// Whether modules are replaced while the program runs.
+    pub stress: StressOptions,
+}
+
+/// `--stress` and what belongs to it.
+#[derive(Debug, Args)]
+pub struct StressOptions {
+    /// Replace modules by themselves HZ times a second while the program runs, 0 for as often
+    /// as possible, and print a summary to stderr when it exits. What goes wrong with that is
+    /// in the summary; the exit code stays the program's
+    #[arg(long = "stress", value_name = "HZ", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+
+    /// With --stress: compile modules that are not objects again each time
+    #[arg(long = "stress-recompile", requires = "rate")]
+    pub recompile: bool,
+
+    /// With --stress: choose the same modules as the run with this seed did
+    #[arg(long = "stress-seed", value_name = "N", requires = "rate")]
+    pub seed: Option<u64>,
 }
 
 /// The compilers that make bitcode.
@@ -135,6 +158,17 @@ pub enum Calls {
     Slot,
     /// A call jumps through the function's stub
     Stub,
+}
+
+/// How often in a second; 0 is as often as possible.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "it has to be a number, for instance 100 or 0.5".to_owned())?;
+    // Less than once in some thousand years is not a rate that can be waited for.
+    if rate == 0.0 || (1e-9..=1e9).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("it has to be 0, or a rate that a clock can follow".to_owned())
+    }
 }
 
 /// A size that a runtime can have.
@@ -209,6 +243,16 @@ mod tests {
     fn flags_may_start_with_a_hyphen() {
         let options = run(&["--cflags", "-DA -DB", "--cflags=-g", "a.c"]);
         assert_eq!(options.cflags, ["-DA -DB", "-g"]);
+    }
+
+    #[test]
+    fn rates() {
+        for (text, rate) in [("0", Some(0.0)), ("100", Some(100.0)), ("0.5", Some(0.5)), ("1e3", Some(1e3))] {
+            assert_eq!(parse_rate(text).ok(), rate, "{text}");
+        }
+        for bad in ["", "-1", "fast", "inf", "NaN", "1e-300", "10Hz"] {
+            assert!(parse_rate(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

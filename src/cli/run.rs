@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::frontend::{Frontend, Job, Language};
 use super::options::{Calls, Level, RunOptions};
 use super::progress::Progress;
-use super::{libraries, signals, timing};
+use super::{libraries, signals, stress, timing};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
@@ -100,20 +100,29 @@ fn words(options: &RunOptions) -> impl Iterator<Item = OsString> {
 /// which run at the end of this.
 fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
-    let sources = sources(files, frontend, &progress)?;
+    let mut sources = sources(files, frontend, &progress)?;
     let runtime = build(options)?;
     progress.say("generating code".to_owned());
+    let plan = stress::Plan::of(&options.stress);
+    let originals = sources.clone();
+    if let Some(plan) = &plan {
+        let objects = stress::compile(&runtime, plan, &sources, |at| files[at].kind == Kind::Archive)?;
+        for ((_, source), object) in sources.iter_mut().zip(objects) {
+            *source = object;
+        }
+        stress::print_at_exit();
+    }
     // The end of the update runs the program's constructors.
     signals::restore();
     let mut support = None;
-    let report = loop {
+    let prepared = loop {
         let mut update = runtime.update();
         for (name, source) in sources.iter().chain(&support) {
             update.load(name, source.clone());
         }
         update.want(&options.entry);
         libraries::add(&mut update, &options.libraries, &options.library_dirs)?;
-        match update.strict().commit() {
+        match update.strict().prepare() {
             // A few names are in the compiler's own static library only. That is rare
             // enough to look there last.
             Err(error) if support.is_none() && error.kind() == ErrorKind::Resolve => {
@@ -122,11 +131,17 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
             result => break result?,
         }
     };
+    // What constructors print must not meet the line.
     progress.finish();
+    let report = prepared.commit()?;
     for (name, took) in phases(&report) {
         timing::phase(name, took);
     }
-    Entry::find(runtime, &options.entry)
+    let entry = Entry::find(runtime.clone(), &options.entry)?;
+    if let Some(plan) = plan {
+        stress::start(plan, &runtime, &originals, &sources)?;
+    }
+    Ok(entry)
 }
 
 /// A named source for each file, in the order given.

@@ -1,8 +1,8 @@
 //! Gives the program the signal dispositions it would have had without us.
 //!
 //! Rust's start-up ignores SIGPIPE and installs handlers for SIGSEGV and SIGBUS
-//! with a signal stack of its own. This file owns undoing that, and nothing
-//! else about signals.
+//! with a signal stack of its own. This file owns undoing that, and keeping the
+//! program's signals away from threads of ours.
 #![allow(unsafe_code)] // signal dispositions are process state behind libc calls
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,4 +40,23 @@ pub fn restore() {
         libc::signal(libc::SIGBUS, libc::SIG_DFL);
         libc::sigaltstack(&off, std::ptr::null_mut());
     }
+}
+
+/// Calls `start` with every signal blocked, which a thread that it starts inherits: signals
+/// sent to the process then go to the program's threads alone.
+pub fn while_blocked<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: all bytes zero is a valid set; both calls only change the calling thread's mask
+    // and write to sets that live here.
+    let before = unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        before
+    };
+    let result = start();
+    // SAFETY: the mask that the thread had.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+    }
+    result
 }

@@ -55,8 +55,8 @@ fn with(change: impl FnOnce(&mut Record)) {
     }
 }
 
-/// The exit handler.
-extern "C" fn print() {
+/// The exit handler. Also for who ends the process before it would run.
+pub extern "C" fn print() {
     // A fork may have copied the lock while it was held: then it is not ours to print.
     let Ok(mut record) = RECORD.try_lock() else {
         return;

@@ -166,6 +166,7 @@ impl Linker<'_, '_> {
             {
                 let holder = self.placement.outliving(site);
                 self.resolve.wait(id, site.place, site.addend, holder);
+                self.bake(site, id);
                 Ok(0)
             }
             None => {
@@ -217,8 +218,30 @@ impl Linker<'_, '_> {
             site.offset = moved;
             return Ok(self.table.stub(id.0).wrapping_add(site.addend));
         }
+        if let Some(address) = self.own_variable(site, id)
+            && relocate::x86_64::make_load_direct(self.bytes(site), offset)
+        {
+            return Ok(address.wrapping_add(site.addend));
+        }
         let cell = if branch { self.table.call_slot(id.0) } else { self.table.addr_cell(id.0) };
         Ok(cell.wrapping_add(site.addend))
+    }
+
+    /// Where the site's symbol is, if it is a variable or constant that this object defines for
+    /// everybody. Its code refers to that directly and not through the table: when a later
+    /// generation has other storage for it, this one's code must go on with what it was
+    /// compiled for.
+    fn own_variable(&mut self, site: &Site, id: SymbolId) -> Option<u64> {
+        let symbol = &self.object().symbols[site.symbol];
+        let x86 = self.object().arch == Arch::X86_64;
+        let strong = symbol.binding == Binding::Global && matches!(symbol.place, Place::Section(_));
+        if !x86 || site.kind != Kind::Code || site.operand != Operand::Cell || !strong {
+            return None;
+        }
+        match self.target(site, id) {
+            Some(Target::Data(address)) if self.resolve.is_own(id) => Some(address),
+            _ => None,
+        }
     }
 
     /// The private cell for `symbol` as `operand`, made by `make` the first time.

@@ -31,6 +31,7 @@ pub(crate) fn link(
     direct: bool,
 ) -> Result<Links> {
     let mut linker = Linker::new(placement, ids, table, resolve, direct);
+    crate::fault::step("link")?;
     for index in 0..linker.placement.object.sections.len() {
         linker.section(index)?;
     }

@@ -30,6 +30,8 @@ pub(crate) trait Resolve {
     /// The symbol for a local function of this module whose address is taken, the
     /// `ordinal`-th of its name. Asked once for each.
     fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId>;
+    /// Whether what `id` will be is this module's.
+    fn is_own(&self, id: SymbolId) -> bool;
     /// The word behind a thread-local variable of a shared library.
     fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64>;
     /// The offset from the thread pointer of a thread-local variable of a shared library,

@@ -14,6 +14,7 @@ pub(super) fn check(bytes: &[u8], address: u64, code: std::ops::Range<u64>) -> R
         Error::new(ErrorKind::Link, format!("malformed unwind information (.eh_frame): {what}"))
             .hint("the object may be damaged: build it again")
     };
+    crate::fault::step("unwind information")?;
     let section = EhFrame::new(bytes, LittleEndian);
     let bases = BaseAddresses::default().set_eh_frame(address);
     let mut entries = section.entries(&bases);

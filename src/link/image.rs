@@ -107,6 +107,8 @@ pub(crate) struct Stored {
     /// Hash of its initial value, whether that was used or not.
     #[allow(dead_code, reason = "for reports")]
     pub initial: u64,
+    /// The generation before had the storage.
+    pub kept: bool,
     /// Its variables, where the key is not the name of the only one.
     pub names: Box<[Box<str>]>,
 }
@@ -162,7 +164,7 @@ pub(crate) struct Image {
     #[allow(dead_code, reason = "for reclamation")]
     pub keeps: Option<Keeps>,
     /// Variables of others whose addresses are part of code or data, so that it will not
-    /// notice when they move.
+    /// notice when they move. Those that were not defined yet may turn out to be functions.
     #[allow(dead_code, reason = "for reports")]
     pub baked: Vec<SymbolId>,
 }
@@ -185,6 +187,18 @@ impl Image {
 
     pub(crate) fn variable_bytes(&self) -> usize {
         self.storages.iter().map(|stored| stored.storage.block.len()).sum()
+    }
+
+    /// The storage of the variable at `address`.
+    pub(crate) fn storage_at(&self, address: u64) -> Option<&Arc<Storage>> {
+        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
+        self.storages.iter().map(|stored| &stored.storage).find(|storage| inside(&storage.block))
+    }
+
+    /// Whether `address` lies in memory that ends with the image.
+    pub(crate) fn owns(&self, address: u64) -> bool {
+        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
+        self.code.as_ref().is_some_and(inside) || self.constants.as_ref().is_some_and(inside)
     }
 
     /// Whether `address` lies in the image's code.

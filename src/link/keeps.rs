@@ -4,7 +4,6 @@
 //! for what makes that no proof: stacks that are put aside, and addresses inside of
 //! functions that may be anywhere. It errs on the side of keeping.
 
-use memchr::memchr_iter;
 use object::LittleEndian;
 use runtime_stubs::Arch;
 
@@ -58,7 +57,10 @@ pub(super) fn find(
     }
     let code = || object.sections.iter().enumerate().filter(|(_, s)| s.kind == Kind::Code);
     let x86 = object.arch == Arch::X86_64;
-    if x86 && code().any(|(_, section)| switches_stacks(section.bytes)) {
+    let start = |section: usize, at: usize| {
+        starts.around(section, at as u64).map_or(0, |(_, into)| at.saturating_sub(into as usize))
+    };
+    if x86 && code().any(|(index, section)| switches_stacks(section.bytes, |at| start(index, at))) {
         return Some(Keeps::Stacks);
     }
     if x86 && code().any(|(index, section)| takes_own_address(index, section, starts, labels_stay)) {
@@ -121,19 +123,22 @@ fn names_a_label(
 
 /// Whether there is code that sets the stack pointer to what is neither on the stack nor
 /// made from it: `mov memory, %rsp` but not from the frame, `xchg` with it, and `mov` from
-/// the registers of the first two arguments.
-fn switches_stacks(code: &[u8]) -> bool {
-    let by = |opcode: u8| memchr_iter(opcode, code).filter(|&at| at > 0 && at + 2 < code.len());
+/// the registers of the first two arguments in a function without a frame pointer. With one
+/// that is how room for an array is made on the stack. `start` says where the function of
+/// an offset starts.
+fn switches_stacks(code: &[u8], start: impl Fn(usize) -> usize) -> bool {
+    // mov %rsp, %rbp
+    let framed = |at: usize| memchr::memmem::find(&code[start(at)..at], &[0x48, 0x89, 0xe5]).is_some();
     let wide = |at: usize| matches!(code[at - 1], 0x48..=0x4b);
     // mov r/m64, %rsp
-    let load = by(0x8b).any(|at| {
+    let load = |at: usize| {
         let modrm = code[at + 1];
         if !wide(at) || modrm & 0x38 != 0x20 {
             return false;
         }
         let extended = code[at - 1] & 1 != 0;
         match (modrm >> 6, modrm & 7) {
-            (3, base) => !extended && matches!(base, 6 | 7),
+            (3, base) => !extended && matches!(base, 6 | 7) && !framed(at),
             (0, 5) => true,
             (_, 5) => extended,
             // With a SIB byte: a base of rsp, or one of rbp with a displacement.
@@ -144,17 +149,63 @@ fn switches_stacks(code: &[u8]) -> bool {
             },
             _ => true,
         }
-    });
-    // mov %rdi, %rsp and mov %rsi, %rsp; xchg.
-    let store = || by(0x89).any(|at| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4));
-    let exchange = || {
-        by(0x87).any(|at| {
-            let modrm = code[at + 1];
-            let register = modrm & 0x38 == 0x20 && code[at - 1] & 4 == 0;
-            wide(at) && register || modrm >> 6 == 3 && modrm & 7 == 4 && matches!(code[at - 1], 0x48 | 0x4c)
-        })
     };
-    load || store() || exchange()
+    // mov %rdi, %rsp and mov %rsi, %rsp; xchg.
+    let store = |at: usize| code[at - 1] == 0x48 && matches!(code[at + 1], 0xfc | 0xf4) && !framed(at);
+    let exchange = |at: usize| {
+        let modrm = code[at + 1];
+        let register = modrm & 0x38 == 0x20 && code[at - 1] & 4 == 0;
+        wide(at) && register || modrm >> 6 == 3 && modrm & 7 == 4 && matches!(code[at - 1], 0x48 | 0x4c)
+    };
+    // The opcodes are a tenth of all bytes; with such operands they are rare.
+    let likely = |prefix: u8, opcode: u8, modrm: u8| {
+        let operands = (opcode == 0x8b) & (modrm & 0x38 == 0x20)
+            | (opcode == 0x89) & (modrm & 0xf7 == 0xf4)
+            | (opcode == 0x87);
+        (prefix & 0xf8 == 0x48) & operands
+    };
+    any_place(code, likely, |at| match code[at] {
+        0x8b => load(at),
+        0x89 => store(at),
+        _ => exchange(at),
+    })
+}
+
+/// Whether there is a place in `code` where three bytes pass `test`, given the middle one's
+/// place `found` agrees, and two bytes are behind it. Many places are tested at once.
+#[inline(always)]
+fn any_place(code: &[u8], test: impl Fn(u8, u8, u8) -> bool, mut found: impl FnMut(usize) -> bool) -> bool {
+    const AT_ONCE: usize = 32;
+    let end = code.len().saturating_sub(2);
+    let mut start = 1;
+    while start < end {
+        let stop = end.min(start + AT_ONCE);
+        let part = |from: usize| code.get(from..)?.first_chunk::<AT_ONCE>();
+        let mut passes = [0u8; AT_ONCE];
+        match (part(start - 1), part(start), part(start + 1)) {
+            (Some(before), Some(at), Some(after)) if stop - start == AT_ONCE => {
+                for i in 0..AT_ONCE {
+                    passes[i] = u8::from(test(before[i], at[i], after[i]));
+                }
+            }
+            _ => {
+                for (i, at) in (start..stop).enumerate() {
+                    passes[i] = u8::from(test(code[at - 1], code[at], code[at + 1]));
+                }
+            }
+        }
+        for (eight, bytes) in passes.as_chunks::<8>().0.iter().enumerate() {
+            let mut left = u64::from_le_bytes(*bytes);
+            while left != 0 {
+                if found(start + eight * 8 + left.trailing_zeros() as usize / 8) {
+                    return true;
+                }
+                left &= left - 1;
+            }
+        }
+        start = stop;
+    }
+    false
 }
 
 /// Whether code takes the address of code of its own section by an instruction that the
@@ -163,8 +214,10 @@ fn takes_own_address(index: usize, section: &Section<'_>, starts: &Starts, label
     let code = section.bytes;
     let mut relocated: Option<Vec<u64>> = None;
     // lea disp32(%rip)
-    memchr_iter(0x8d, code).any(|at| {
-        if at == 0 || at + 6 > code.len() || code[at - 1] & 0xf8 != 0x48 || code[at + 1] & 0xc7 != 5 {
+    let lea =
+        |prefix: u8, opcode: u8, modrm: u8| (opcode == 0x8d) & (prefix & 0xf8 == 0x48) & (modrm & 0xc7 == 5);
+    any_place(code, lea, |at| {
+        if at + 6 > code.len() {
             return false;
         }
         let field = [code[at + 2], code[at + 3], code[at + 4], code[at + 5]];
@@ -198,17 +251,24 @@ mod tests {
             &[0x48, 0x87, 0x27, 0xc3],             // xchg %rsp, (%rdi)
         ];
         for code in yes {
-            assert!(switches_stacks(code), "{code:x?}");
+            assert!(switches_stacks(code, |_| 0), "{code:x?}");
+            // Anywhere in a larger piece.
+            for before in 0..70 {
+                let padded = [&vec![0x90; before], *code, &[0x90; 70]].concat();
+                assert!(switches_stacks(&padded, |_| 0), "{code:x?} at {before}");
+            }
         }
         let no: &[&[u8]] = &[
-            &[0x48, 0x8b, 0x65, 0xf0, 0xc3],       // mov -16(%rbp), %rsp
-            &[0x48, 0x8b, 0x64, 0x24, 0x08, 0xc3], // mov 8(%rsp), %rsp
-            &[0x48, 0x89, 0xec, 0x5d, 0xc3],       // mov %rbp, %rsp
-            &[0x4c, 0x8b, 0x27, 0xc3],             // mov (%rdi), %r12
-            &[0x48, 0x8b, 0xe5, 0x5d, 0xc3],       // mov %rbp, %rsp
+            &[0x48, 0x8b, 0x65, 0xf0, 0xc3],                         // mov -16(%rbp), %rsp
+            &[0x48, 0x8b, 0x64, 0x24, 0x08, 0xc3],                   // mov 8(%rsp), %rsp
+            &[0x48, 0x89, 0xec, 0x5d, 0xc3],                         // mov %rbp, %rsp
+            &[0x4c, 0x8b, 0x27, 0xc3],                               // mov (%rdi), %r12
+            &[0x48, 0x89, 0xe5, 0x48, 0x29, 0xc7, 0x48, 0x89, 0xfc], // an array's room
+            &[0x48, 0x8b, 0xe5, 0x5d, 0xc3],                         // mov %rbp, %rsp
         ];
         for code in no {
-            assert!(!switches_stacks(code), "{code:x?}");
+            assert!(!switches_stacks(code, |_| 0), "{code:x?}");
+            assert!(!switches_stacks(&[&[0x90; 40], *code, &[0x90; 70]].concat(), |_| 0), "{code:x?}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Prints<'p, 'd> {
     starts: &'p Starts,
     homes: &'p Homes,
     /// Relocations in order, of sections that have them in another.
-    orders: HashMap<usize, Vec<&'d Relocation>>,
+    orders: HashMap<usize, Vec<Relocation>>,
     /// Data with a size: section, offset, end and symbol, sorted.
     data: Vec<(usize, u64, u64, usize)>,
     /// Hashes of the bytes of whole sections.
@@ -40,7 +40,7 @@ impl<'p, 'd> Prints<'p, 'd> {
         let mut orders = HashMap::new();
         for (index, section) in object.sections.iter().enumerate() {
             if !section.relocations.is_sorted_by_key(|r| r.r_offset.get(LE)) {
-                let mut order: Vec<&Relocation> = section.relocations.iter().collect();
+                let mut order: Vec<Relocation> = section.relocations.to_vec();
                 order.sort_by_key(|r| r.r_offset.get(LE));
                 orders.insert(index, order);
             }
@@ -83,19 +83,11 @@ impl<'p, 'd> Prints<'p, 'd> {
         hasher.finish()
     }
 
-    fn relocations(&self, index: usize, from: u64, to: u64) -> Box<dyn Iterator<Item = &'d Relocation> + '_> {
+    fn relocations(&self, index: usize, from: u64, to: u64) -> impl Iterator<Item = &Relocation> {
         let offset = |r: &Relocation| r.r_offset.get(LE);
-        match self.orders.get(&index) {
-            Some(order) => {
-                let first = order.partition_point(|r| offset(r) < from);
-                Box::new(order[first..].iter().copied().take_while(move |r| offset(r) < to))
-            }
-            None => {
-                let all = self.object.sections[index].relocations;
-                let first = all.partition_point(|r| offset(r) < from);
-                Box::new(all[first..].iter().take_while(move |r| offset(r) < to))
-            }
-        }
+        let all = self.orders.get(&index).map_or(self.object.sections[index].relocations, |order| order);
+        let first = all.partition_point(|r| offset(r) < from);
+        all[first..].iter().take_while(move |r| offset(r) < to)
     }
 
     /// What a relocation of section `from` leads to.

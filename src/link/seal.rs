@@ -93,10 +93,11 @@ impl Linker<'_, '_> {
         }
         for (variable, initial) in variables.into_iter().zip(initial) {
             let Variable { key, storage, fresh, names, .. } = variable;
+            let kept = fresh.is_none();
             if let Some(bytes) = fresh {
                 storage.block.fill(&bytes);
             }
-            image.storages.push(Stored { key, storage, initial, names });
+            image.storages.push(Stored { key, storage, initial, kept, names });
         }
         let locals = locals.into_iter().zip(initial_locals).map(|(local, initial)| {
             let PlacedLocal { key, shape, part, fresh, names, .. } = local;

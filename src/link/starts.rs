@@ -43,7 +43,12 @@ impl Starts {
     pub(super) fn around(&self, section: usize, offset: u64) -> Option<(usize, u64)> {
         let end = self.list.partition_point(|&(s, o, _)| (s, o) <= (section, offset));
         let &(s, start, _) = self.list.get(end.checked_sub(1)?)?;
-        (s == section).then(|| self.at(section, start).map(|symbol| (symbol, offset - start)))?
+        if s != section {
+            return None;
+        }
+        // The first of those that start there.
+        let before = self.list[..end].iter().rev().take_while(|&&(s, o, _)| (s, o) == (section, start));
+        before.last().map(|&(.., symbol)| (symbol, offset - start))
     }
 
     /// How many local functions of the same name come before `function`: objects that a

@@ -73,6 +73,10 @@ impl Kept for Earlier<'_> {
 }
 
 impl Resolve for World {
+    fn is_own(&self, _id: SymbolId) -> bool {
+        false
+    }
+
     fn target(&mut self, id: SymbolId) -> Option<Target> {
         self.defined.get(&id).copied()
     }
@@ -372,4 +376,18 @@ fn initialisers_have_names_and_baked_addresses_are_listed() {
     assert_eq!(named(&image.init), [(200, Some("up".into()))]);
     assert_eq!(named(&image.fini), [(65536, Some("down".into()))]);
     assert_eq!(image.baked, [id]);
+}
+
+#[test]
+fn ordinary_code_with_exceptions_and_cold_parts_is_not_kept() {
+    let source = "extern int e(int); [[noreturn]] void fail(int) __attribute__((cold)); struct g { ~g(); };
+        int f(int x) { g guard; try { if (x > 3) fail(x); switch (x) { case 0: return e(1); case 1: return e(7); case 2: return e(4);
+        case 3: return e(9) + 1; } } catch (int i) { return i; } catch (...) { fail(2); } return e(2); }
+        int *table(int n) { int room[n]; e((int)(long)room); static int t[4]; return t; }";
+    for compiler in ["clang++-19", "g++"] {
+        for flags in PIC {
+            let mut world = World::new();
+            assert_eq!(world.keeps(source, compiler, flags), None, "{compiler} {flags:?}");
+        }
+    }
 }

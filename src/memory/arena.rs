@@ -138,6 +138,7 @@ impl Arena {
             )
             .hint("raise the arena's size (Builder::arena_size), or free what is retired")
         };
+        crate::fault::step("arena")?;
         if !self.is_ours() {
             return Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
                 .hint("make a runtime of the child's own"));

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 
 use parking_lot::Mutex;
 use runtime_stubs::Arch;
@@ -149,6 +150,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 state,
                 reclaiming: Mutex::new(()),
+                odd_stack: AtomicI32::new(0),
                 retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
                 missing,
                 dso,

@@ -9,22 +9,24 @@ use std::sync::Arc;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
-use super::report::Report;
 use super::state::{ONE_UPDATE, State};
 use crate::link::{Initialiser, StorageKey, Stored};
 use crate::seeded::{Bug, bug};
-use crate::table::{Owner, Provider, SymbolId, Target, Want};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
 
 /// What has to be done once the lock is released, because it runs generated code.
 #[derive(Default)]
 pub(super) struct Afterwards {
-    /// Indirect functions: symbol, resolver, and the owner and order of the definition.
-    pub indirect: Vec<(SymbolId, u64, Owner, u64)>,
+    /// Indirect functions, whose resolvers have to be asked.
+    pub indirect: Vec<SymbolId>,
     /// Constructors and destructors with their priority, as the update's modules have
     /// them; [`Afterwards::in_order`] sorts them.
     init: Vec<(u32, u64)>,
     fini: Vec<(u32, u64)>,
+    /// The generations that these are of, which must not be freed meanwhile.
+    #[allow(dead_code, reason = "held")]
+    lives: Vec<Arc<()>>,
 }
 
 impl Afterwards {
@@ -41,14 +43,16 @@ impl Afterwards {
 }
 
 /// Makes `prepared`, which was prepared against `state` as it is, the state of the world.
-pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwards) {
+pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     let Prepared { mut staged, restored, removed, providers, pending, missing, groups, .. } = prepared;
-    let (changed, gates, indirect, report) =
-        (prepared.changed, prepared.gates, prepared.indirect, prepared.report);
+    let (changed, gates, indirect) = (prepared.changed, prepared.gates, prepared.indirect);
     let mut after = Afterwards::default();
     state.epoch.advance();
     state.totals.commits += 1;
     state.order += ONE_UPDATE;
+    for id in prepared.departed {
+        state.symbols.get_mut(id).rare_mut().departed = state.order;
+    }
     if prepared.moves {
         state.moved = state.order;
     }
@@ -81,9 +85,14 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
             } else if indirect.contains(&(id, provider.owner))
                 && let Target::Function(resolver) = provider.target
             {
-                after.indirect.push((id, resolver, provider.owner, provider.order));
-                // Until the resolver has run, calls go where they went.
-                provider.target = Target::Function(state.symbols.slots.call(id.0));
+                let now = state.symbols.slots.call(id.0);
+                let rare = state.symbols.get_mut(id).rare_mut();
+                rare.resolver = Some((resolver, provider.owner, provider.order));
+                after.indirect.push(id);
+                // Until the resolver has run, calls go where they went, or ask for it.
+                let thunk = rare.missing.as_ref().map(|thunk| thunk.address());
+                let first = thunk.unwrap_or(state.symbols.missing);
+                provider.target = Target::Function(if now == 0 { first } else { now });
             }
             state.symbols.get_mut(id).provide(provider);
         }
@@ -92,11 +101,16 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
         let version = state.module(*module).map(|m| (m.name.clone(), m.current.number));
         for &(id, body) in bodies {
             let symbol = state.symbols.get_mut(id);
-            if matches!(body.target, Target::Function(_)) && symbol.winner().is_none() {
-                symbol.retire(body);
-                symbol.rare_mut().last_owner.clone_from(&version);
-                symbol.rare_mut().last_signature = body.signature;
+            // A body that was retired before, which serves a local function, gives way.
+            let ends = symbol.providers.last().is_none_or(|p| p.rank == Rank::Retired);
+            if !ends {
+                continue;
             }
+            // Code of the generation that has ended may still use its variables.
+            symbol.retire(body);
+            let rare = symbol.rare_mut();
+            rare.last_owner.clone_from(&version);
+            rare.last_signature = body.signature;
         }
     }
     state.latest.clear();
@@ -113,7 +127,13 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> (Report, Afterwar
         remove(state, id);
     }
     store(state, &changed, gates);
-    (report, after)
+    // Names that the objects list and nothing in them uses.
+    for id in prepared.created {
+        if state.symbols.at_index(id.0).is_some() {
+            state.symbols.forget_if_unused(id);
+        }
+    }
+    after
 }
 
 /// What the present generation of module `id` provided.
@@ -198,21 +218,22 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
         mut image,
         defined,
         wanted,
+        led,
         report,
         run,
         interface,
         ..
     } = module;
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
+    after.lives.push(life.clone());
     let plain = |i: Initialiser| (i.priority, i.address);
     after.init.extend(init.into_iter().map(plain));
     after.fini.extend(fini.into_iter().map(plain));
     state.admit_constants(&image);
     let variables = interface.variables.clone().into();
     let (number, order) = (report.generation, state.order);
-    let report = Arc::new(report);
     let generation =
-        Generation { number, file, source, life, image, defined, wanted, variables, run, order, report };
+        Generation { number, file, source, life, image, defined, wanted, led, variables, run, order, report };
     engage(state, id, &generation);
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
     match old {

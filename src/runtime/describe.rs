@@ -91,6 +91,8 @@ impl Batch<'_> {
     pub(super) fn finish_report(&mut self) {
         let moved = self.outlook().filter(|&(id, winner)| self.is_moved(id, winner));
         let moved: HashSet<_> = moved.map(|(id, _)| id).collect();
+        let departed = self.outlook().filter(|&(id, winner)| self.departs(id, winner));
+        self.prepared.departed = departed.map(|(id, _)| id).collect();
         self.prepared.moves = !moved.is_empty();
         self.prepared.report.stale = self.stale_readers(&moved);
         let prepared = &mut self.prepared;

@@ -9,7 +9,7 @@ use super::report::ModuleReport;
 use crate::compile::{Source, VariableType};
 use crate::link::Image;
 use crate::memory::Block;
-use crate::table::{Provider, SignatureId, SymbolId, Symbols};
+use crate::table::{Provider, SignatureId, SymbolId, Symbols, Target};
 
 /// A symbol that a module refers to without defining it.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +28,14 @@ pub(super) struct Generation {
     pub number: u64,
     pub file: Option<Arc<str>>,
     pub source: Source,
-    /// Words of its constants wait for symbols to be defined as long as this lives.
-    #[allow(dead_code, reason = "held, and looked at through weak references")]
+    /// Words of its constants wait for symbols to be defined as long as this lives. Whoever
+    /// is about to call its code by address holds it.
     pub life: Arc<()>,
     pub image: Image,
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// Where its variables are.
+    pub led: Box<[(SymbolId, Target)]>,
     /// The types of its variables, as far as they are known.
     pub variables: Box<[(String, VariableType)]>,
     /// The functions that run when it is loaded and at the end.
@@ -51,17 +53,19 @@ impl Generation {
 
     /// Says that the image is about to end; what only it named is forgotten.
     pub(super) fn release(&self, symbols: &mut Symbols) {
-        for id in self.names() {
-            symbols.release(id);
-        }
+        self.defined.iter().for_each(|&id| symbols.release(id));
+        self.wanted.iter().for_each(|wanted| symbols.release_want(wanted.id));
     }
 
-    /// Bytes that end with it: variables that others use too are not among them.
-    pub(super) fn bytes(&self) -> usize {
-        let own = self.image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
-        let variables: usize = own.map(|stored| stored.storage.block.len()).sum();
+    /// Bytes that it takes, its variables included.
+    pub(super) fn size(&self) -> usize {
         let constants = self.image.constants.as_ref().map_or(0, Block::len);
-        self.image.code_bytes() + constants + variables
+        self.image.code_bytes() + constants + self.image.variable_bytes()
+    }
+
+    /// Bytes that end with it: variables and constants that are kept for good do not.
+    pub(super) fn bytes(&self) -> usize {
+        self.image.code_bytes() + self.image.constants.as_ref().map_or(0, Block::len)
     }
 }
 

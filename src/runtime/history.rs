@@ -27,7 +27,8 @@ pub struct Generation {
     pub live: bool,
     /// A hash of the source that the host handed in; equal for equal sources.
     pub source_hash: u64,
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that it takes, its variables included, which others may share; constants
+    /// that are kept for good are not among them.
     pub bytes: usize,
     /// What loading it did.
     pub report: Arc<ModuleReport>,
@@ -44,7 +45,7 @@ impl State {
                 number: generation.number,
                 live,
                 source_hash: generation.source.hash(),
-                bytes: generation.bytes(),
+                bytes: generation.size(),
                 report: generation.report.clone(),
             })
             .collect();
@@ -94,25 +95,28 @@ impl State {
             }
             _ => true,
         };
-        storages && locals && past.generation.order >= self.moved
+        let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
+        let order = past.generation.order;
+        let others = past.generation.wanted.iter().all(|wanted| departed(wanted.id) <= order);
+        storages && locals && others && order >= self.moved
     }
 }
 
 impl Batch<'_> {
-    /// What generation `number` of module `id` provided and wanted.
-    #[allow(clippy::type_complexity, reason = "three lists, named above")]
+    /// What generation `number` of module `id` provided and wanted, and the report of its
+    /// return.
     pub(super) fn restorable(
-        &self,
+        state: &State,
         id: u32,
         number: u64,
-    ) -> Result<(Vec<(SymbolId, Provider)>, Vec<Wanted>, ModuleReport)> {
-        let module = self.state.module(id);
+    ) -> Result<(&[(SymbolId, Provider)], &[Wanted], Arc<ModuleReport>)> {
+        let module = state.module(id);
         let found = module.and_then(|module| Some((module, module.past(number)?)));
         match found {
-            Some((module, past)) if self.state.is_restorable(module, past) => {
+            Some((module, past)) if state.is_restorable(module, past) => {
                 let mut report = (*past.generation.report).clone();
                 report.restored = true;
-                Ok((past.providers.clone(), past.generation.wanted.clone(), report))
+                Ok((&past.providers, &past.generation.wanted, report.into()))
             }
             _ => {
                 let name = module.map_or("", |module| &module.name);

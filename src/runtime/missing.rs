@@ -15,10 +15,11 @@ use runtime_stubs::entry::EntryContext;
 use super::generation::Module;
 use super::guard::{self, Ended, Identity};
 use super::state::State;
+use super::transaction::resolve;
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
-use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, Symbol, SymbolId, Target};
 
 /// The trampoline of one runtime, and what it passes to the host.
 pub(super) struct MissingEntry {
@@ -109,6 +110,12 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
     let lookup = unsafe { &*data.cast::<Lookup>() };
     let error = match lookup.state.upgrade() {
         Some(state) => {
+            // The first call of an indirect function, before the update has asked for it.
+            let unresolved = |symbol: &Symbol| symbol.rare().is_some_and(|rare| rare.resolver.is_some());
+            let asks = state.lock().symbols.at_index(index).is_some_and(unresolved);
+            if asks && let Some(target) = resolve(&state, SymbolId(index)) {
+                return Answer::Continue(target as *const c_void);
+            }
             let state = state.lock();
             if let Some(target) = target_of(&state, index) {
                 return Answer::Continue(target as *const c_void);
@@ -142,7 +149,8 @@ fn target_of(state: &State, index: u32) -> Option<u64> {
     if matches!(winner.target, Target::ThreadLocal(_)) {
         return None;
     }
-    Some(state.symbols.settle(SymbolId(index)).call).filter(|&target| target != 0)
+    let thunk = state.symbols.at_index(index)?.rare()?.missing.as_ref().map_or(0, Block::address);
+    Some(state.symbols.settle(SymbolId(index)).call).filter(|&target| target != 0 && target != thunk)
 }
 
 /// The last body of a function that is to run at the end of the process or of a thread.

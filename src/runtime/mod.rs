@@ -19,7 +19,6 @@ mod guard;
 mod history;
 mod loose_ends;
 mod missing;
-mod objects;
 mod prepare;
 mod report;
 mod resolve;
@@ -27,15 +26,19 @@ mod retire;
 mod signature_gate;
 mod staging;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thunks;
 mod transaction;
 mod units;
 mod update;
+mod variables;
 mod view;
 
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 
 use parking_lot::Mutex;
 
@@ -73,6 +76,8 @@ struct Inner {
     state: Arc<Mutex<State>>,
     /// Held while threads are asked what they hold.
     reclaiming: Mutex<()>,
+    /// A thread that was seen on a stack that nobody knows; 0 if none was.
+    odd_stack: AtomicI32,
     /// How many bytes may be retired before updates are refused.
     retained_limit: usize,
     missing: MissingEntry,

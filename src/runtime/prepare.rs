@@ -18,10 +18,11 @@ use super::staging::refuse_spanning_sets;
 use super::state::State;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, Result};
+use crate::fault::step;
 use crate::link::{Definition, Image, Object, Storage};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
-use crate::table::{Epoch, Gates, Owner, Pending, Provider, SymbolId};
+use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId, Target};
 use crate::tls::TlsBlock;
 
 /// An object to load under a name, or to replace the module of that name with.
@@ -49,7 +50,9 @@ pub(super) struct Staged {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
-    pub report: ModuleReport,
+    /// See [`super::generation::Generation::led`].
+    pub led: Box<[(SymbolId, Target)]>,
+    pub report: Arc<ModuleReport>,
     /// See [`super::generation::Generation::run`].
     pub run: Box<[Box<str>]>,
 }
@@ -58,7 +61,7 @@ pub(super) struct Staged {
 pub(super) struct Restored {
     pub id: u32,
     pub number: u64,
-    pub report: ModuleReport,
+    pub report: Arc<ModuleReport>,
 }
 
 /// Archives and their members, as they will be after the update.
@@ -83,6 +86,8 @@ pub(super) struct Prepared {
     pub missing: HashMap<SymbolId, Block, foldhash::fast::RandomState>,
     /// Definitions that are functions to be asked for the function to use.
     pub indirect: HashSet<(SymbolId, Owner), foldhash::fast::RandomState>,
+    /// Functions whose types change.
+    pub retyped: Vec<(SymbolId, SignatureId, SignatureId)>,
     pub migrations: Vec<Migration>,
     /// Every symbol whose cells may change.
     pub changed: Vec<SymbolId>,
@@ -93,6 +98,8 @@ pub(super) struct Prepared {
     pub gates: Vec<Gates>,
     /// A variable or constant that had an address will have another one.
     pub moves: bool,
+    /// See [`Batch::departs`].
+    pub departed: Vec<SymbolId>,
     pub report: Report,
 }
 
@@ -102,10 +109,15 @@ impl Prepared {
         let Self { staged, missing, gates, created, .. } = self;
         drop((missing, gates));
         for module in staged {
-            let (defined, wanted) = (module.defined, module.wanted);
-            drop(module.image);
-            for id in defined.into_iter().chain(wanted.into_iter().map(|w| w.id)) {
+            for id in module.defined {
                 state.symbols.release(id);
+            }
+            for wanted in module.wanted {
+                state.symbols.release_want(wanted.id);
+            }
+            // Others may have ended what it was to keep.
+            for stored in module.image.storages.iter().filter(|stored| stored.kept) {
+                state.leave_storage(stored.storage.clone());
             }
         }
         for id in created {
@@ -218,7 +230,7 @@ impl Batch<'_> {
             self.index = index as u64;
             self.link(settings, module)?;
         }
-        self.check_signatures(outdated)?;
+        step("checks").and_then(|()| self.check_signatures(outdated))?;
         self.find_changes();
         self.make_missing_thunks(settings)?;
         self.prepared.winners = self.prepared.changed.iter().map(|&id| self.winner(id).copied()).collect();

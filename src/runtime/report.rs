@@ -1,5 +1,6 @@
 //! What an update did, as data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a load, a replacement, a removal or a whole update did.
@@ -7,7 +8,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Report {
     /// The modules loaded or replaced, in the order of the update.
-    pub modules: Vec<ModuleReport>,
+    pub modules: Vec<Arc<ModuleReport>>,
     /// Names of the modules removed.
     pub removed: Vec<String>,
     /// Symbols that the modules of this update refer to and that nothing defines yet. A
@@ -141,6 +142,6 @@ pub struct Times {
 impl Report {
     /// The report of the module called `name`, if the update concerned it.
     pub fn module(&self, name: &str) -> Option<&ModuleReport> {
-        self.modules.iter().find(|module| module.name == name)
+        self.modules.iter().find(|module| module.name == name).map(|module| &**module)
     }
 }

@@ -25,6 +25,10 @@ impl Resolve for Batch<'_> {
         }
     }
 
+    fn is_own(&self, id: SymbolId) -> bool {
+        self.winner(id).is_some_and(|winner| winner.owner == Owner::Module(self.current.id))
+    }
+
     fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId> {
         // A zero byte keeps these apart from every global name.
         let scoped = match ordinal {

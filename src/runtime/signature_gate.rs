@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::prepare::Batch;
+use super::state::State;
 use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
@@ -20,11 +21,20 @@ struct Change {
     callers: Vec<String>,
 }
 
+impl State {
+    /// Whether the host holds a handle to `id` that fits `old` and not `new`.
+    pub(super) fn handles_rely_on(&self, id: SymbolId, old: SignatureId, new: SignatureId) -> bool {
+        let text = |id| self.signatures.text(id).unwrap_or_default();
+        let relies = |asked: &str| callable_as(text(old), asked) && !callable_as(text(new), asked);
+        self.symbols.get(id).live_handles().any(relies)
+    }
+}
+
 impl Batch<'_> {
     /// Refuses to change a type that others rely on, naming all of them. `outdated` gets the
     /// modules that are not part of the update.
     pub(super) fn check_signatures(&mut self, outdated: &mut Vec<Arc<str>>) -> Result<()> {
-        let mut changes = Vec::new();
+        let (mut changes, mut retyped) = (Vec::new(), Vec::new());
         // Where a definition goes, another one may take its place.
         let mut ids: Vec<SymbolId> = self.prepared.providers.keys().copied().collect();
         for owner in &self.leaving {
@@ -35,12 +45,14 @@ impl Batch<'_> {
         ids.dedup();
         for id in ids {
             let Some((old, new)) = self.retyped(id) else { continue };
+            retyped.push((id, old, new.signature));
             let callers = self.compiled_against(id, old, new.signature, outdated);
             if !callers.is_empty() {
                 let owner = new.owner;
                 changes.push(Change { symbol: id, owner, old, new: new.signature, callers });
             }
         }
+        self.prepared.retyped = retyped;
         changes.sort_by_key(|change| change.symbol);
         outdated.sort_unstable();
         outdated.dedup();
@@ -94,11 +106,7 @@ impl Batch<'_> {
             }
         }
         callers.sort_unstable();
-        let handle = |asked: &&str| {
-            let text = |id| self.state.signatures.text(id).unwrap_or_default();
-            callable_as(text(old), asked) && !callable_as(text(new), asked)
-        };
-        if symbol.live_handles().any(|asked| handle(&asked)) {
+        if self.state.handles_rely_on(id, old, new) {
             callers.push("the host, by a Function".to_owned());
         }
         callers

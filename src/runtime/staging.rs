@@ -14,6 +14,7 @@ use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::KeptStorage;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fault::step;
 use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 use crate::tls::Part;
@@ -58,7 +59,7 @@ impl Batch<'_> {
                 let text = format!("the object is for {is:?}, the host is {host:?}");
                 return Err(place(Error::new(ErrorKind::Link, text).hint("compile it for the host")));
             }
-            let needs = link::survey(&input.object).map_err(place)?;
+            let needs = step("survey").and_then(|()| link::survey(&input.object)).map_err(place)?;
             let id = match self.state.module_id(&input.name) {
                 Some(id) if input.replace => {
                     self.leaving.insert(Owner::Module(id));
@@ -165,17 +166,37 @@ impl Batch<'_> {
         let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
         defined.sort_unstable();
         defined.dedup();
-        for id in defined.iter().copied().chain(wanted.iter().map(|w| w.id)) {
+        for &id in &defined {
             self.state.symbols.get_mut(id).holds += 1;
         }
+        for wanted in &wanted {
+            let symbol = self.state.symbols.get_mut(wanted.id);
+            symbol.holds += 1;
+            symbol.wants += 1;
+        }
+        let led = definitions.iter().filter(|d| !matches!(d.target, Target::Function(_)));
+        let led = led.map(|d| (d.id, d.target)).collect();
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
         self.prepared.indirect.extend(indirect);
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
-        let image = linked.image;
-        let staged =
-            Staged { name, file, source, interface, life, id, replace, image, defined, wanted, report, run };
+        let (image, report) = (linked.image, Arc::new(report));
+        let staged = Staged {
+            name,
+            file,
+            source,
+            interface,
+            life,
+            id,
+            replace,
+            image,
+            defined,
+            wanted,
+            led,
+            report,
+            run,
+        };
         self.prepared.staged.push(staged);
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Totals;
 use super::generation::{Module, Retired};
-use super::objects::Objects;
+use super::variables::Left;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -33,6 +33,8 @@ pub(super) struct State {
     pub retired: Vec<Retired>,
     /// Bytes of both, as of when each was retired.
     pub retired_bytes: usize,
+    /// Variables of generations that were freed.
+    pub left: Vec<Left>,
     /// Thunks of commits, which some thread may be in.
     pub gates: Vec<GateMemory>,
     pub symbols: Symbols,
@@ -45,8 +47,6 @@ pub(super) struct State {
     /// Read-only data that outlives the modules it came with.
     pub constants: Constants,
     pub signatures: Signatures,
-    /// Variables that are still to be destroyed.
-    pub objects: Objects,
     /// How often anything changed that an update is prepared against.
     pub epoch: Epoch,
     pub totals: Totals,
@@ -72,6 +72,7 @@ impl State {
             modules: Vec::new(),
             vacant: Vec::new(),
             retired: Vec::new(),
+            left: Vec::new(),
             retired_bytes: 0,
             gates: Vec::new(),
             symbols,
@@ -81,7 +82,6 @@ impl State {
             shared: HashMap::new(),
             constants: Constants::default(),
             signatures: Signatures::default(),
-            objects: Objects::default(),
             epoch: Epoch::default(),
             totals: Totals::default(),
             look_at: super::retire::FIRST_LOOK,
@@ -169,6 +169,7 @@ impl State {
         symbol.retract(owner);
         symbol.provide(Provider { owner, rank, order, target, size: 0, signature: SignatureId::UNKNOWN });
         self.epoch.advance();
+        self.latest.clear();
         self.settle_pending(id);
         self.symbols.store(id, self.symbols.settle(id));
         Ok(())
@@ -208,7 +209,7 @@ impl State {
             if waiting.within.strong_count() == 0 {
                 continue;
             }
-            self.symbols.slots.store_word(waiting.address, address.wrapping_add(waiting.addend));
+            self.symbols.slots.fill_word(waiting.address, address.wrapping_add(waiting.addend));
         }
     }
 

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
+
 use super::archives::{self, Archive, Expanded};
 use super::commit::{self, Afterwards};
 use super::fitting::Rules;
@@ -20,7 +22,7 @@ use super::{Inner, Runtime, entry};
 use crate::compile::CallForm;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reclaim::Caller;
-use crate::table::Target;
+use crate::table::{SymbolId, Target};
 
 /// What an update asks for.
 pub(super) struct Plan {
@@ -70,7 +72,7 @@ impl PreparedUpdate {
         archives::select(&inner.state, &mut ready, wants)?;
         let mut work = Work { ready, removed, archives, restored, strict, rules, times };
         let mut rounds = if rebuild { REBUILDS } else { 0 };
-        let prepared = loop {
+        let mut prepared = loop {
             // A round's callers are compiled without the lock.
             let refusal = match work.prepare(inner, &mut inner.state.lock()) {
                 Ok(prepared) => break prepared,
@@ -80,7 +82,7 @@ impl PreparedUpdate {
             rounds -= 1;
             work.add_rebuilt(inner, refusal)?;
         };
-        let mut report = prepared.report.clone();
+        let mut report = std::mem::take(&mut prepared.report);
         report.times = work.times;
         Ok(Self { runtime: runtime.clone(), work, prepared: Some(prepared), report })
     }
@@ -112,12 +114,18 @@ impl PreparedUpdate {
         let inner = self.runtime.inner.clone();
         let started = Instant::now();
         let mut state = inner.state.lock();
-        let Some(mut prepared) = self.prepared.take() else { return Ok(self.report.clone()) };
-        if state.epoch.has_overtaken(prepared.epoch) {
+        let Some(mut prepared) = self.prepared.take() else { return Ok(Report::default()) };
+        // Somebody may have asked for a handle since.
+        let mut retyped = prepared.retyped.iter();
+        let relied_on = retyped.any(|&(id, old, new)| {
+            state.symbols.at_index(id.0).is_some() && state.handles_rely_on(id, old, new)
+        });
+        if relied_on || state.epoch.has_overtaken(prepared.epoch) {
             prepared.abandon(&mut state);
             prepared = self.work.prepare(&inner, &mut state).map_err(|r| overtaken(&state, r.error))?;
+            self.report = std::mem::take(&mut prepared.report);
         }
-        let (mut report, after) = {
+        let after = {
             // Runs the host's code: if that panics nothing has changed.
             let migrations = std::mem::take(&mut prepared.migrations);
             self.prepared = Some(prepared);
@@ -126,10 +134,11 @@ impl PreparedUpdate {
             }
             match self.prepared.take() {
                 Some(prepared) => commit::commit(&mut state, prepared),
-                None => return Ok(self.report.clone()),
+                None => return Ok(Report::default()),
             }
         };
         drop(state);
+        let mut report = std::mem::take(&mut self.report);
         report.times = self.work.times;
         report.times.publish = started.elapsed();
         run_afterwards(&inner, &after);
@@ -219,7 +228,8 @@ fn check_names(
             (true, false) => Some(already_loaded(&input.name)),
             (false, true) => Some(unknown_module(&input.name)),
             _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
-            _ => None,
+            // An earlier generation that is linked again must still be one.
+            _ => input.number.and_then(|number| state.past(&input.name, number).err()),
         };
         problems.extend(error.map(|e| e.in_file(input.file.as_deref())));
     }
@@ -247,20 +257,8 @@ fn check_names(
 
 /// Runs generated code that belongs to the update, without the lock: it may call back.
 fn run_afterwards(inner: &Inner, after: &Afterwards) {
-    for &(id, resolver, owner, order) in &after.indirect {
-        let target = entry::call_resolver(resolver);
-        let mut state = inner.state.lock();
-        // Meanwhile another thread may have removed the module, or returned it to an earlier
-        // generation.
-        let Some(symbol) = state.symbols.at_index_mut(id.0) else { continue };
-        for provider in &mut symbol.providers {
-            if provider.owner == owner && provider.order == order {
-                provider.target = Target::Function(target);
-            }
-        }
-        state.epoch.advance();
-        let cells = state.symbols.settle(id);
-        state.symbols.store(id, cells);
+    for &id in &after.indirect {
+        resolve(&inner.state, id);
     }
     let (init, fini) = after.in_order();
     if !fini.is_empty() {
@@ -269,4 +267,28 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
     for function in init {
         entry::call_initialiser(function, &inner.arguments);
     }
+}
+
+/// Asks the resolver of the indirect function `id`, if nobody has, and makes calls go where it
+/// says.
+pub(super) fn resolve(state: &Mutex<State>, id: SymbolId) -> Option<u64> {
+    let (resolver, owner, order) = state.lock().symbols.at_index(id.0)?.rare()?.resolver?;
+    let target = entry::call_resolver(resolver);
+    let mut state = state.lock();
+    // Meanwhile another thread may have removed the module, or returned it to an earlier
+    // generation.
+    let symbol = state.symbols.at_index_mut(id.0)?;
+    if symbol.rare().is_some_and(|rare| rare.resolver == Some((resolver, owner, order))) {
+        symbol.rare_mut().resolver = None;
+    }
+    for provider in &mut symbol.providers {
+        if provider.owner == owner && provider.order == order {
+            provider.target = Target::Function(target);
+        }
+    }
+    // Updates that were prepared meanwhile have seen where calls went before.
+    state.epoch.advance();
+    let cells = state.symbols.settle(id);
+    state.symbols.store(id, cells);
+    Some(target)
 }

@@ -86,6 +86,7 @@ fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
 
 /// The object that `source` is or becomes, and what is known of its types.
 pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times)> {
+    crate::fault::step("compile")?;
     if source.kind() == SourceKind::Object {
         let known = source.interface().cloned();
         let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
@@ -111,7 +112,7 @@ pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
 pub(super) fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
     let (mut inputs, mut problems) = (Vec::with_capacity(ready.len()), Vec::new());
     for unit in ready {
-        match Object::parse(&unit.object) {
+        match crate::fault::step("parse").and_then(|()| Object::parse(&unit.object)) {
             Ok(object) => inputs.push(Input {
                 name: unit.name.clone(),
                 file: unit.file.clone(),

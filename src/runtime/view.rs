@@ -11,6 +11,7 @@ use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
 
 impl Batch<'_> {
     pub(super) fn stage_definitions(&mut self, id: u32, interface: &Interface, definitions: &[Definition]) {
+        self.prepared.providers.reserve(definitions.len());
         for definition in definitions {
             let mut signature = SignatureId::UNKNOWN;
             if matches!(definition.target, Target::Function(_))
@@ -41,17 +42,26 @@ impl Batch<'_> {
         for &(id, number) in restored {
             self.index += 1;
             let order = self.order();
-            let (providers, wanted, report) = self.restorable(id, number)?;
-            for (symbol, provider) in providers {
+            let (providers, wanted, report) = Self::restorable(self.state, id, number)?;
+            self.prepared.providers.reserve(providers.len());
+            for &(symbol, provider) in providers {
                 let list = self.prepared.providers.entry(symbol).or_default();
                 list.push(Provider { order, ..provider });
             }
+            self.prepared.references.reserve(wanted.len());
             for wanted in wanted {
                 let known = self.prepared.references.entry(wanted.id).or_default();
                 known.0 |= wanted.called;
                 known.1 |= wanted.required;
             }
             self.prepared.restored.push(Restored { id, number, report });
+        }
+        // What nothing had when it was last live a library may have by now.
+        let wanted: Vec<SymbolId> = self.prepared.references.keys().copied().collect();
+        for id in wanted.into_iter().filter(|_| !restored.is_empty()) {
+            if self.winner(id).is_none() {
+                self.ask_process(id);
+            }
         }
         Ok(())
     }
@@ -119,6 +129,7 @@ impl Batch<'_> {
     pub(super) fn call_of(&self, id: SymbolId, winner: Option<&Provider>, now: u64) -> u64 {
         let symbol = self.state.symbols.get(id);
         match winner {
+            Some(winner) if self.is_indirect(id, winner.owner) && now == 0 => self.missing_thunk(id),
             Some(winner) if self.is_indirect(id, winner.owner) => now,
             Some(winner) => match winner.target {
                 Target::Function(body)
@@ -143,6 +154,13 @@ impl Batch<'_> {
         let made = self.prepared.missing.get(&id);
         let known = self.state.symbols.get(id).rare().and_then(|rare| rare.missing.as_ref());
         made.or(known).map_or(self.state.symbols.missing, |block| block.address())
+    }
+
+    /// Something other than a function that is somewhere now and will not be there: code that is
+    /// not live may have its address.
+    pub(super) fn departs(&self, id: SymbolId, winner: Option<&Provider>) -> bool {
+        let now = self.state.symbols.get(id).winner().map(|p| p.target);
+        !matches!(now, None | Some(Target::Function(_))) && now != winner.map(|p| p.target)
     }
 
     /// A variable or constant that has an address now and will have another one.

@@ -25,6 +25,8 @@ pub(crate) struct Gates {
 
 /// What a thread may be in after the commit: kept until nobody is. Dropping it frees it.
 pub(crate) struct Memory {
+    /// Where they lead.
+    targets: Box<[u64]>,
     gates: Block,
     /// Among the constants, not behind the gates: a store to a line that a core has fetched
     /// instructions from makes it start over.
@@ -36,6 +38,7 @@ impl Gates {
     /// a thread can reach. Whoever calls this publishes the arena before the commit.
     pub(crate) fn prepare(arena: &Arc<Arena>, mut switches: Vec<Switch>) -> Result<Self> {
         let mut memory = None;
+        crate::fault::step("gates")?;
         if needs_gates(switches.len()) {
             let gates = arena.allocate(Space::Code, switches.len() * GATE_SIZE, GATE_SIZE_ALIGN)?;
             let word = arena.allocate(Space::ReadOnly, size_of::<u64>(), align_of::<u64>())?;
@@ -48,7 +51,8 @@ impl Gates {
                 bytes.extend(gate.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
             }
             gates.fill(&bytes);
-            memory = Some(Memory { gates, word });
+            let targets = switches.iter().flat_map(|switch| [switch.old, switch.new]).collect();
+            memory = Some(Memory { targets, gates, word });
         }
         Ok(Self { arena: arena.clone(), switches, memory })
     }
@@ -78,6 +82,11 @@ impl Memory {
     pub(crate) fn code_range(&self) -> Range<u64> {
         let start = self.gates.address();
         start..start + self.gates.len() as u64
+    }
+
+    /// The bodies that a thread in it may go to, old and new.
+    pub(crate) fn targets(&self) -> &[u64] {
+        &self.targets
     }
 
     /// Bytes of the arena that it holds.

@@ -34,6 +34,7 @@ impl Slots {
 
     /// Takes an index whose cells are zero and whose stub is in place.
     pub(crate) fn take(&mut self) -> Result<u32> {
+        crate::fault::step("slot")?;
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.next < self.arena.symbol_capacity() => {
@@ -65,6 +66,7 @@ impl Slots {
     }
 
     pub(crate) fn take_pair(&mut self) -> Result<PairIndex> {
+        crate::fault::step("pair")?;
         if let Some(index) = self.free_pairs.pop() {
             return Ok(PairIndex(index));
         }
@@ -124,12 +126,13 @@ impl Slots {
     }
 
     /// Fills a word of the arena that waited for an address.
-    pub(crate) fn store_word(&self, at: u64, value: u64) {
+    pub(crate) fn fill_word(&self, at: u64, value: u64) {
         // Packed structures may hold unaligned pointers; nothing depends on those being
         // written in one step.
         if at.is_multiple_of(8) {
-            self.arena.word(at).store(value, Ordering::Release);
-        } else {
+            // What the program has stored there meanwhile stands.
+            let _ = self.arena.word(at).compare_exchange(0, value, Ordering::Release, Ordering::Relaxed);
+        } else if self.arena.read(at, 8) == [0; 8] {
             self.arena.write(at, &value.to_le_bytes());
         }
     }

@@ -30,9 +30,9 @@ pub(crate) enum Owner {
 /// How strong a definition is; the order is the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// A body that was replaced or removed and is still in place. It serves local functions
-    /// only: whoever has their address (an exit handler, a table) got it from that body's
-    /// module.
+    /// A definition that was replaced or removed and is still in place. It serves local
+    /// functions, whose address somebody (an exit handler, a table) got from that body's
+    /// module, and the code of that module that still uses a variable.
     Retired,
     Process,
     Weak,
@@ -115,6 +115,8 @@ pub(crate) struct Symbol {
     pub pinned: bool,
     /// How many images, of code that is live, kept or only prepared, name its cells.
     pub holds: u32,
+    /// How many of them do not define it.
+    pub wants: u32,
     rare: Option<Box<Rare>>,
 }
 
@@ -126,6 +128,9 @@ pub(crate) type Version = (Arc<str>, u64);
 pub(crate) struct Rare {
     pub pending: Vec<Pending>,
     pub pair: Option<PairIndex>,
+    /// Its definition is an indirect function: what to ask, and whose it is. Calls go through
+    /// the thunk until somebody has asked.
+    pub resolver: Option<(u64, Owner, u64)>,
     /// Where calls go while nothing defines the symbol.
     pub missing: Option<Block>,
     /// Who defined it last, where nothing does any more.
@@ -133,6 +138,8 @@ pub(crate) struct Rare {
     /// What it was compiled as.
     pub last_signature: SignatureId,
     pub handles: Handles,
+    /// The update that last took it, a variable, away from where it was.
+    pub departed: u64,
 }
 
 impl Symbol {
@@ -145,6 +152,7 @@ impl Symbol {
             local: name.contains('\0'),
             pinned: false,
             holds: 0,
+            wants: 0,
             rare: None,
         }
     }
@@ -155,7 +163,7 @@ impl Symbol {
     }
 
     /// It is, or was, a function.
-    pub(super) fn was_function(&self) -> bool {
+    pub(crate) fn was_function(&self) -> bool {
         self.function
     }
 
@@ -163,9 +171,20 @@ impl Symbol {
         self.rare.as_deref()
     }
 
+    /// The rare parts, to be looked through, if there are any.
+    pub(crate) fn rare_if_any(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
+    }
+
     /// The rare parts, to be added to.
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// The variable that was last, while code may be running that uses it.
+    pub(super) fn retired_data(&self) -> Option<Target> {
+        let retired = self.retired().map(|p| p.target);
+        retired.filter(|target| !matches!(target, Target::Function(_)))
     }
 
     /// The provider that is used: they are sorted, strongest and newest last.

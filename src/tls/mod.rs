@@ -150,6 +150,7 @@ impl TlsBlock {
             })
         };
         let mut roomy = layout(parts::roomy(size, align, static_model))?;
+        crate::fault::step("thread-locals")?;
         survive_forks();
         let mut registry = REGISTRY.lock();
         let mut in_pool = None;
@@ -367,4 +368,10 @@ pub(crate) fn start_thread() {
         // SAFETY: the calling thread's own pool, which nothing in it uses yet.
         unsafe { template.fill(thread_pointer()) };
     }
+}
+
+/// How many blocks of this size are registered.
+#[cfg(test)]
+pub(crate) fn registered(size: usize) -> usize {
+    REGISTRY.lock().templates.iter().flatten().filter(|template| template.layout.size() == size).count()
 }

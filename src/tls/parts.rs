@@ -70,6 +70,30 @@ impl Part {
         parts.find(|part| part.range().contains(&(offset as usize)))
     }
 
+    /// Where the threads have it; those in the static pool are not among them.
+    pub(crate) fn of_threads(&self) -> Vec<Range<u64>> {
+        let registry = REGISTRY.lock();
+        let index = self.block.index as usize;
+        if registry.templates[index].as_ref().is_none_or(|template| template.in_pool.is_some()) {
+            return Vec::new();
+        }
+        let blocks = registry.threads.iter().filter_map(|thread| {
+            // SAFETY: a thread in the list lives, and its slice changes only under the lock.
+            let blocks = unsafe { &(*thread.0).blocks };
+            let block = blocks.get(index)?.load(Ordering::Acquire) as u64;
+            let (from, to) = (block + self.offset, block + self.offset + self.size as u64);
+            (block != 0).then_some(from..to)
+        });
+        blocks.collect()
+    }
+
+    /// Whether the word of a pair names it.
+    pub(crate) fn is_named(&self, word: u64) -> bool {
+        let (start, end) =
+            (self.block.word(self.offset), self.block.word(self.offset + self.size as u64 - 1));
+        (start..=end).contains(&word)
+    }
+
     /// Whether `address` is in the part that some thread has.
     pub(crate) fn holds(&self, address: u64) -> bool {
         let registry = REGISTRY.lock();

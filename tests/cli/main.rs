@@ -7,4 +7,5 @@ mod linking;
 mod place;
 mod reports;
 mod running;
+mod stress;
 mod usage;

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use super::crates::{entries, file_name};
 use super::programs::Program;
@@ -262,6 +262,18 @@ pub fn cache_root() -> PathBuf {
 fn cached(program: &str, name: &str, key: u64, build: impl FnOnce(&Path)) -> PathBuf {
     let parent = cache_root().join(program);
     let dir = parent.join(format!("{name}-{key:016x}"));
+    // Two tests may want the same set; the second waits for it.
+    static BEING_BUILT: Mutex<Vec<(String, Arc<Mutex<()>>)>> = Mutex::new(Vec::new());
+    let lock = {
+        let mut all = BEING_BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = dir.display().to_string();
+        let known = all.iter().find(|(of, _)| *of == path).map(|(_, lock)| lock.clone());
+        known.unwrap_or_else(|| {
+            all.push((path, Arc::default()));
+            all[all.len() - 1].1.clone()
+        })
+    };
+    let _alone = lock.lock().unwrap_or_else(PoisonError::into_inner);
     if dir.exists() {
         return dir;
     }

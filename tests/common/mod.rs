@@ -2,6 +2,7 @@
 //!
 //! `crates` finds C sources in the Cargo registry, `programs` is the table of programs,
 //! `build` turns a program into sets of files (bitcode, objects, …) with a cache,
+//! `expected` is what the native program does,
 //! `run` runs a file set under `hotslot run`, or natively, and compares what came out.
 //! Nothing here knows the library: the programs go through the command line only.
 //!
@@ -10,5 +11,6 @@
 
 pub mod build;
 pub mod crates;
+pub mod expected;
 pub mod programs;
 pub mod run;

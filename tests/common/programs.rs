@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::crates::{crate_dir, files_in, sub_dir};
+use super::crates::{crate_dir, entries, files_in, sub_dir};
 
 /// One program that the tests run natively and under hotslot.
 pub struct Program {
@@ -195,4 +195,57 @@ pub fn cpp() -> Program {
             Case::new("fork", &["fork"], Ends::Exit(4)),
         ],
     }
+}
+
+/// One of our programs that are unpleasant to replace while they run.
+fn unpleasant(name: &'static str, dir: &str, ends: Ends) -> Program {
+    // With the header that all of them use.
+    let own_dir = own("stress");
+    let mut sources = entries(&own_dir.join(dir));
+    sources.retain(|path| path.extension().is_some_and(|e| e == "c" || e == "cpp"));
+    Program {
+        name,
+        sources,
+        includes: vec![own_dir.clone()],
+        defines: &[],
+        libs: &["stdc++", "pthread"],
+        own_dir,
+        lighter: "-O1",
+        cases: vec![Case::new("everything", &[], ends)],
+    }
+}
+
+/// Recursion, pointers to functions, jumps, computed goto, literals that are kept.
+pub fn calls() -> Program {
+    unpleasant("stress_calls", "calls", Ends::Exit(7))
+}
+
+/// Threads that come and go, sleep in old code or never leave it; thread-locals.
+pub fn threads() -> Program {
+    unpleasant("stress_threads", "threads", Ends::Exit(0))
+}
+
+/// A timer's signals on a stack of their own, and faults that are jumped out of.
+pub fn signals() -> Program {
+    unpleasant("stress_signals", "signals", Ends::Exit(0))
+}
+
+/// Coroutines by `makecontext`.
+pub fn contexts() -> Program {
+    unpleasant("stress_contexts", "contexts", Ends::Exit(0))
+}
+
+/// C++ exceptions, virtual functions, function objects, statics with guards.
+pub fn exceptions() -> Program {
+    unpleasant("stress_exceptions", "exceptions", Ends::Exit(0))
+}
+
+/// Other programs by `popen`, `system` and `vfork`.
+pub fn processes() -> Program {
+    unpleasant("stress_processes", "processes", Ends::Exit(0))
+}
+
+/// Children by `fork` that go on in the program's own code.
+pub fn forks() -> Program {
+    unpleasant("stress_forks", "forks", Ends::Exit(0))
 }

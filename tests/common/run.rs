@@ -18,6 +18,9 @@ const ARGV0: &str = "the-program";
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 
+/// How often to look at what a process takes.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What a run left behind.
 pub struct Outcome {
     /// Standard output.
@@ -44,23 +47,100 @@ impl Outcome {
 pub fn native(executable: &Path, case: &Case) -> Outcome {
     let mut command = Command::new(executable);
     command.arg0(ARGV0).args(&case.args);
-    outcome(command, case)
+    outcome(command, case, |_| {})
 }
 
 /// Runs a file set under `hotslot run`.
 pub fn hotslot(program: &Program, set: &FileSet, case: &Case, calls: &str) -> Outcome {
+    outcome(command(program, set, case, calls, &[]), case, |_| {})
+}
+
+/// Runs a file set under `hotslot run --stress` with these options; a program of ours for
+/// `time`. The outcome is without the summary, which is returned beside it.
+pub fn stressed(
+    program: &Program,
+    set: &FileSet,
+    case: &Case,
+    options: &[&str],
+    time: Duration,
+) -> (Outcome, String) {
+    watched(program, set, case, options, time, |_| {})
+}
+
+/// As [`stressed`], and tells `watch` now and then what the process takes.
+pub fn watched(
+    program: &Program,
+    set: &FileSet,
+    case: &Case,
+    options: &[&str],
+    time: Duration,
+    mut watch: impl FnMut(Footprint),
+) -> (Outcome, String) {
+    let mut command = command(program, set, case, "slot", options);
+    command.env("HOTSLOT_TEST_MS", time.as_millis().to_string());
+    let mut looked = Instant::now();
+    let mut outcome = outcome(command, case, |process| {
+        if looked.elapsed() > LOOK {
+            looked = Instant::now();
+            watch(Footprint::of(process));
+        }
+    });
+    let start = b"stress      ";
+    let at = (0..outcome.stderr.len())
+        .rev()
+        .find(|&at| outcome.stderr[at..].starts_with(start) && (at == 0 || outcome.stderr[at - 1] == b'\n'));
+    let summary = at.map(|at| outcome.stderr.split_off(at)).unwrap_or_default();
+    (outcome, String::from_utf8_lossy(&summary).into_owned())
+}
+
+/// What a process takes of the system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Footprint {
+    /// Resident memory in KiB.
+    pub resident: usize,
+    /// Mappings.
+    pub mappings: usize,
+    /// Open files.
+    pub files: usize,
+}
+
+impl Footprint {
+    fn of(process: u32) -> Self {
+        let read = |what| std::fs::read_to_string(format!("/proc/{process}/{what}")).unwrap_or_default();
+        let status = read("status");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let resident = resident.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
+        let files = std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
+        Self { resident: resident.unwrap_or_default(), mappings: read("maps").lines().count(), files }
+    }
+
+    /// The most of each.
+    pub fn most(seen: &[Self]) -> Self {
+        let most = |what: fn(&Self) -> usize| seen.iter().map(what).max().unwrap_or_default();
+        Self { resident: most(|f| f.resident), mappings: most(|f| f.mappings), files: most(|f| f.files) }
+    }
+}
+
+/// The number at the start of a line of a `--stress` summary.
+pub fn figure(summary: &str, line: &str) -> Option<u64> {
+    let text = summary.lines().find_map(|found| found.strip_prefix(line))?;
+    text.split_whitespace().next()?.trim_end_matches(',').parse().ok()
+}
+
+/// `hotslot run` as every run has it.
+pub fn command(program: &Program, set: &FileSet, case: &Case, calls: &str, options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
-    command.args(["run", "--argv0", ARGV0, "--calls", calls, set.level]);
+    command.args(["run", "--argv0", ARGV0, "--calls", calls, set.level]).args(options);
     // No warnings: standard error is compared.
     command.arg(format!("--cflags=-w {}", set.source_flags.join(" ")));
     for lib in program.libs {
         command.args(["-l", lib]);
     }
     command.args(&set.files).arg("--").args(&case.args);
-    outcome(command, case)
+    command
 }
 
-fn outcome(mut command: Command, case: &Case) -> Outcome {
+fn outcome(mut command: Command, case: &Case, mut watch: impl FnMut(u32)) -> Outcome {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let dir = cache_root().join(format!("run-{}-{run}", std::process::id()));
@@ -88,6 +168,7 @@ fn outcome(mut command: Command, case: &Case) -> Outcome {
             let _ = child.wait();
             panic!("still running after {LIMIT:?}, killed: {command:?}");
         }
+        watch(child.id());
         std::thread::sleep(Duration::from_millis(5));
     };
     let took = started.elapsed();

@@ -16,6 +16,7 @@ use reader::{Source, sources};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("seeded", &[]),
+    ("fault", &["error"]),
     ("unwind", &[]),
     ("memory", &["error"]),
     ("tls", &["error"]),
@@ -44,8 +45,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What every module may use: deliberate bugs stand where the code is that they break.
-const ALL_MAY_USE: &[&str] = &["seeded"];
+/// What every module may use: deliberate bugs, and failures on demand, stand where the code is
+/// that they break.
+const ALL_MAY_USE: &[&str] = &["seeded", "fault"];
 
 /// Names at the crate's root that are not modules, and the module each belongs to.
 const ROOT_NAMES: &[(&str, &str)] = &[("Error", "error"), ("ErrorKind", "error"), ("Result", "error")];

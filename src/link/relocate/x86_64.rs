@@ -94,6 +94,20 @@ pub(crate) fn is_cell_branch(code: &[u8], at: usize) -> bool {
     at >= 2 && code.get(at - 2) == Some(&0xff) && matches!(code.get(at - 1), Some(0x15 | 0x25))
 }
 
+/// Turns `mov cell(%rip), %reg` around the field at `at` into `lea`, which takes the address
+/// itself. The psABI names this rewrite for R_X86_64_REX_GOTPCRELX. Returns whether it was
+/// such an instruction.
+pub(crate) fn make_load_direct(code: &mut [u8], at: usize) -> bool {
+    let Some([rex, opcode, modrm]) = at.checked_sub(3).and_then(|start| code.get_mut(start..at)) else {
+        return false;
+    };
+    let is_load = *rex & 0xf8 == 0x48 && *opcode == 0x8b && *modrm & 0xc7 == 0x05;
+    if is_load {
+        *opcode = 0x8d;
+    }
+    is_load
+}
+
 /// Turns the six bytes of `call *cell(%rip)` or `jmp *cell(%rip)` around the field at
 /// `at` into a direct call or jump of the same length, and returns where its 32-bit field
 /// is now. The psABI names these rewrites for R_X86_64_GOTPCRELX.
@@ -152,6 +166,12 @@ mod tests {
         assert!(is_cell_branch(&[0xff, 0x15, 0, 0, 0, 0], 2));
         // mov 0(%rip), %rax
         assert!(!is_cell_branch(&[0x48, 0x8b, 0x05, 0, 0, 0, 0], 3));
+        // mov 0(%rip), %r15
+        let mut load = [0x4c, 0x8b, 0x3d, 0, 0, 0, 0];
+        assert!(make_load_direct(&mut load, 3));
+        assert_eq!(load[..3], [0x4c, 0x8d, 0x3d]);
+        // cmp 0(%rip), %rax
+        assert!(!make_load_direct(&mut [0x48, 0x3b, 0x05, 0, 0, 0, 0], 3));
         let mut call = [0xff, 0x15, 1, 2, 3, 4];
         assert_eq!(make_branch_direct(&mut call, 2), 2);
         assert_eq!(call[..2], [0x48, 0xe8]);

@@ -10,9 +10,15 @@ use std::ops::{ControlFlow, Range};
 use super::contexts::Contexts;
 use super::memory::{Mappings, is_thread_pointer, read, sweep};
 use super::wanted::Wanted;
+use crate::seeded::{Bug, bug};
 
 /// Bytes below the stack pointer that a function may use.
-pub(super) const RED_ZONE: u64 = 128;
+const RED_ZONE: u64 = 128;
+
+/// How far below a stack pointer there may be words of a function that is running.
+pub(super) fn red_zone() -> u64 {
+    if bug(Bug::SkipRedZone) { 0 } else { RED_ZONE }
+}
 /// No more of a stack that hotslot does not know is looked at.
 const MOST_UNKNOWN: u64 = 64 << 20;
 
@@ -67,14 +73,14 @@ impl Memory<'_> {
         let Thread { number, sp, .. } = *thread;
         let mapping = self.mappings.at(sp).ok_or(UNMAPPED)?;
         let context = self.contexts.at(sp);
-        let from = sp.saturating_sub(RED_ZONE).max(mapping.start);
+        let from = sp.saturating_sub(red_zone()).max(mapping.start);
         let mut native = context.is_none() && mapping.main && is_main(number);
         let mut to = context.map_or(mapping.end, |stack| stack.end.min(mapping.end));
         if context.is_none() && !native {
             to = to.min(from.saturating_add(MOST_UNKNOWN));
         }
         let mut on_alternate = thread.alternate.as_ref().is_some_and(|stack| stack.contains(&sp));
-        for &register in registers {
+        for &register in registers.iter().filter(|_| !bug(Bug::SkipRegisters)) {
             seen.note(self.wanted, register);
         }
         let whole = sweep(from, to, |at, word| {
@@ -110,7 +116,7 @@ impl Memory<'_> {
         if mapping.end - thread.sp > MOST_UNKNOWN {
             return Err(TOO_LARGE);
         }
-        self.all(thread.sp.saturating_sub(RED_ZONE).max(mapping.start), mapping.end, seen)?;
+        self.all(thread.sp.saturating_sub(red_zone()).max(mapping.start), mapping.end, seen)?;
         self.native(thread, seen)
     }
 

@@ -68,6 +68,10 @@ impl World {
 }
 
 impl Resolve for World {
+    fn is_own(&self, _id: SymbolId) -> bool {
+        false
+    }
+
     fn foreign_thread_offset(&mut self, _id: SymbolId) -> Option<u64> {
         None
     }

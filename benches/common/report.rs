@@ -97,6 +97,6 @@ pub fn json(rows: &[Row]) -> String {
             })
         })
         .collect();
-    let document = serde_json::json!({ "machine": crate::machine::describe(), "rows": rows });
+    let document = serde_json::json!({ "machine": super::machine::describe(), "rows": rows });
     format!("{document:#}\n")
 }

@@ -1,0 +1,35 @@
+//! Objects from clang, for tests that need more than IR says.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hotslot::Source;
+
+/// An object of `source`, from `compiler` with `flags`.
+pub fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clang");
+    std::fs::create_dir_all(&dir).unwrap();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let out = dir.join(format!("{}-{number}.o", std::process::id()));
+    let from = out.with_extension(if compiler.contains("++") { "cc" } else { "c" });
+    std::fs::write(&from, source).unwrap();
+    let mut command = Command::new(compiler);
+    command.args(["-O1", "-fPIC", "-w", "-c"]).args(flags).arg(&from).arg("-o").arg(&out);
+    assert!(command.status().expect("the compiler is installed").success());
+    let source = Source::from_path(&out).unwrap();
+    std::fs::remove_file(&from).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    source
+}
+
+#[allow(dead_code)] // not every test has C alone
+pub fn c(source: &str) -> Source {
+    object(source, "clang-19", &[])
+}
+
+#[allow(dead_code)] // not every test has C++
+pub fn cxx(source: &str) -> Source {
+    object(source, "clang++-19", &["-std=c++17"])
+}

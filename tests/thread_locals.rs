@@ -375,6 +375,29 @@ fn a_failed_update_leaves_the_blocks() {
 }
 
 #[test]
+fn room_comes_back_with_what_is_freed() {
+    let rt = runtime();
+    let odd = form("clang", &[A, B].concat(), &[]);
+    let even = form(
+        "gcc",
+        &[A, "__thread char pad[400] = {7}; int get_pad(void) { return pad[0]++; }"].concat(),
+        &[],
+    );
+    rt.load("m", odd.clone()).unwrap();
+    // SAFETY: no other thread is in code of this runtime. Asking them is not certain enough
+    // for a test: a word on a stack may look like an address.
+    let free = || unsafe { rt.free_retired() };
+    for round in 0..60 {
+        rt.replace("m", even.clone()).unwrap();
+        assert_eq!((here(&rt, "get_pad"), here(&rt, "get_pad")), (7, 8), "{round}");
+        free();
+        rt.replace("m", odd.clone()).unwrap();
+        assert_eq!((here(&rt, "get_b"), here(&rt, "get_a")), (4, 4 + round));
+        free();
+    }
+}
+
+#[test]
 fn rollback_finds_thread_locals_as_they_were_left() {
     let rt = Runtime::builder().history(3).arena_size(16 << 20).build().unwrap();
     rt.load("m", form("clang", &[A, B].concat(), &[])).unwrap();

@@ -18,7 +18,7 @@ use inkwell::module::Module;
 use super::initialisers::{self, Initialised};
 use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, values};
 use super::redefine::{Global, redeclare, redefine, redefine_variable};
-use super::{CallForm, Interface, Types, labels, storage, types};
+use super::{CallForm, Interface, Types, labels, storage, thread_guards, types};
 
 /// What can only be told before optimisation.
 pub(super) struct Before {
@@ -70,6 +70,7 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Before {
             }
         }
         set_call_form(raw, form);
+        thread_guards::split(raw);
         keep_state(raw);
         // The optimiser makes calls of its own, and one of all initialisers.
         Before { declared: types::declared(raw), initialised: initialisers::split(raw) }

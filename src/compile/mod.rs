@@ -35,6 +35,7 @@ mod tests_objects;
 mod tests_source;
 #[cfg(test)]
 mod tests_types;
+mod thread_guards;
 mod types;
 mod wire;
 

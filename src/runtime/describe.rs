@@ -49,9 +49,7 @@ impl Batch<'_> {
         let listed = image.init.iter().chain(&image.fini).filter_map(|i| i.name.clone());
         let run: Box<[Box<str>]> = listed.collect();
         let initialisers = image.init.len();
-        if let Some(old) = old {
-            select(image, &old.current, module.interface, &fitted);
-        }
+        let uninitialised = old.map(|old| select(image, &old.current, module.interface, &fitted));
         let storages = image.storages.len() + image.thread_locals.as_ref().map_or(0, |l| l.variables.len());
         let mut report = ModuleReport {
             name: module.name.to_owned(),
@@ -70,6 +68,7 @@ impl Batch<'_> {
                 Types::DebugInfo => TypesFrom::DebugInfo,
                 Types::Unknown => TypesFrom::Unchecked,
             },
+            uninitialised: uninitialised.unwrap_or_default(),
             ..ModuleReport::default()
         };
         if let Some(old) = old {
@@ -125,24 +124,41 @@ impl Batch<'_> {
 }
 
 /// Leaves those functions in the lists of `image` that have something to do after `old`:
-/// initialisers of variables that are new or start anew, and functions that are new.
-fn select(image: &mut Image, old: &Generation, interface: &Interface, fitted: &Fitted) {
+/// initialisers of variables that are new or start anew, and functions that are new. Returns
+/// the variables of those that could not be run because they are for kept ones as well.
+fn select(image: &mut Image, old: &Generation, interface: &Interface, fitted: &Fitted) -> Vec<String> {
     let known = |name: &str| old.run.iter().any(|old| **old == *name);
     let new = |variable: &String| fitted.fresh.contains(variable) || fitted.reset.contains(variable);
+    let mut left = Vec::new();
     if bug(Bug::InitialiseAgain) {
-        return;
+        return left;
     }
     image.init.retain(|Initialiser { name, .. }| {
         let Some(name) = name else { return false };
+        // One for all variables of the source, if its parts were melted before we got it.
+        let gathers = name.starts_with("_GLOBAL__");
         let listed = interface.initialisers.iter().find(|(initialiser, _)| **initialiser == **name);
         match listed {
+            Some((_, variables)) if !variables.is_empty() && gathers => {
+                let run = variables.iter().all(new);
+                if !run {
+                    left.extend(variables.iter().filter(|v| new(v)).cloned());
+                }
+                run
+            }
             Some((_, variables)) if !variables.is_empty() => variables.iter().any(new),
+            None if gathers => {
+                left.extend(fitted.fresh.iter().chain(&fitted.reset).cloned());
+                false
+            }
             // What the source calls a constructor.
-            Some(_) => !known(name),
-            None => false,
+            _ => !known(name),
         }
     });
     image.fini.retain(|Initialiser { name, .. }| name.as_ref().is_some_and(|name| !known(name)));
+    left.sort_unstable();
+    left.dedup();
+    left
 }
 
 /// Kept variables whose definition has another initial value than the one before.

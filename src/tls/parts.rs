@@ -22,7 +22,7 @@ pub(super) fn roomy(size: usize, align: usize, static_model: bool) -> (usize, us
         // There is one small pool for all modules.
         return ((size + size.clamp(16, 64)).next_multiple_of(16), align.max(16));
     }
-    let spare = (size / 2).clamp(256, MOST_SPARE);
+    let spare = (size / 2).clamp(512, MOST_SPARE);
     (size.saturating_add(spare).checked_next_multiple_of(BLOCK_ALIGN).unwrap_or(size), align.max(BLOCK_ALIGN))
 }
 
@@ -50,14 +50,15 @@ impl Part {
             parts.iter().filter_map(Weak::upgrade).map(|p| p.range()).collect();
         taken.sort_unstable_by_key(|range| range.start);
         let mut at = 0usize;
-        for range in taken.into_iter().chain([block.size..block.size]) {
+        let ends = taken.into_iter().map(|range| (range.start, range.end));
+        for (next, end) in ends.chain([(block.size, block.size)]) {
             let start = at.checked_next_multiple_of(align)?;
-            if start.checked_add(size)? <= range.start {
+            if start.checked_add(size)? <= next {
                 let part = Arc::new(Self { block: block.clone(), offset: start as u64, size });
                 parts.push(Arc::downgrade(&part));
                 return Some(part);
             }
-            at = range.end;
+            at = end;
         }
         None
     }

@@ -111,7 +111,7 @@ fn parts_that_nothing_holds_are_free() {
     assert_eq!(byte(&again, 0), 0, "what the part held before is gone");
     let found = Part::at(&first.block, 17).unwrap();
     assert!(Arc::ptr_eq(&found, &third));
-    assert!(Part::at(&first.block, 300).is_none());
+    assert!(Part::at(&first.block, 400).is_none());
     let mut held = Vec::new();
     while let Some(part) = take(16, 1) {
         held.push(part);

@@ -80,6 +80,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/llvm.rs",
     "compile/redefine.rs",
     "compile/storage.rs",
+    "compile/thread_guards.rs",
     "compile/types.rs",
     // Compiles in a child process: fork, pipes, waiting for it.
     "compile/child.rs",

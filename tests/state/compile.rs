@@ -30,6 +30,11 @@ pub const TYPED: [Form; 3] = [Ir, ClangTypes, GccTypes];
 const IR: [&str; 3] = ["-emit-llvm", "-Xclang", "-disable-llvm-passes"];
 
 pub fn compile(form: Form, extension: &str, text: &str) -> Source {
+    let ir: &[&str] = if form == Ir { &IR } else { &[] };
+    compile_with(form, extension, text, ir)
+}
+
+pub fn compile_with(form: Form, extension: &str, text: &str, flags: &[&str]) -> Source {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     std::fs::create_dir_all(&dir).unwrap();
@@ -44,7 +49,7 @@ pub fn compile(form: Form, extension: &str, text: &str) -> Source {
         _ => "clang++-19",
     };
     let mut command = Command::new(compiler);
-    command.args(["-O1", "-fPIC", "-fdata-sections", "-w", "-c"]).args(IR.iter().filter(|_| form == Ir));
+    command.args(["-O1", "-fPIC", "-fdata-sections", "-w", "-c"]).args(flags);
     command.args(matches!(form, ClangTypes | GccTypes).then_some("-g"));
     assert!(command.arg(&from).arg("-o").arg(&out).status().expect("the compiler is installed").success());
     let bytes = std::fs::read(&out).unwrap();

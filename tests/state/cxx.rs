@@ -74,7 +74,7 @@ fn a_variable_that_starts_anew_is_constructed_again() {
 
 #[test]
 fn constructors_of_the_source_run_when_they_are_new() {
-    for form in [Ir] {
+    for form in ALL {
         log!(LOG, note);
         let rt = with(note);
         let source = |more: &str| {
@@ -107,6 +107,38 @@ fn objects_skip_the_initialisers_of_what_is_kept() {
         rt.remove("m").unwrap();
     }
     assert_eq!(*LOG.lock(), [1, 1]);
+}
+
+#[test]
+fn what_may_lack_its_constructor_is_told() {
+    log!(LOG, note);
+    for form in ALL {
+        let rt = with(note);
+        let optimised = |text: &str| match form {
+            Ir => compile_with(form, "cc", &format!("{NOTED}{text}"), &["-emit-llvm"]),
+            _ => noted(form, text),
+        };
+        let source = |more: &str| {
+            optimised(&format!("static A a(1); {more} extern \"C\" int f() {{ return a.id++; }}"))
+        };
+        rt.load("m", source("")).unwrap();
+        assert_eq!(call(&rt, "f"), 1);
+        let report = rt.replace("m", source("A b(2);")).unwrap();
+        assert_eq!(
+            (call(&rt, "f"), &only(&report).uninitialised[..]),
+            (2, &["b".to_owned()][..]),
+            "{form:?}"
+        );
+        let report = rt.replace("m", source("A b(2); int plain = 3;")).unwrap();
+        let expected: &[&str] = if form == Ir { &[] } else { &["plain"] };
+        assert_eq!(
+            (call(&rt, "f"), only(&report).uninitialised.iter().map(|s| &**s).eq(expected.iter().copied())),
+            (3, true),
+            "{form:?}"
+        );
+        drop(rt);
+        assert_eq!(std::mem::take(&mut *LOG.lock()), [1, -4], "{form:?}");
+    }
 }
 
 #[test]
@@ -184,6 +216,34 @@ fn child(form: Form) {
     std::mem::forget(rt);
     // SAFETY: as the C library's function says.
     unsafe { libc::exit(7) };
+}
+
+#[test]
+fn thread_local_objects_that_are_new_are_made_in_threads_that_run() {
+    log!(LOG, note);
+    let rt = with(note);
+    let source =
+        |objects: &str, sum: &str| noted(Ir, &format!("{objects} extern \"C\" int f() {{ return {sum}; }}"));
+    rt.load("m", source("static thread_local A a(1); thread_local A b(2);", "a.id++ + b.id++")).unwrap();
+    let new = || {
+        source(
+            "thread_local A c(30); static thread_local A a(10); thread_local A b(20); thread_local A d(c.id + a.id);",
+            "a.id++ + b.id++ + c.id + d.id",
+        )
+    };
+    assert_eq!((call(&rt, "f"), std::mem::take(&mut *LOG.lock())), (3, vec![1, 2]));
+    rt.replace("m", new()).unwrap();
+    assert_eq!((call(&rt, "f"), std::mem::take(&mut *LOG.lock())), (2 + 3 + 30 + 32, vec![30, 32]));
+    std::thread::scope(|scope| {
+        let later = scope.spawn(|| call(&rt, "f"));
+        assert_eq!(later.join().unwrap(), 10 + 20 + 30 + 40);
+    });
+    assert_eq!(std::mem::take(&mut *LOG.lock())[..4], [30, 10, 20, 40]);
+    rt.replace("m", new()).unwrap();
+    assert_eq!(call(&rt, "f"), 3 + 4 + 30 + 32);
+    LOG.lock().clear();
+    drop(rt);
+    assert_eq!(*LOG.lock(), [-32, -30, -5, -4]);
 }
 
 #[test]

@@ -81,7 +81,8 @@ fn a_variable_that_no_longer_fits_is_refused_reset_or_migrated() {
             // SAFETY: defined with this type above.
             let old_address =
                 unsafe { rt.function::<extern "C" fn() -> *const i32>("at") }.unwrap().call() as u64;
-            static SEEN: Mutex<Vec<(u64, u64, Vec<u8>, Vec<u8>)>> = Mutex::new(Vec::new());
+            type Seen = (u64, u64, Vec<u8>, Vec<u8>);
+            static SEEN: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
             SEEN.lock().clear();
             let migrate = |m: &mut hotslot::Migrated<'_>| {
                 assert_eq!((m.module, m.name), ("m", "x"));

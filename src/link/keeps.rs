@@ -42,13 +42,15 @@ impl Keeps {
     }
 }
 
-/// Why the code of `object` has to be kept, if it has.
+/// Why the code of `object` has to be kept, if it has. `unclear` says that [`super::escapes`]
+/// has found addresses in code of which it does not know what they are.
 pub(super) fn find(
     object: &Object<'_>,
     ids: &[Option<SymbolId>],
     starts: &Starts,
     homes: &Homes,
     labels_stay: bool,
+    unclear: bool,
 ) -> Option<Keeps> {
     let coroutine = |s: &super::object::Symbol<'_>| {
         s.kind == SymbolKind::Function && s.binding == Binding::Local && is_coroutine_part(s.name)
@@ -64,7 +66,7 @@ pub(super) fn find(
     if x86 && code().any(|(index, section)| switches_stacks(section.bytes, |at| start(index, at))) {
         return Some(Keeps::Stacks);
     }
-    if x86 && code().any(|(index, section)| takes_own_address(index, section, starts, labels_stay)) {
+    if unclear {
         return Some(Keeps::Labels);
     }
     let escapes = |section: &Section<'_>| names_a_label(object, ids, starts, homes, section);
@@ -163,31 +165,6 @@ fn switches_stacks(code: &[u8], start: impl Fn(usize) -> usize) -> bool {
         })
     };
     load || store() || exchange()
-}
-
-/// Whether code takes the address of code of its own section by an instruction that the
-/// assembler has completed, so that it can lead to no stub.
-fn takes_own_address(index: usize, section: &Section<'_>, starts: &Starts, labels_stay: bool) -> bool {
-    let code = section.bytes;
-    let mut relocated: Option<Vec<u64>> = None;
-    // lea disp32(%rip)
-    memchr_iter(0x8d, code).any(|at| {
-        if at == 0 || at + 6 > code.len() || code[at - 1] & 0xf8 != 0x48 || code[at + 1] & 0xc7 != 5 {
-            return false;
-        }
-        let field = [code[at + 2], code[at + 3], code[at + 4], code[at + 5]];
-        let target = (at as i64 + 6) + i64::from(i32::from_le_bytes(field));
-        if target < 0 || target as u64 >= section.size {
-            return false;
-        }
-        let relocated = relocated.get_or_insert_with(|| {
-            let mut all: Vec<u64> = section.relocations.iter().map(|r| r.r_offset.get(LE)).collect();
-            all.sort_unstable();
-            all
-        });
-        relocated.binary_search(&(at as u64 + 2)).is_err()
-            && (!labels_stay || starts.at(index, target as u64).is_some())
-    })
 }
 
 #[cfg(test)]

@@ -288,3 +288,18 @@ fn a_check_leaves_nothing_behind_beside_loaded_modules() {
     assert_eq!(rt.stats(), before);
     assert_eq!(call(&rt, "g"), 1);
 }
+
+#[test]
+fn an_alias_of_an_alias_can_be_replaced_by_a_function() {
+    let aliases = "@d1 = alias i32 (), ptr @d2\n @d2 = alias i32 (), ptr @base
+        define i32 @base() { ret i32 1 }\n define i32 @use() { %r = call i32 @d1() ret i32 %r }";
+    let functions =
+        "define i32 @base() { ret i32 1 }\n define i32 @d2() { ret i32 2 }\n define i32 @d1() { ret i32 3 }";
+    let rt = runtime();
+    rt.load("m", Source::ir(aliases)).unwrap();
+    let outside = "declare i32 @d1()\n define i32 @outside() { %r = call i32 @d1() ret i32 %r }";
+    rt.load("n", Source::ir(outside)).unwrap();
+    assert_eq!((call(&rt, "use"), call(&rt, "outside"), call(&rt, "d2")), (1, 1, 1));
+    rt.replace("m", Source::ir(functions)).unwrap();
+    assert_eq!((call(&rt, "outside"), call(&rt, "d2"), call(&rt, "base")), (3, 2, 1));
+}

@@ -160,7 +160,7 @@ impl Homes {
             keeps = (!alone).then_some(Keeps::Constants);
             return (Home::Private, keeps);
         }
-        if keeps.is_some() || whole {
+        if keeps.is_some() {
             return (Home::Private, keeps);
         }
         // Tables for `switch` have no symbols. In anything else, or where the end of an
@@ -173,6 +173,9 @@ impl Homes {
         };
         if bounded || data().any(unclear) {
             return (Home::Private, Some(Keeps::Constants));
+        }
+        if whole {
+            return (Home::Private, None);
         }
         (Home::Both(private.into()), None)
     }

@@ -163,7 +163,7 @@ pub(crate) struct Image {
     /// Why the code cannot be shown to be unreachable, if it cannot.
     #[allow(dead_code, reason = "for reclamation")]
     pub keeps: Option<Keeps>,
-    /// Variables of others whose addresses are part of code or data, so that it will not
+    /// Variables, its own too, whose addresses are part of code or data, so that it will not
     /// notice when they move. Those that were not defined yet may turn out to be functions.
     #[allow(dead_code, reason = "for reports")]
     pub baked: Vec<SymbolId>,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::apply::Site;
 use super::constants::{Constant, Key};
+use super::escapes::{self, Taken};
 use super::homes::{Home, Homes};
 use super::image::{Storage, StorageKey};
 use super::keeps::{self, Keeps};
@@ -90,6 +91,8 @@ pub(crate) struct Placement<'d> {
     pub(super) starts: Starts,
     pub(super) homes: Homes,
     pub(super) keeps: Option<Keeps>,
+    /// Instructions that take the address of a function, and have no relocation.
+    pub(super) taken: Vec<Taken>,
     pub(super) code: Buffer,
     pub(super) constants: Buffer,
     pub(super) shared: Vec<Shared>,
@@ -141,7 +144,8 @@ pub(crate) fn place<'d>(
     let starts = Starts::new(&object, ids);
     let labels_stay = kept.labels_stay();
     let homes = Homes::choose(&object, ids, &starts, labels_stay);
-    let keeps = keeps::find(&object, ids, &starts, &homes, labels_stay);
+    let escapes = escapes::find(&object, ids, &starts, labels_stay);
+    let keeps = keeps::find(&object, ids, &starts, &homes, labels_stay, escapes.unclear);
     let mut sections = vec![Placed { area: Area::Nowhere, offset: 0, address: 0 }; object.sections.len()];
     let mut code = gather(&object, &homes, &mut sections, Area::Code, arena.arch())?;
     let veneers_at = code.bytes.len().next_multiple_of(VENEER_SIZE);
@@ -165,6 +169,7 @@ pub(crate) fn place<'d>(
         starts,
         homes,
         keeps,
+        taken: escapes.taken,
         object,
         shared: Vec::new(),
         variables: Vec::new(),

@@ -254,7 +254,7 @@ pub(super) fn renamed(wanted: &[Wanted], earlier: &[Earlier<'_>]) -> HashMap<Sto
 }
 
 /// A static variable's name without the number that the compiler gave it.
-fn stem(name: &str) -> Option<&str> {
+pub(super) fn stem(name: &str) -> Option<&str> {
     let (stem, number) = name.rsplit_once('.')?;
     (!stem.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(stem)
 }

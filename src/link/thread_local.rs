@@ -112,6 +112,9 @@ impl Linker<'_, '_> {
             }
             _ => None,
         };
+        if let Some(id) = self.ids[site.symbol].filter(|_| offset.is_some()) {
+            self.bake(site, id);
+        }
         offset.ok_or_else(|| {
             self.error(site, "needs a thread-local variable at a fixed offset from the thread pointer").hint(
                 "compile with -fPIC and without -ftls-model=initial-exec, or load both modules in one update",

@@ -13,7 +13,7 @@ use super::report::{ModuleReport, StaleReader, TypesFrom};
 use crate::compile::{Interface, Types};
 use crate::link::{Definition, Image, Initialiser, Links, Stored, ThreadLocal};
 use crate::seeded::{Bug, bug};
-use crate::table::{Owner, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
 /// A module that has been linked.
 pub(super) struct Described<'a> {
@@ -113,7 +113,12 @@ impl Batch<'_> {
             if self.leaving.contains(&Owner::Module(id)) {
                 continue;
             }
-            for symbol in module.current.image.baked.iter().filter(|symbol| moved.contains(symbol)) {
+            let stale_now = |symbol: &&SymbolId| {
+                // Its own address is right in it once its own definition wins again.
+                let own = |p: &Provider| p.owner == Owner::Module(id) && p.rank == Rank::Strong;
+                moved.contains(symbol) && !self.winner(**symbol).is_some_and(own)
+            };
+            for symbol in module.current.image.baked.iter().filter(stale_now) {
                 let symbol = self.state.symbols.get(*symbol).name.to_string();
                 stale.push(StaleReader { symbol, module: module.name.to_string() });
             }

@@ -165,11 +165,12 @@ impl Batch<'_> {
 
     /// A variable or constant that has an address now and will have another one.
     pub(super) fn is_moved(&self, id: SymbolId, winner: Option<&Provider>) -> bool {
-        let Some(Target::Data(_)) = winner.map(|p| p.target) else { return false };
         let now = self.state.symbols.get(id).winner().map(|p| p.target);
         match (now, winner.map(|p| p.target)) {
             (Some(Target::Data(from)), Some(Target::Data(to))) => from != to,
             (Some(Target::ProcessData(from)), Some(Target::Data(to))) => from != to,
+            // Code of the initial-exec model has its offset.
+            (Some(Target::ThreadLocal(from)), Some(Target::ThreadLocal(to))) => from != to,
             _ => false,
         }
     }

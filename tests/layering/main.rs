@@ -73,6 +73,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Restores signal dispositions.
     "cli/signals.rs",
     // LLVM's C interface, where inkwell has no call.
+    "compile/aliases.rs",
     "compile/emit.rs",
     "compile/initialisers.rs",
     "compile/ir.rs",

@@ -6,27 +6,25 @@
 #![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::sync::Once;
 
 use crate::tls::{Forkable, around_forks};
 
 /// Runtimes, by their `__dso_handle`, and addresses of functions.
 static EXITS: Forkable<BTreeSet<(u64, u64)>> = Forkable::new(BTreeSet::new());
 
-fn survive_forks() {
+pub(super) fn survive_forks() {
     unsafe extern "C" fn before() {
-        EXITS.hold();
+        // SAFETY: a static.
+        unsafe { EXITS.hold() };
     }
     unsafe extern "C" fn after() {
         // SAFETY: the C library calls `before` first, in the same thread.
         drop(unsafe { EXITS.release() });
     }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| around_forks(before, after, after));
+    around_forks(before, after, after);
 }
 
 pub(super) fn note(dso: u64, function: u64) {
-    survive_forks();
     EXITS.lock().insert((dso, function));
 }
 

@@ -19,8 +19,10 @@ use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
 use crate::compile::CallForm;
 use crate::error::{Error, ErrorKind, Result};
+use crate::process;
 use crate::reclaim::Caller;
 use crate::table::Target;
+use crate::tls::Guard;
 
 /// What an update asks for.
 pub(super) struct Plan {
@@ -62,6 +64,7 @@ const REBUILDS: usize = 8;
 impl PreparedUpdate {
     pub(super) fn new(runtime: &Runtime, plan: Plan, caller: &Caller) -> Result<Self> {
         let inner = &*runtime.inner;
+        inner.arena.take_back()?;
         inner.check_retained(caller)?;
         let Plan { steps, wants, strict, rules, rebuild } = plan;
         let Expanded { units, removed, archives, restored } = archives::expand(&inner.state, steps)?;
@@ -72,6 +75,7 @@ impl PreparedUpdate {
         let mut rounds = if rebuild { REBUILDS } else { 0 };
         let prepared = loop {
             // A round's callers are compiled without the lock.
+            let _loading = process::loading();
             let refusal = match work.prepare(inner, &mut inner.state.lock()) {
                 Ok(prepared) => break prepared,
                 Err(refusal) if rounds == 0 || refusal.outdated.is_empty() => return Err(refusal.error),
@@ -106,12 +110,14 @@ impl PreparedUpdate {
     ///
     /// # Errors
     /// None, unless another update was committed since this was prepared. Then this one is
-    /// linked again, and refused, naming what came between, if it no longer fits.
+    /// linked again, and refused, naming what came between, if it no longer fits. In a child of
+    /// fork [`ErrorKind::Memory`], and so where there is no memory to keep the code of children.
     pub fn commit(mut self) -> Result<Report> {
         let caller = Caller::here();
         let inner = self.runtime.inner.clone();
         let started = Instant::now();
-        let mut state = inner.state.lock();
+        let (mut state, _loading) = lock_for(&inner, self.prepared.as_ref());
+        inner.arena.take_back()?;
         let Some(mut prepared) = self.prepared.take() else { return Ok(self.report.clone()) };
         if state.epoch.has_overtaken(prepared.epoch) {
             prepared.abandon(&mut state);
@@ -129,7 +135,7 @@ impl PreparedUpdate {
                 None => return Ok(self.report.clone()),
             }
         };
-        drop(state);
+        drop((state, _loading));
         report.times = self.work.times;
         report.times.publish = started.elapsed();
         run_afterwards(&inner, &after);
@@ -152,6 +158,21 @@ impl std::fmt::Debug for PreparedUpdate {
     }
 }
 
+/// The lock to commit under. An update that has to be linked again may ask the dynamic linker.
+fn lock_for<'i>(
+    inner: &'i Inner,
+    prepared: Option<&Prepared>,
+) -> (Guard<'i, State>, Option<Guard<'static, ()>>) {
+    let overtaken = |state: &State| prepared.is_some_and(|p| state.epoch.has_overtaken(p.epoch));
+    let state = inner.state.lock();
+    if !overtaken(&state) {
+        return (state, None);
+    }
+    drop(state);
+    let loading = process::loading();
+    (inner.state.lock(), loading)
+}
+
 /// The error of an update that no longer fits.
 fn overtaken(state: &State, error: Error) -> Error {
     let by = match &state.latest[..] {
@@ -166,6 +187,7 @@ fn overtaken(state: &State, error: Error) -> Error {
 impl Work {
     fn prepare(&mut self, inner: &Inner, state: &mut State) -> Result<Prepared, Refusal> {
         let started = Instant::now();
+        inner.arena.take_back().map_err(|error| Refusal { error, outdated: Vec::new() })?;
         let plain = |error: Error| Refusal { error, outdated: Vec::new() };
         let inputs = parse(&self.ready).map_err(plain)?;
         let groups = archives::settle(state, &self.archives, &inputs, &self.removed).map_err(plain)?;

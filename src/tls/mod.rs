@@ -20,12 +20,12 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Once, OnceLock};
 
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use access::{descriptor_address, foreign_word, tls_get_addr};
-pub(crate) use forkable::{Forkable, around_forks};
+pub(crate) use forkable::{Forkable, Guard, around_forks};
 pub(crate) use pool::thread_pointer;
 use pool::{POOL_ALIGN, POOL_SIZE, Parts};
 
@@ -98,9 +98,13 @@ static REGISTRY: Forkable<Registry> = Forkable::new(Registry {
 
 /// Keeps the registry whole in forked processes. There it still has the parent's threads:
 /// their blocks are memory of the child, too, but their stacks and pools are given up.
-fn survive_forks() {
+///
+/// To be called before generated code can register fork handlers: one that runs while the
+/// registry is held would not have to wait for other threads only.
+pub(crate) fn survive_forks() {
     unsafe extern "C" fn before() {
-        REGISTRY.hold();
+        // SAFETY: a static.
+        unsafe { REGISTRY.hold() };
     }
     unsafe extern "C" fn parent() {
         // SAFETY: the C library calls `before` first, in the same thread.
@@ -130,6 +134,8 @@ thread_local! {
 pub(crate) struct TlsBlock {
     index: u32,
     in_pool: Option<i64>,
+    /// Set until code can use it.
+    fresh: AtomicBool,
 }
 
 impl TlsBlock {
@@ -140,7 +146,6 @@ impl TlsBlock {
             Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large"))
         })?;
         crate::fault::step("thread-locals")?;
-        survive_forks();
         let mut registry = REGISTRY.lock();
         let in_pool = if static_model { Some(take_from_pool(&mut registry, layout)?) } else { None };
         let template = Template { layout, init: Box::default(), in_pool };
@@ -154,7 +159,7 @@ impl TlsBlock {
                 registry.templates.len() as u32 - 1
             }
         };
-        Ok(Self { index, in_pool })
+        Ok(Self { index, in_pool, fresh: AtomicBool::new(true) })
     }
 
     /// Gives the block's first bytes their initial values and zeroes the others, before
@@ -172,6 +177,19 @@ impl TlsBlock {
             for thread in threads.iter().filter(|thread| !(*thread.0).pointer.is_null()) {
                 template.fill((*thread.0).pointer);
             }
+        }
+    }
+
+    /// From now on code can use it, on the calling thread first, which need not be the one that
+    /// gave it its initial values nor one that was known then.
+    pub(crate) fn publish(&self) {
+        if !self.fresh.swap(false, Ordering::AcqRel) || self.in_pool.is_none() {
+            return;
+        }
+        let registry = REGISTRY.lock();
+        if let Some(template) = &registry.templates[self.index as usize] {
+            // SAFETY: the calling thread's own part, which no code has used so far.
+            unsafe { template.fill(thread_pointer()) };
         }
     }
 

@@ -106,9 +106,7 @@ stressed! {
         gcc_archive: GCC_ARCHIVE RELINK,
     }
     forks {
-        #[ignore = "a child shares the code with its parent, which goes on to replace it"]
         bitcode: BITCODE RELINK,
-        #[ignore = "a child shares the code with its parent, which goes on to replace it"]
         gcc_archive: GCC_ARCHIVE RELINK,
     }
 }

@@ -7,7 +7,6 @@
 #![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::sync::Once;
 
 use crate::tls::{Forkable, around_forks};
 
@@ -21,26 +20,24 @@ struct Exits {
 
 static EXITS: Forkable<Exits> = Forkable::new(Exits { functions: BTreeSet::new(), objects: BTreeSet::new() });
 
-fn survive_forks() {
+pub(super) fn survive_forks() {
     unsafe extern "C" fn before() {
-        EXITS.hold();
+        // SAFETY: a static.
+        unsafe { EXITS.hold() };
     }
     unsafe extern "C" fn after() {
         // SAFETY: the C library calls `before` first, in the same thread.
         drop(unsafe { EXITS.release() });
     }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| around_forks(before, after, after));
+    around_forks(before, after, after);
 }
 
 pub(super) fn note(dso: u64, function: u64) {
-    survive_forks();
     EXITS.lock().functions.insert((dso, function));
 }
 
 /// Notes that a function gets the address of `object`, which is in the memory of `dso`.
 pub(super) fn note_object(dso: u64, object: u64) {
-    survive_forks();
     EXITS.lock().objects.insert((dso, object));
 }
 

@@ -61,21 +61,27 @@ struct Range {
 
 static RANGES: tls::Forkable<Vec<Range>> = tls::Forkable::new(Vec::new());
 
-fn survive_forks() {
+/// To be called before generated code can register fork handlers: before a fork these run in
+/// the opposite order, so that what is held here is still free for them.
+pub(crate) fn survive_forks() {
     unsafe extern "C" fn before() {
-        RANGES.hold();
+        // SAFETY: a static.
+        unsafe { RANGES.hold() };
     }
     unsafe extern "C" fn after() {
         // SAFETY: the C library calls `before` first, in the same thread.
         drop(unsafe { RANGES.release() });
     }
     static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| tls::around_forks(before, after, after));
+    ONCE.call_once(|| {
+        exits::survive_forks();
+        thread_end::survive_forks();
+        tls::around_forks(before, after, after);
+    });
 }
 
 /// Makes handlers whose code lies in `start..end` belong to `dso`.
 pub(crate) fn add_range(start: u64, end: u64, dso: u64) {
-    survive_forks();
     RANGES.lock().push(Range { start, end, dso });
 }
 

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
-use std::sync::Once;
 
 use crate::tls::{Forkable, around_forks, thread_pointer};
 
@@ -39,9 +38,10 @@ fn this_thread() -> u64 {
     thread_pointer() as u64
 }
 
-fn survive_forks() {
+pub(super) fn survive_forks() {
     unsafe extern "C" fn before() {
-        ENTRIES.hold();
+        // SAFETY: a static.
+        unsafe { ENTRIES.hold() };
     }
     unsafe extern "C" fn parent() {
         // SAFETY: the C library calls `before` first, in the same thread.
@@ -54,8 +54,7 @@ fn survive_forks() {
         let this = this_thread();
         entries.entries.retain(|key, _| key.0 == this);
     }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| around_forks(before, parent, child));
+    around_forks(before, parent, child);
 }
 
 unsafe extern "C" {
@@ -72,7 +71,6 @@ pub(super) unsafe extern "C" fn thread_atexit(
         // SAFETY: passes the arguments on; the code is not of any runtime.
         return unsafe { __cxa_thread_atexit_impl(destructor, object, dso) };
     };
-    survive_forks();
     let number = {
         let mut entries = ENTRIES.lock();
         let number = entries.next;

@@ -252,7 +252,7 @@ fn a_circle_of_which_one_word_has_been_filled_is_made_anew() {
     let first = world.link(&bytes, None).image;
     let (a, b) = (world.address("a"), world.address("b"));
     // Somebody defines `late`.
-    world.arena.word(a + 8).store(0x5000, std::sync::atomic::Ordering::Relaxed);
+    world.arena.store(a + 8, 0x5000, std::sync::atomic::Ordering::Relaxed);
     world.link(&bytes, Some(&first));
     let (new_a, new_b) = (world.address("a"), world.address("b"));
     assert!(new_a != a && new_b != b);

@@ -57,6 +57,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         state.moved = state.order;
     }
     for module in &mut staged {
+        module.image.thread_locals.iter().for_each(|locals| locals.block.publish());
         register_frames(module);
     }
     for (group, members) in groups {

@@ -9,7 +9,6 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use runtime_stubs::entry::EntryContext;
 
 use super::generation::Module;
@@ -20,6 +19,7 @@ use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
 use crate::table::{Owner, Provider, Rank, Symbol, SymbolId, Target};
+use crate::tls::Forkable;
 
 /// The trampoline of one runtime, and what it passes to the host.
 pub(super) struct MissingEntry {
@@ -32,7 +32,7 @@ pub(super) struct MissingEntry {
 }
 
 struct Lookup {
-    state: Weak<Mutex<State>>,
+    state: Weak<Forkable<State>>,
     /// Where code of the runtime lies.
     arena: Range<u64>,
 }
@@ -44,7 +44,7 @@ unsafe impl Send for MissingEntry {}
 unsafe impl Sync for MissingEntry {}
 
 impl MissingEntry {
-    pub(super) fn new(arena: &Arc<Arena>, state: &Arc<Mutex<State>>) -> Result<Self> {
+    pub(super) fn new(arena: &Arc<Arena>, state: &Arc<Forkable<State>>) -> Result<Self> {
         let (start, end) = arena.range();
         let lookup = Box::new(Lookup { state: Arc::downgrade(state), arena: start..end });
         let context = Box::new(EntryContext::new(missing, (&raw const *lookup).cast_mut().cast()));

@@ -78,6 +78,9 @@ impl Inner {
     /// Frees what nobody can be in.
     pub(super) fn reclaim(&self, caller: &Caller) -> Reclaimed {
         let _one_at_a_time = self.reclaiming.lock();
+        if self.arena.take_back().is_err() {
+            return Reclaimed { pending_bytes: self.state.lock().retired_bytes, ..Reclaimed::default() };
+        }
         let mut candidates = self.state.lock().take_candidates(self.dso.address());
         let mut unknown = false;
         let (held, freed) = if bug(Bug::FreeAtRetire) {
@@ -146,6 +149,9 @@ impl Inner {
     /// Frees everything that is retired. That nobody is in it is the caller's promise.
     pub(super) fn free_retired(&self) {
         let _one_at_a_time = self.reclaiming.lock();
+        if self.arena.take_back().is_err() {
+            return;
+        }
         let mut state = self.state.lock();
         let (retired, gates) = (std::mem::take(&mut state.retired), std::mem::take(&mut state.gates));
         for retired in &retired {

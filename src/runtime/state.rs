@@ -161,6 +161,7 @@ impl State {
                 "a symbol's name cannot be empty or contain a zero byte",
             ));
         }
+        self.symbols.slots.writable()?;
         let (id, _) = self.symbols.intern(name)?;
         let order = self.order;
         self.order += ONE_UPDATE;

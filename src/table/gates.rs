@@ -110,7 +110,7 @@ impl Words for Stores<'_> {
     fn set_commit_word(&self, order: Ordering) {
         if let Some(word) = self.word {
             // Gates read the lower half.
-            self.arena.word(word).store(1, order);
+            self.arena.store(word, 1, order);
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn held(arena: &Arena, slots: &Slots, switch: &Switch) -> u64 {
-        arena.word(slots.call_slot(switch.slot)).load(Ordering::Acquire)
+        arena.load(slots.call_slot(switch.slot))
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
         for switch in &switches {
             assert_eq!(held(&arena, &slots, switch), switch.new);
         }
-        assert_eq!(arena.word(slots.call_slot(fresh)).load(Ordering::Acquire), 0x5000);
+        assert_eq!(arena.load(slots.call_slot(fresh)), 0x5000);
         let usage = arena.usage();
         assert_eq!(memory.bytes(), usage.code + usage.read_only - before.code - before.read_only);
         drop(memory);

@@ -23,12 +23,12 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Once, OnceLock, Weak};
 
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use access::{descriptor_address, foreign_word, tls_get_addr};
-pub(crate) use forkable::{Forkable, around_forks};
+pub(crate) use forkable::{Forkable, Guard, around_forks};
 pub(crate) use parts::Part;
 pub(crate) use pool::thread_pointer;
 use pool::{POOL_ALIGN, POOL_SIZE, Parts};
@@ -102,9 +102,13 @@ static REGISTRY: Forkable<Registry> = Forkable::new(Registry {
 
 /// Keeps the registry whole in forked processes. There it still has the parent's threads:
 /// their blocks are memory of the child, too, but their stacks and pools are given up.
-fn survive_forks() {
+///
+/// To be called before generated code can register fork handlers: one that runs while the
+/// registry is held would not have to wait for other threads only.
+pub(crate) fn survive_forks() {
     unsafe extern "C" fn before() {
-        REGISTRY.hold();
+        // SAFETY: a static.
+        unsafe { REGISTRY.hold() };
     }
     unsafe extern "C" fn parent() {
         // SAFETY: the C library calls `before` first, in the same thread.
@@ -138,6 +142,8 @@ pub(crate) struct TlsBlock {
     pub(crate) size: usize,
     align: usize,
     parts: parking_lot::Mutex<Vec<Weak<Part>>>,
+    /// Set until code can use it.
+    fresh: AtomicBool,
 }
 
 impl TlsBlock {
@@ -151,7 +157,6 @@ impl TlsBlock {
         };
         let mut roomy = layout(parts::roomy(size, align, static_model))?;
         crate::fault::step("thread-locals")?;
-        survive_forks();
         let mut registry = REGISTRY.lock();
         let mut in_pool = None;
         if static_model {
@@ -176,7 +181,20 @@ impl TlsBlock {
             }
         };
         let (size, align, parts) = (roomy.size(), roomy.align(), Default::default());
-        Ok(Arc::new(Self { index, in_pool, size, align, parts }))
+        Ok(Arc::new(Self { index, in_pool, size, align, parts, fresh: AtomicBool::new(true) }))
+    }
+
+    /// From now on code can use it, on the calling thread first, which need not be the one that
+    /// gave it its initial values nor one that was known then.
+    pub(crate) fn publish(&self) {
+        if !self.fresh.swap(false, Ordering::AcqRel) || self.in_pool.is_none() {
+            return;
+        }
+        let registry = REGISTRY.lock();
+        if let Some(template) = &registry.templates[self.index as usize] {
+            // SAFETY: the calling thread's own part, which no code has used so far.
+            unsafe { template.fill(thread_pointer()) };
+        }
     }
 
     /// The word by which a pair names the variable at `offset` of this block.

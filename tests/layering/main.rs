@@ -108,6 +108,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/entry.rs",
     // Typed handles: addresses as function pointers.
     "runtime/function.rs",
+    // Locks held from one call of the C library to the next.
+    "runtime/forks.rs",
     // Leaves calls of generated code.
     "runtime/guard.rs",
     // Is called by generated code.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::super::Runtime;
 use super::super::generation::Generation;
@@ -81,7 +80,7 @@ fn symbol(state: &State, arena: &Arena, id: SymbolId) -> (String, String) {
         symbol.pinned,
         symbol.holds,
     );
-    let word = |address| arena.word(address).load(Ordering::Relaxed);
+    let word = |address| arena.load(address);
     let pair = rare.and_then(|rare| rare.pair).map_or(0, |pair| word(slots.pair(pair)));
     let cells = format!(
         "call {:x} address {:x} pair {pair:x} stub {:x?}",

@@ -105,6 +105,7 @@ impl State {
 impl Batch<'_> {
     /// What generation `number` of module `id` provided and wanted, and the report of its
     /// return.
+    #[allow(clippy::type_complexity, reason = "three lists, named above")]
     pub(super) fn restorable(
         state: &State,
         id: u32,

@@ -150,7 +150,8 @@ fn an_indirect_function_is_replaced_while_its_resolver_calls_it() {
     };
     rt.load("m", source(1, "")).unwrap();
     assert_eq!(call(&rt, "call"), 1);
-    rt.replace("m", source(2, "if (call() != 1) __builtin_trap();")).unwrap();
+    // Until the resolver has run calls go where they went: to `impl`, which is new already.
+    rt.replace("m", source(2, "if (call() != 2) __builtin_trap();")).unwrap();
     assert_eq!(call(&rt, "call"), 2);
 }
 

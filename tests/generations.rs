@@ -143,8 +143,8 @@ fn an_indirect_function_is_replaced_while_its_resolver_calls_it() {
     let rt = runtime();
     let source = |n: i32, extra: &str| {
         c(&format!(
-            "static int impl(void) {{ return {n}; }} int foo(void); int call(void);\n\
-             static void *res(void) {{ {extra} return impl; }}\n\
+            "static int impl{n}(void) {{ return {n}; }} int foo(void); int call(void);\n\
+             static void *res(void) {{ {extra} return impl{n}; }}\n\
              int foo(void) __attribute__((ifunc(\"res\"))); int call(void) {{ return foo(); }}"
         ))
     };
@@ -303,4 +303,35 @@ fn an_alias_of_an_alias_can_be_replaced_by_a_function() {
     assert_eq!((call(&rt, "use"), call(&rt, "outside"), call(&rt, "d2")), (1, 1, 1));
     rt.replace("m", Source::ir(functions)).unwrap();
     assert_eq!((call(&rt, "outside"), call(&rt, "d2"), call(&rt, "base")), (3, 2, 1));
+}
+
+#[test]
+fn a_module_whose_own_variable_another_takes_over_is_reported() {
+    let rt = runtime();
+    let reader = c("int x = 1; int get(void) { return x; }");
+    rt.load("reader", reader.clone()).unwrap();
+    let stale = |report: hotslot::Report| {
+        let all = report.stale.into_iter().map(|stale| (stale.symbol, stale.module));
+        all.collect::<Vec<_>>()
+    };
+    let over = stale(rt.load("over", c("int x = 2;")).unwrap());
+    assert_eq!(over, [("x".to_owned(), "reader".to_owned())]);
+    // It is the one to be read again.
+    assert_eq!(stale(rt.remove("over").unwrap()), []);
+    assert_eq!(call(&rt, "get"), 1);
+    assert_eq!(stale(rt.replace("reader", reader).unwrap()), []);
+}
+
+#[test]
+fn code_with_the_offset_of_a_thread_local_is_reported_when_that_moves() {
+    let rt = runtime();
+    let user =
+        object("extern __thread int t; int get(void) { return t; }", "gcc", &["-ftls-model=initial-exec"]);
+    let owner = |n: i32| c(&format!("__thread int t = {n};"));
+    rt.update().load("owner", owner(1)).load("user", user).commit().unwrap();
+    assert_eq!(call(&rt, "get"), 1);
+    assert!(rt.replace("owner", owner(1)).unwrap().stale.is_empty());
+    let stale = rt.load("other", owner(2)).unwrap().stale;
+    assert_eq!(stale.len(), 1);
+    assert_eq!((&*stale[0].symbol, &*stale[0].module), ("t", "user"));
 }

@@ -13,7 +13,7 @@ use runtime_stubs::Arch;
 use super::homes::leads_to_stub;
 use super::object::{Kind, Object, Section};
 use super::relocate::{self, Operand};
-use super::starts::Starts;
+use super::starts::{Starts, is_nested};
 use crate::table::SymbolId;
 
 const LE: LittleEndian = LittleEndian;
@@ -50,7 +50,10 @@ pub(super) fn find(
         let mut found = Vec::new();
         for (field, target) in completed(section) {
             match starts.at(index, target) {
-                Some(function) if leads_to_stub(object, ids, starts, function, index, target) => {
+                Some(function)
+                    if leads_to_stub(object, ids, starts, function, index, target)
+                        && !is_nested(object.symbols[function].name) =>
+                {
                     found.push((field, target, function));
                 }
                 None if labels_stay => {}
@@ -184,6 +187,16 @@ mod tests {
         }
         let label = "void *p; void g(int); void put(int x) { p = x ? &&a : &&b; a: g(1); b: g(2); }";
         assert_eq!(found(label, "gcc", &["-O1", "-fPIC"]), (Vec::new(), true));
+    }
+
+    #[test]
+    fn functions_bound_to_a_frame_are_left_alone() {
+        let parallel = "int sum(int *v, int n) { int s = 0;\n#pragma omp parallel for reduction(+:s)\n
+            for (int i = 0; i < n; i++) s += v[i]; return s; }";
+        assert_eq!(found(parallel, "gcc", &["-O1", "-fPIC", "-fopenmp"]), (Vec::new(), true));
+        let nested =
+            "int each(int (*)(int)); int run(int n) { int add(int x) { return x + n; } return each(add); }";
+        assert_eq!(found(nested, "gcc", &["-O1", "-fPIC"]), (Vec::new(), true));
     }
 
     #[test]

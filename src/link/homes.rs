@@ -10,7 +10,7 @@ use object::LittleEndian;
 use super::keeps::Keeps;
 use super::object::{Binding, Kind, Object, Place, Relocation, SymbolKind};
 use super::relocate::{self, Field, Howto, Operand};
-use super::starts::{Starts, is_coroutine_part};
+use super::starts::{Starts, is_coroutine_part, is_parallel_part};
 use crate::table::SymbolId;
 
 const LE: LittleEndian = LittleEndian;
@@ -258,6 +258,7 @@ pub(super) fn leads_to_stub(
     }
     starts.at(section, offset).is_some_and(|function| {
         let named = &object.symbols[function];
-        ids[function].is_some() || named.binding != Binding::Local || !is_coroutine_part(named.name)
+        let bound = is_coroutine_part(named.name) || is_parallel_part(named.name);
+        ids[function].is_some() || named.binding != Binding::Local || !bound
     })
 }

@@ -96,7 +96,7 @@ pub struct StaleReader {
     /// What has another address now.
     pub symbol: String,
     /// The module whose code has the old one in it: compiled without -fPIC, or with hidden
-    /// visibility.
+    /// visibility, or it was the one that defined it.
     pub module: String,
 }
 

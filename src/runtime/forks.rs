@@ -24,9 +24,11 @@ struct Live {
 
 static LIVE: Forkable<Vec<Live>> = Forkable::new(Vec::new());
 
+type Loans = Vec<(Weak<Arena>, Lent)>;
+
 thread_local! {
     /// What this thread's forks have lent, while that is of interest.
-    static LENT: RefCell<Option<Vec<(Weak<Arena>, Lent)>>> = const { RefCell::new(None) };
+    static LENT: RefCell<Option<Loans>> = const { RefCell::new(None) };
 }
 
 /// Does `work`, all of whose forks have ended when it returns: then nobody needs a copy of an

@@ -43,7 +43,7 @@ fn a_constructor_uses_the_runtime_while_another_thread_links() {
     let (object, stop) = (rt.compile(&wanting("again")).unwrap(), AtomicBool::new(false));
     let late = Instant::now() + Duration::from_secs(60);
     std::thread::scope(|scope| {
-        let linking = scope.spawn(|| {
+        scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 rt.replace("again", object.clone()).unwrap();
             }

@@ -11,7 +11,7 @@
 //! changes something.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use runtime_stubs::{Arch, TableLayout};
@@ -48,8 +48,9 @@ pub(crate) struct Arena {
     arch: Arch,
     /// The process that made it, see [`Arena::is_ours`].
     fork_depth: usize,
-    /// Set if a child of fork may have the file.
-    lent: AtomicBool,
+    /// How many children of fork may have the file, and in the high half how many files there
+    /// were before.
+    lent: AtomicU64,
     /// Held while the file is replaced.
     taking_back: Mutex<()>,
     /// Set when nothing is used again: blocks go with the whole.
@@ -61,6 +62,9 @@ pub(crate) struct Arena {
     /// Offset of each space in the reservation, and what is free of it.
     spaces: [(usize, usize, Mutex<Extents>); SPACES],
 }
+
+/// The file that a child was lent, see [`Arena::lend`].
+pub(crate) struct Lent(u64);
 
 /// The smallest and largest reservation, in bytes. The largest keeps every distance in
 /// the reach of a 32-bit displacement.
@@ -104,7 +108,7 @@ impl Arena {
             memory,
             arch,
             fork_depth: os::fork_depth(),
-            lent: AtomicBool::new(false),
+            lent: AtomicU64::new(0),
             taking_back: Mutex::new(()),
             closed: AtomicBool::new(false),
             layout,
@@ -144,8 +148,19 @@ impl Arena {
     }
 
     /// To be called before a fork, while nobody writes.
-    pub(crate) fn lend(&self) {
-        self.lent.store(true, Ordering::Release);
+    pub(crate) fn lend(&self) -> Lent {
+        Lent(self.lent.fetch_add(1, Ordering::AcqRel) >> 32)
+    }
+
+    /// Ends [`Self::lend`], once the child has ended.
+    pub(crate) fn give_back(&self, lent: Lent) {
+        let _not_while_replaced = self.taking_back.lock();
+        let one_less = |now: u64| (now >> 32 == lent.0 && now as u32 > 0).then(|| now - 1);
+        let _ = self.lent.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);
+    }
+
+    fn has_heirs(&self) -> bool {
+        self.lent.load(Ordering::Acquire) as u32 > 0
     }
 
     /// To be called in the child of a fork.
@@ -162,11 +177,12 @@ impl Arena {
             return Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
                 .hint("make a runtime of the child's own"));
         }
-        if self.lent.load(Ordering::Acquire) {
+        if self.has_heirs() {
             let _one_at_a_time = self.taking_back.lock();
-            if self.lent.load(Ordering::Acquire) {
+            if self.has_heirs() {
                 self.memory.part_from_heirs()?;
-                self.lent.store(false, Ordering::Release);
+                let files = self.lent.load(Ordering::Relaxed) >> 32;
+                self.lent.store((files + 1) << 32, Ordering::Release);
             }
         }
         Ok(())
@@ -321,5 +337,49 @@ impl Drop for Block {
         }
         let (at, _, extents) = &self.arena.spaces[self.space as usize];
         extents.lock().give(self.start - at, self.taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lent_is_replaced_before_it_is_written() {
+        let arena = Arena::new(Arch::X86_64, 0).unwrap();
+        let block = arena.allocate(Space::ReadOnly, 9000, 4096).unwrap();
+        block.fill(&[7; 9000]);
+        let inode = || {
+            let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+            let start = format!("{:x}-", arena.range().0);
+            let line = maps.lines().find(|line| line.starts_with(&start)).unwrap();
+            line.split_whitespace().nth(4).unwrap().to_owned()
+        };
+        let first = inode();
+        // One child that has ended, and then another.
+        let lent = arena.lend();
+        arena.give_back(lent);
+        block.fill(&[8]);
+        assert_eq!(inode(), first);
+        let late = arena.lend();
+        arena.lend();
+        arena.give_back(late);
+        let stale = arena.lend();
+        let table = arena.table_layout().calls;
+        arena.store(table + 8, 5, Ordering::Release);
+        assert_ne!(inode(), first);
+        arena.give_back(stale);
+        let mut expected = vec![7; 9000];
+        expected[0] = 8;
+        assert_eq!((arena.load(table + 8), &block.bytes()[..9000]), (5, &expected[..]));
+        let second = inode();
+        block.fill(&[9]);
+        assert_eq!((inode(), block.bytes()[0]), (second, 9));
+        arena.lend();
+        let fresh = arena.allocate(Space::Code, 100, 16).unwrap();
+        fresh.fill(&[1; 100]);
+        drop(block);
+        assert_eq!(&fresh.bytes()[..100], [1; 100]);
+        assert_eq!(arena.usage().read_only, 0);
     }
 }

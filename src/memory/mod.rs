@@ -10,4 +10,4 @@ mod arena;
 mod extents;
 mod os;
 
-pub(crate) use arena::{Arena, Block, Space};
+pub(crate) use arena::{Arena, Block, Lent, Space};

@@ -7,10 +7,11 @@
 //! thread can take every lock. Knows nothing of what they protect.
 #![allow(unsafe_code)]
 
-use std::sync::{Arc, Once};
+use std::cell::RefCell;
+use std::sync::{Arc, Once, Weak};
 
 use super::state::State;
-use crate::memory::Arena;
+use crate::memory::{Arena, Lent};
 use crate::tls::{self, Forkable, around_forks};
 use crate::{builtins, process, reclaim};
 
@@ -22,6 +23,26 @@ struct Live {
 }
 
 static LIVE: Forkable<Vec<Live>> = Forkable::new(Vec::new());
+
+type Loans = Vec<(Weak<Arena>, Lent)>;
+
+thread_local! {
+    /// What this thread's forks have lent, while that is of interest.
+    static LENT: RefCell<Option<Loans>> = const { RefCell::new(None) };
+}
+
+/// Does `work`, all of whose forks have ended when it returns: then nobody needs a copy of an
+/// arena for them.
+pub(super) fn passing<T>(work: impl FnOnce() -> T) -> T {
+    LENT.set(Some(Vec::new()));
+    let result = work();
+    for (arena, lent) in LENT.take().into_iter().flatten() {
+        if let Some(arena) = arena.upgrade() {
+            arena.give_back(lent);
+        }
+    }
+    result
+}
 
 /// Has all of hotslot's locks survive forks. To be called before any generated code runs: its
 /// own handlers then run before ours, which take the locks that they may need.
@@ -119,7 +140,15 @@ unsafe extern "C" fn before() {
     let live = LIVE.lock();
     // SAFETY: as above.
     unsafe { hold_all(&live) };
-    live.iter().for_each(|live| live.arena.lend());
+    for live in live.iter() {
+        let lent = live.arena.lend();
+        // A thread that forks while it ends has no such list any more.
+        let _ = LENT.try_with(|list| {
+            if let Some(list) = &mut *list.borrow_mut() {
+                list.push((Arc::downgrade(&live.arena), lent));
+            }
+        });
+    }
 }
 
 unsafe extern "C" fn parent() {

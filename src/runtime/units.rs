@@ -92,7 +92,8 @@ pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc
         let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
         return Ok((source.bytes().clone(), interface, Times::default()));
     }
-    let compiled = compile::compile(source, &inner.compile)?;
+    // A child that compiles has ended by then.
+    let compiled = super::forks::passing(|| compile::compile(source, &inner.compile))?;
     let times = Times {
         parse: compiled.times.parse,
         optimise: compiled.times.optimise,

@@ -103,8 +103,7 @@ static REGISTRY: Forkable<Registry> = Forkable::new(Registry {
 /// Keeps the registry whole in forked processes. There it still has the parent's threads:
 /// their blocks are memory of the child, too, but their stacks and pools are given up.
 ///
-/// To be called before generated code can register fork handlers: one that runs while the
-/// registry is held would not have to wait for other threads only.
+/// To be called before generated code can register fork handlers, so that these run first.
 pub(crate) fn survive_forks() {
     unsafe extern "C" fn before() {
         // SAFETY: a static.
@@ -184,8 +183,7 @@ impl TlsBlock {
         Ok(Arc::new(Self { index, in_pool, size, align, parts, fresh: AtomicBool::new(true) }))
     }
 
-    /// From now on code can use it, on the calling thread first, which need not be the one that
-    /// gave it its initial values nor one that was known then.
+    /// From now on code can use it, on the calling thread first, which may have been unknown.
     pub(crate) fn publish(&self) {
         if !self.fresh.swap(false, Ordering::AcqRel) || self.in_pool.is_none() {
             return;

@@ -4,6 +4,7 @@
 //! its code, which [`crate::reclaim`] finds out, no symbol leads there, and nothing about the
 //! code says that its addresses may be where nobody looks. Unknown means keep.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -330,9 +331,16 @@ impl Candidates {
             held[owners[hit.range]] = true;
         }
         // Whoever is in a gate may still go to either body.
-        let in_gate = held[self.retired.len()..].contains(&true) && !bug(Bug::IgnoreKeeps);
+        // Nothing else: the stack of a thread that has made updates may have an old address
+        // of a gate on it for as long as the thread lives.
+        let held_gates = self.gates.iter().zip(&held[self.retired.len()..]).filter(|(_, held)| **held);
+        let bodies: HashSet<u64> = held_gates.flat_map(|(gates, _)| gates.bodies()).collect();
+        for (retired, held) in self.retired.iter().zip(&mut held) {
+            let entered = || bodies.iter().any(|&body| retired.generation.image.contains(body));
+            *held |= !bodies.is_empty() && !bug(Bug::IgnoreKeeps) && entered();
+        }
         let unknown = !findings.silent.is_empty() || findings.odd_stack.is_some();
-        if in_gate || unknown && !bug(Bug::IgnoreSilent) {
+        if unknown && !bug(Bug::IgnoreSilent) {
             held.fill(true);
         }
         let (mut stays, mut goes) = (Candidates::default(), Candidates::default());

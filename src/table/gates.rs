@@ -29,6 +29,8 @@ pub(crate) struct Memory {
     /// Among the constants, not behind the gates: a store to a line that a core has fetched
     /// instructions from makes it start over.
     word: Block,
+    /// The old and the new body of each gate.
+    targets: Box<[(u64, u64)]>,
 }
 
 impl Gates {
@@ -49,7 +51,8 @@ impl Gates {
                 bytes.extend(gate.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
             }
             gates.fill(&bytes);
-            memory = Some(Memory { gates, word });
+            let targets = switches.iter().map(Switch::targets).collect();
+            memory = Some(Memory { gates, word, targets });
         }
         Ok(Self { arena: arena.clone(), switches, memory })
     }
@@ -79,6 +82,11 @@ impl Memory {
     pub(crate) fn code_range(&self) -> Range<u64> {
         let start = self.gates.address();
         start..start + self.gates.len() as u64
+    }
+
+    /// Where a thread that is inside a gate may go, however late.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = u64> + '_ {
+        self.targets.iter().flat_map(|&(old, new)| [old, new])
     }
 
     /// Bytes of the arena that it holds.
@@ -168,6 +176,8 @@ mod tests {
         }
         let fresh = slots.take().unwrap();
         let memory = gates.commit(&slots, &[(fresh, 0x5000)]).unwrap();
+        let bodies: Vec<u64> = switches.iter().flat_map(|s| [s.old, s.new]).collect();
+        assert_eq!(memory.bodies().collect::<Vec<_>>(), bodies);
         assert_eq!(arena.read(word, 8), 1u64.to_le_bytes());
         for switch in &switches {
             assert_eq!(held(&arena, &slots, switch), switch.new);

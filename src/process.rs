@@ -7,9 +7,34 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::tls;
+use crate::tls::{self, Forkable, Guard};
+
+/// Held by who opens a library, whose constructors may use a runtime, and by who asks for its
+/// symbols while the runtime's lock is held. Otherwise one could have the dynamic linker's lock and
+/// wait for the runtime's, and the other the other way round. A child of fork gets another.
+static LOADING: AtomicPtr<Forkable<()>> = AtomicPtr::new((&raw const FIRST).cast_mut());
+static FIRST: Forkable<()> = Forkable::new(());
+
+/// Takes the lock above, before that of any runtime; `None` if this thread has it already.
+pub(crate) fn loading() -> Option<Guard<'static, ()>> {
+    // SAFETY: a static, or leaked by `survive_forks`.
+    unsafe { &*LOADING.load(Ordering::Acquire) }.lock_once()
+}
+
+/// Not held for a fork: a constructor may take long, and wait for the thread that forks.
+pub(crate) fn survive_forks() {
+    unsafe extern "C" fn nothing() {}
+    unsafe extern "C" fn child() {
+        // SAFETY: as in `loading`.
+        if !unsafe { &*LOADING.load(Ordering::Acquire) }.is_mine() {
+            LOADING.store(Box::leak(Box::new(Forkable::new(()))), Ordering::Release);
+        }
+    }
+    tls::around_forks(nothing, nothing, child);
+}
 
 /// An open library, closed when dropped.
 #[derive(Debug)]
@@ -28,6 +53,7 @@ impl Library {
         let refuse = |message: String| Error::new(ErrorKind::Read, message).in_file(path.to_str());
         let name = CString::new(path.as_os_str().as_encoded_bytes())
             .map_err(|_| refuse("a library's path cannot contain a zero byte".into()))?;
+        let _loading = loading();
         load(&name).map(Self).map_err(|why| refuse(format!("cannot open shared library: {why}")))
     }
 }

@@ -233,7 +233,7 @@ fn run(layout: &Layout, sources: &[Vec<Source>], threads: usize, form: CallForm,
             }
             let version = (commit % VERSIONS) as usize;
             let mut update = rt.update();
-            let replacing = (commit / VERSIONS) % REPLACING_ROUND == 0;
+            let replacing = (commit / VERSIONS).is_multiple_of(REPLACING_ROUND);
             for (name, source) in names.iter().zip(&sources[version]) {
                 match replacing {
                     true => update.replace(name, source.clone()),

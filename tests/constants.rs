@@ -339,3 +339,110 @@ fn exceptions_find_their_types_after_a_replacement() {
         }
     }
 }
+
+#[test]
+fn constants_with_names_have_addresses_of_their_own() {
+    let source = |name: &str| {
+        format!(
+            "static const int key = 0; static const int other = 0; const int *{name}(void) {{ return &key; }}
+            const int *{name}2(void) {{ return &other; }} const char *{name}3(void) {{ return \"text\"; }}
+            const int *{name}4(int x) {{ if (x) {{ static const int in = 5; return &in; }} static const int in = 5; return &in; }}"
+        )
+    };
+    for compiler in ["clang-19", "gcc"] {
+        for &flags in FLAGS {
+            let rt = runtime();
+            let objects = ["a", "b"].map(|name| (name, object(&source(name), compiler, flags)));
+            for (name, object) in &objects {
+                rt.load(*name, object.clone()).unwrap();
+            }
+            let all = || {
+                let mut all: Vec<*const c_int> =
+                    ["a", "a2", "b", "b2"].iter().map(|name| pointer(&rt, name)).collect();
+                for name in ["a4", "b4"] {
+                    // SAFETY: the test defines it with this type.
+                    let four = unsafe { rt.function::<extern "C" fn(i32) -> *const c_int>(name) }.unwrap();
+                    all.extend([four.call(0), four.call(1)]);
+                }
+                all
+            };
+            let first = all();
+            let different: std::collections::HashSet<_> = first.iter().collect();
+            assert_eq!(different.len(), 8, "{compiler} {flags:?}");
+            if flags.contains(&"-fdata-sections") {
+                assert_eq!(pointer::<c_char>(&rt, "a3"), pointer::<c_char>(&rt, "b3"));
+            }
+            let before = rt.stats().constant_bytes;
+            for (name, object) in &objects {
+                rt.replace(*name, object.clone()).unwrap();
+                rt.remove(*name).unwrap();
+                rt.load(*name, object.clone()).unwrap();
+            }
+            free(&rt);
+            assert_eq!(all(), first, "{compiler} {flags:?}");
+            // SAFETY: no thread is in code of this runtime.
+            unsafe { rt.free_retired() };
+            let filler = 4 * 16384;
+            assert!(rt.stats().constant_bytes < before + filler + 4096, "{compiler} {flags:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_of_a_registry_by_address_are_not_mixed_up() {
+    // As Lua's registry: what is stored under the address of one module's static is not found
+    // under that of another's.
+    let registry = "static const void *keys[8]; static int values[8]; static int n;
+        void put(const void *k, int v) { for (int i = 0; i < n; i++) if (keys[i] == k) { values[i] = v; return; } keys[n] = k; values[n++] = v; }
+        int get(const void *k) { for (int i = 0; i < n; i++) if (keys[i] == k) return values[i]; return -1; }";
+    let user = |key: &str, n: i32| {
+        format!(
+            "static const int {key} = 0; void put(const void *, int); int get(const void *);
+            int set_{n}(void) {{ put(&{key}, {n}); return 0; }} int get_{n}(void) {{ return get(&{key}); }}"
+        )
+    };
+    for flags in [FLAGS[0], FLAGS[1], FLAGS[2]] {
+        let rt = runtime();
+        rt.load("r", object(registry, "gcc", flags)).unwrap();
+        rt.load("loadlib", object(&user("CLIBS", 1), "gcc", flags)).unwrap();
+        rt.load("ldblib", object(&user("HOOKKEY", 2), "gcc", flags)).unwrap();
+        // The same name again.
+        rt.load("third", object(&user("HOOKKEY", 3), "gcc", flags)).unwrap();
+        for n in 1..4 {
+            call(&rt, &format!("set_{n}"));
+        }
+        // A new generation finds what its predecessor stored.
+        rt.replace("ldblib", object(&user("HOOKKEY", 2), "gcc", flags)).unwrap();
+        for n in 1..4 {
+            assert_eq!(call(&rt, &format!("get_{n}")), n, "{flags:?}");
+        }
+    }
+}
+
+#[test]
+fn template_tags_are_told_apart_and_one_for_all_modules() {
+    let source = |name: &str| {
+        format!(
+            "template<class T> inline constexpr char tag{{}}; inline const int shared = 3;
+            extern \"C\" const void *{name}_int() {{ return &tag<int>; }}
+            extern \"C\" const void *{name}_float() {{ return &tag<float>; }}
+            extern \"C\" const void *{name}_shared() {{ return &shared; }}"
+        )
+    };
+    for compiler in ["clang++-19", "g++"] {
+        for flags in [["-std=c++17", "-O0", "-fPIC"], ["-std=c++17", "-O2", "-fPIC"]] {
+            let rt = runtime();
+            rt.load("a", object(&source("a"), compiler, &flags)).unwrap();
+            rt.load("b", object(&source("b"), compiler, &flags)).unwrap();
+            let at = |name: &str| pointer::<c_void>(&rt, name);
+            assert_ne!(at("a_int"), at("a_float"), "{compiler} {flags:?}");
+            for name in ["int", "float", "shared"] {
+                let (a, b) = (at(&format!("a_{name}")), at(&format!("b_{name}")));
+                assert_eq!(a, b, "{name} {compiler} {flags:?}");
+            }
+            let before = at("a_int");
+            rt.replace("a", object(&source("a"), compiler, &flags)).unwrap();
+            assert_eq!(at("a_int"), before);
+        }
+    }
+}

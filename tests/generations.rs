@@ -143,14 +143,15 @@ fn an_indirect_function_is_replaced_while_its_resolver_calls_it() {
     let rt = runtime();
     let source = |n: i32, extra: &str| {
         c(&format!(
-            "static int impl(void) {{ return {n}; }} int foo(void); int call(void);\n\
-             static void *res(void) {{ {extra} return impl; }}\n\
+            "static int impl{n}(void) {{ return {n}; }} int foo(void); int call(void);\n\
+             static void *res(void) {{ {extra} return impl{n}; }}\n\
              int foo(void) __attribute__((ifunc(\"res\"))); int call(void) {{ return foo(); }}"
         ))
     };
     rt.load("m", source(1, "")).unwrap();
     assert_eq!(call(&rt, "call"), 1);
-    rt.replace("m", source(2, "if (call() != 1) __builtin_trap();")).unwrap();
+    // Until the resolver has run calls go where they went: to `impl`, which is new already.
+    rt.replace("m", source(2, "if (call() != 2) __builtin_trap();")).unwrap();
     assert_eq!(call(&rt, "call"), 2);
 }
 
@@ -287,4 +288,50 @@ fn a_check_leaves_nothing_behind_beside_loaded_modules() {
     rt.update().remove("f").load("h", c("int i(void); int h(void) { return i(); }")).check().unwrap();
     assert_eq!(rt.stats(), before);
     assert_eq!(call(&rt, "g"), 1);
+}
+
+#[test]
+fn an_alias_of_an_alias_can_be_replaced_by_a_function() {
+    let aliases = "@d1 = alias i32 (), ptr @d2\n @d2 = alias i32 (), ptr @base
+        define i32 @base() { ret i32 1 }\n define i32 @use() { %r = call i32 @d1() ret i32 %r }";
+    let functions =
+        "define i32 @base() { ret i32 1 }\n define i32 @d2() { ret i32 2 }\n define i32 @d1() { ret i32 3 }";
+    let rt = runtime();
+    rt.load("m", Source::ir(aliases)).unwrap();
+    let outside = "declare i32 @d1()\n define i32 @outside() { %r = call i32 @d1() ret i32 %r }";
+    rt.load("n", Source::ir(outside)).unwrap();
+    assert_eq!((call(&rt, "use"), call(&rt, "outside"), call(&rt, "d2")), (1, 1, 1));
+    rt.replace("m", Source::ir(functions)).unwrap();
+    assert_eq!((call(&rt, "outside"), call(&rt, "d2"), call(&rt, "base")), (3, 2, 1));
+}
+
+#[test]
+fn a_module_whose_own_variable_another_takes_over_is_reported() {
+    let rt = runtime();
+    let reader = c("int x = 1; int get(void) { return x; }");
+    rt.load("reader", reader.clone()).unwrap();
+    let stale = |report: hotslot::Report| {
+        let all = report.stale.into_iter().map(|stale| (stale.symbol, stale.module));
+        all.collect::<Vec<_>>()
+    };
+    let over = stale(rt.load("over", c("int x = 2;")).unwrap());
+    assert_eq!(over, [("x".to_owned(), "reader".to_owned())]);
+    // It is the one to be read again.
+    assert_eq!(stale(rt.remove("over").unwrap()), []);
+    assert_eq!(call(&rt, "get"), 1);
+    assert_eq!(stale(rt.replace("reader", reader).unwrap()), []);
+}
+
+#[test]
+fn code_with_the_offset_of_a_thread_local_is_reported_when_that_moves() {
+    let rt = runtime();
+    let user =
+        object("extern __thread int t; int get(void) { return t; }", "gcc", &["-ftls-model=initial-exec"]);
+    let owner = |n: i32| c(&format!("__thread int t = {n};"));
+    rt.update().load("owner", owner(1)).load("user", user).commit().unwrap();
+    assert_eq!(call(&rt, "get"), 1);
+    assert!(rt.replace("owner", owner(1)).unwrap().stale.is_empty());
+    let stale = rt.load("other", owner(2)).unwrap().stale;
+    assert_eq!(stale.len(), 1);
+    assert_eq!((&*stale[0].symbol, &*stale[0].module), ("t", "user"));
 }

@@ -311,11 +311,11 @@ fn thread_locals_keep_their_values_in_every_thread() {
         assert_eq!(add.call(), 15);
         barrier.wait();
     });
-    // Another layout starts anew, and going back from it too.
-    rt.update().reset_all().replace("m", source(5, "__thread long other[4];")).commit().unwrap();
-    assert_eq!(add.call(), 15);
-    rt.update().reset_all().restore("m", 2).commit().unwrap();
-    assert_eq!((add.call(), numbers(&rt, "m").1), (12, 2));
+    // One more beside it changes nothing, nor does going back from there.
+    rt.replace("m", source(5, "__thread long other[4];")).unwrap();
+    assert_eq!(add.call(), 20);
+    rt.rollback("m", 2).unwrap();
+    assert_eq!((add.call(), numbers(&rt, "m").1), (22, 2));
 }
 
 #[test]
@@ -363,25 +363,6 @@ fn a_cxx_module_goes_back_with_its_objects() {
     assert_eq!(RAN.load(Ordering::Relaxed), 1, "constructors run once");
     drop(rt);
     assert_eq!(RAN.load(Ordering::Relaxed), 2, "and destructors once");
-}
-
-#[test]
-fn another_modules_variable_that_moved_is_found() {
-    // The address is in the code itself, so the earlier generation is linked again.
-    let user = |n: i64| {
-        let text = format!(
-            "extern long v[]; long *where(void) {{ return v; }} long get(void) {{ return v[0] + {n}; }}"
-        );
-        object(&text, "clang-19", &["-fPIE", "-fdirect-access-external-data"])
-    };
-    let rt = runtime(4);
-    rt.load("v", c("long v[1] = {10};")).unwrap();
-    load(&rt, [user(1), user(2)]);
-    assert_eq!(call(&rt, "get"), 12);
-    rt.update().reset_all().replace("v", c("long v[2] = {20, 20};")).replace("m", user(3)).commit().unwrap();
-    assert_eq!(call(&rt, "get"), 23);
-    rt.rollback("m", 1).unwrap();
-    assert_eq!((call(&rt, "get"), numbers(&rt, "m")), (21, (vec![1, 2, 3], 1)));
 }
 
 #[test]

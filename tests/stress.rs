@@ -56,13 +56,11 @@ macro_rules! stressed {
 
 stressed! {
     lua54 {
-        bitcode: BITCODE RELINK,
         bitcode_recompiled: BITCODE RECOMPILE,
         clang_objects: CLANG_OBJECTS RELINK,
         gcc_objects: GCC_OBJECTS RELINK,
     }
     zstd {
-        bitcode: BITCODE RELINK,
         bitcode_recompiled: BITCODE RECOMPILE,
         clang_objects: CLANG_OBJECTS RELINK,
         gcc_objects: GCC_OBJECTS RELINK,
@@ -108,9 +106,7 @@ stressed! {
         gcc_archive: GCC_ARCHIVE RELINK,
     }
     forks {
-        #[ignore = "a child shares the code with its parent, which goes on to replace it"]
         bitcode: BITCODE RELINK,
-        #[ignore = "a child shares the code with its parent, which goes on to replace it"]
         gcc_archive: GCC_ARCHIVE RELINK,
     }
 }

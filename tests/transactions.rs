@@ -63,8 +63,10 @@ const STATE: &str = "long n = 5; static __thread long t = 6; static long hidden(
 fn observed(rt: &Runtime) -> String {
     let mut modules = rt.modules();
     modules.sort();
-    let history: Vec<String> =
-        modules.iter().map(|(name, _)| format!("{:?}", rt.history(name).unwrap())).collect();
+    let generations = |name: &str| rt.history(name).unwrap();
+    let history: Vec<_> = (modules.iter().flat_map(|(name, _)| generations(name)))
+        .map(|generation| (generation.number, generation.live, generation.source_hash, generation.report))
+        .collect();
     let names = ["f", "g", "get", "weakly", "n", "hook", "fresh", "other", "t"];
     let addresses: Vec<_> = names.iter().map(|name| rt.address_of(name).ok()).collect();
     let values: Vec<_> = ["f", "g", "get", "weakly"].iter().map(|name| call(rt, name)).collect();

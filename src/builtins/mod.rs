@@ -61,21 +61,27 @@ struct Range {
 
 static RANGES: tls::Forkable<Vec<Range>> = tls::Forkable::new(Vec::new());
 
-fn survive_forks() {
+/// To be called before generated code can register fork handlers: before a fork these run in
+/// the opposite order, so that what is held here is still free for them.
+pub(crate) fn survive_forks() {
     unsafe extern "C" fn before() {
-        RANGES.hold();
+        // SAFETY: a static.
+        unsafe { RANGES.hold() };
     }
     unsafe extern "C" fn after() {
         // SAFETY: the C library calls `before` first, in the same thread.
         drop(unsafe { RANGES.release() });
     }
     static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| tls::around_forks(before, after, after));
+    ONCE.call_once(|| {
+        exits::survive_forks();
+        thread_end::survive_forks();
+        tls::around_forks(before, after, after);
+    });
 }
 
 /// Makes handlers whose code lies in `start..end` belong to `dso`.
 pub(crate) fn add_range(start: u64, end: u64, dso: u64) {
-    survive_forks();
     RANGES.lock().push(Range { start, end, dso });
 }
 
@@ -107,20 +113,23 @@ unsafe extern "C" fn cxa_atexit(
     argument: *mut c_void,
     dso: *mut c_void,
 ) -> c_int {
-    note_by_address(dso as u64, f as usize as u64);
+    note_by_address(dso as u64, f as usize as u64, argument as u64);
     // SAFETY: passes its arguments on.
     unsafe { __cxa_atexit(f, argument, dso) }
 }
 
 unsafe extern "C" fn on_exit(f: unsafe extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int {
-    note_by_address(0, f as usize as u64);
+    note_by_address(0, f as usize as u64, argument as u64);
     // SAFETY: passes its arguments on.
     unsafe { libc_on_exit(f, argument) }
 }
 
-fn note_by_address(dso: u64, function: u64) {
+fn note_by_address(dso: u64, function: u64, argument: u64) {
     if let Some(dso) = dso_among(dso, function) {
         exits::note(dso, function);
+        if dso_among(0, argument) == Some(dso) {
+            exits::note_object(dso, argument);
+        }
     }
 }
 
@@ -175,6 +184,18 @@ pub(crate) fn exit_handlers(dso: u64) -> Vec<u64> {
     let mut functions = exits::of(dso);
     functions.extend(thread_end::destructors(dso));
     functions
+}
+
+/// Whether the C library, or something of the host's, is to call `function` at some end.
+pub(crate) fn runs_at_end(function: u64) -> bool {
+    dso_among(0, function)
+        .is_some_and(|dso| exits::contains(dso, function) || thread_end::destructors(dso).contains(&function))
+}
+
+/// The objects of `dso` that some function is to be called with at the end: those in its
+/// memory, and those of threads.
+pub(crate) fn objects_at_end(dso: u64) -> (Vec<u64>, Vec<u64>) {
+    (exits::objects_of(dso), thread_end::objects(dso))
 }
 
 /// Notes that something of the host's will call `function` at the end of `dso`.

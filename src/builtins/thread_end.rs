@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
-use std::sync::Once;
 
 use crate::tls::{Forkable, around_forks, thread_pointer};
 
@@ -19,6 +18,8 @@ struct Entry {
     destructor: Destructor,
     object: *mut c_void,
     dso: u64,
+    /// It is being called.
+    running: bool,
 }
 // SAFETY: only the thread that registered the entry calls it with its object.
 unsafe impl Send for Entry {}
@@ -37,9 +38,10 @@ fn this_thread() -> u64 {
     thread_pointer() as u64
 }
 
-fn survive_forks() {
+pub(super) fn survive_forks() {
     unsafe extern "C" fn before() {
-        ENTRIES.hold();
+        // SAFETY: a static.
+        unsafe { ENTRIES.hold() };
     }
     unsafe extern "C" fn parent() {
         // SAFETY: the C library calls `before` first, in the same thread.
@@ -52,8 +54,7 @@ fn survive_forks() {
         let this = this_thread();
         entries.entries.retain(|key, _| key.0 == this);
     }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| around_forks(before, parent, child));
+    around_forks(before, parent, child);
 }
 
 unsafe extern "C" {
@@ -70,12 +71,11 @@ pub(super) unsafe extern "C" fn thread_atexit(
         // SAFETY: passes the arguments on; the code is not of any runtime.
         return unsafe { __cxa_thread_atexit_impl(destructor, object, dso) };
     };
-    survive_forks();
     let number = {
         let mut entries = ENTRIES.lock();
         let number = entries.next;
         entries.next += 1;
-        entries.entries.insert((this_thread(), number), Entry { destructor, object, dso });
+        entries.entries.insert((this_thread(), number), Entry { destructor, object, dso, running: false });
         number
     };
     // The address of something here: a library that hotslot is part of has to stay.
@@ -90,12 +90,16 @@ pub(super) unsafe extern "C" fn thread_atexit(
 
 /// Runs the entry of the calling thread with this number, if it is still there.
 unsafe extern "C-unwind" fn run(number: *mut c_void) {
-    let entry = ENTRIES.lock().entries.remove(&(this_thread(), number as u64));
-    if let Some(Entry { destructor, object, .. }) = entry {
-        // SAFETY: registered to be called so; the runtime of the code has not ended, or the
-        // entry would be gone.
-        unsafe { destructor(object) };
-    }
+    let key = (this_thread(), number as u64);
+    let entry = ENTRIES.lock().entries.get_mut(&key).and_then(|entry| {
+        let first = !std::mem::replace(&mut entry.running, true);
+        first.then_some((entry.destructor, entry.object))
+    });
+    let Some((destructor, object)) = entry else { return };
+    // SAFETY: registered to be called so; the runtime of the code has not ended, or the
+    // entry would be gone. Until it returns the entry says that the code is in use.
+    unsafe { destructor(object) };
+    ENTRIES.lock().entries.remove(&key);
 }
 
 /// Destroys the calling thread's objects of `dso`, newest first.
@@ -108,7 +112,8 @@ pub(super) unsafe fn finalize(dso: u64) {
         let this = this_thread();
         let mut entries = ENTRIES.lock();
         let own = entries.entries.range((this, 0)..=(this, u64::MAX)).rev();
-        let newest = own.into_iter().find(|(_, entry)| entry.dso == dso).map(|(key, _)| *key);
+        let newest =
+            own.into_iter().find(|(_, entry)| entry.dso == dso && !entry.running).map(|(key, _)| *key);
         let Some(Entry { destructor, object, .. }) = newest.and_then(|key| entries.entries.remove(&key))
         else {
             return;
@@ -124,6 +129,12 @@ pub(super) fn destructors(dso: u64) -> Vec<u64> {
     let entries = ENTRIES.lock();
     let own = entries.entries.values().filter(|entry| entry.dso == dso);
     own.map(|entry| entry.destructor as usize as u64).collect()
+}
+
+/// What they are to destroy.
+pub(super) fn objects(dso: u64) -> Vec<u64> {
+    let entries = ENTRIES.lock();
+    entries.entries.values().filter(|entry| entry.dso == dso).map(|entry| entry.object as u64).collect()
 }
 
 /// Forgets what is left of `dso`, whose code goes.

@@ -105,8 +105,8 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
-    if plan.is_some() {
-        let objects = stress::compile(&runtime, &sources, |at| files[at].kind == Kind::Archive)?;
+    if let Some(plan) = &plan {
+        let objects = stress::compile(&runtime, plan, &sources, |at| files[at].kind == Kind::Archive)?;
         for ((_, source), object) in sources.iter_mut().zip(objects) {
             *source = object;
         }

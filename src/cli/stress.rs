@@ -44,6 +44,12 @@ impl Plan {
         let seed = options.seed.unwrap_or_else(|| u64::from(Rng::new().u32(..)));
         Some(Self { rate, recompile: options.recompile, seed })
     }
+
+    /// `source` as it is compiled: a child process to be on the safe side would be a fork
+    /// that the program can notice.
+    fn source(&self, source: Source) -> Source {
+        if self.recompile { source.trusted() } else { source }
+    }
 }
 
 /// A module and what it is replaced by.
@@ -74,8 +80,12 @@ enum Stage {
 static SESSION: OnceLock<Session> = OnceLock::new();
 
 /// Compiles every source that is not an archive, so that no update has to.
+///
+/// What is compiled again later is compiled in this process from the start. LLVM registers
+/// destructors for what it makes on first use; done now, they run after the thread's end.
 pub fn compile(
     runtime: &Runtime,
+    plan: &Plan,
     sources: &[(String, Source)],
     is_archive: impl Fn(usize) -> bool + Sync,
 ) -> Result<Vec<Source>, Failure> {
@@ -86,7 +96,8 @@ pub fn compile(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((_, source)) = sources.get(at) else { break };
-            let object = if is_archive(at) { Ok(source.clone()) } else { runtime.compile(source) };
+            let source = source.clone();
+            let object = if is_archive(at) { Ok(source) } else { runtime.compile(&plan.source(source)) };
             lock(&results).insert(at, object);
         }
     };
@@ -124,14 +135,12 @@ pub fn start(
         let (source, object) = match known.remove(name.as_str()) {
             Some((source, object)) => (source.clone(), object.clone()),
             None => {
-                let source = members::source(&name)?;
+                let source = plan.source(members::source(&name)?);
                 let object = runtime.compile(&source)?;
                 (source, object)
             }
         };
-        // It has been compiled once: from here on no child is needed to be on the safe side,
-        // and the program would notice a fork.
-        modules.push(Module { name, object, source: source.trusted() });
+        modules.push(Module { name, object, source: plan.source(source) });
     }
     // The same seed must choose the same modules.
     modules.sort_by(|a, b| a.name.cmp(&b.name));
@@ -151,6 +160,8 @@ pub fn start(
         lock(&session.tally).holders(&session.runtime.pending());
         session.set(Stage::Stopped);
     };
+    // Before the destructors of what LLVM has made by now.
+    enter::at_exit(stop);
     signals::while_blocked(|| thread.spawn(work))
         .map(drop)
         .map_err(|error| Failure::new(format!("the thread for --stress: {error}")))
@@ -162,13 +173,19 @@ pub fn print_at_exit() {
     enter::at_exit_with_code(finish);
 }
 
-/// The exit handler: waits for the thread, then prints the summary.
+/// The session, unless this is a fork of the program, which has no such thread.
+fn session() -> Option<&'static Session> {
+    SESSION.get().filter(|session| session.process == std::process::id())
+}
+
+/// An exit handler: waits for the thread.
+extern "C" fn stop() {
+    session().inspect(|session| _ = session.stop());
+}
+
+/// The last exit handler: prints the summary.
 fn finish(code: Option<c_int>) {
-    let Some(session) = SESSION.get() else { return };
-    // A fork of the program has no such thread.
-    if session.process != std::process::id() {
-        return;
-    }
+    let Some(session) = session() else { return };
     let stopped = session.stop();
     // The summary comes after what the program still has to write; `quick_exit` does not
     // write it.

@@ -22,7 +22,7 @@ use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::FileType;
 
 use super::machine::{self, Machine};
-use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, debug_info, ir};
+use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, aliases, debug_info, ir};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a compilation tells while it runs.
@@ -60,6 +60,7 @@ fn compile_for(
     let module = read(&context, source)?;
     listener.check(ErrorKind::Parse)?;
     machine.adopt(&module)?;
+    aliases::flatten(&module);
     module.verify().map_err(|message| {
         Error::new(ErrorKind::Parse, format!("the module is invalid: {}", message.to_string().trim()))
             .hint("whatever produced this IR has a defect")

@@ -3,7 +3,7 @@
 //! A C++ compiler gathers the initialisers of a file's variables in one function, which the
 //! optimiser then melts into one. Owns taking them apart before that, so that a replacement
 //! can run those of new variables only, and finding out which variables each is for.
-//! Deliberately leaves what the source itself calls a constructor, and thread-locals.
+//! Deliberately leaves what the source itself calls a constructor, and thread-locals, which [`super::thread_guards`] looks after.
 #![allow(unsafe_code)]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -15,7 +15,7 @@ use inkwell::llvm_sys::{LLVMLinkage, LLVMOpcode, LLVMTypeKind};
 use super::llvm::{instructions, is_defined, is_exported, name, operands, symbol_name, users, values};
 
 /// Clang's name of an initialiser, before its number.
-const INITIALISER: &[u8] = b"__cxx_global_var_init";
+pub(super) const INITIALISER: &[u8] = b"__cxx_global_var_init";
 /// How GCC and clang call functions that gather them.
 const GATHERED: [&[u8]; 2] = [b"_GLOBAL__sub_I_", b"_GLOBAL__I_"];
 
@@ -187,6 +187,12 @@ unsafe fn replace(module: LLVMModuleRef, old: LLVMValueRef, entries: &[Entry]) {
         let list = "llvm.global_ctors";
         LLVMSetValueName2(new, list.as_ptr().cast(), list.len());
     }
+}
+
+/// The variables of the module that a function which makes variables is for.
+pub(super) unsafe fn initialised_by(function: LLVMValueRef) -> Vec<String> {
+    // SAFETY: null is no value, and looked at nowhere.
+    unsafe { variables(&Entry { priority: std::ptr::null_mut(), function, with: std::ptr::null_mut() }) }
 }
 
 /// The variables of the module that an entry's function initialises: what it stores to,

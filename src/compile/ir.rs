@@ -18,7 +18,7 @@ use inkwell::module::Module;
 use super::initialisers::{self, Initialised};
 use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, values};
 use super::redefine::{Global, redeclare, redefine, redefine_variable};
-use super::{CallForm, Interface, Types, labels, storage, types};
+use super::{CallForm, Interface, Types, labels, storage, thread_guards, types};
 
 /// What can only be told before optimisation.
 pub(super) struct Before {
@@ -70,6 +70,7 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Before {
             }
         }
         set_call_form(raw, form);
+        thread_guards::split(raw);
         keep_state(raw);
         // The optimiser makes calls of its own, and one of all initialisers.
         Before { declared: types::declared(raw), initialised: initialisers::split(raw) }
@@ -97,7 +98,6 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
         let all = values(LLVMGetFirstGlobal(raw), LLVMGetNextGlobal);
         for (number, variable) in all.into_iter().filter(defined).enumerate() {
             let skip = name(variable).starts_with(b"llvm.")
-                || LLVMIsThreadLocal(variable) != 0
                 || LLVMGetLinkage(variable) == LLVMLinkage::LLVMCommonLinkage;
             if !skip {
                 separate(variable, family(variable), number);
@@ -166,6 +166,9 @@ unsafe fn family(variable: LLVMValueRef) -> &'static str {
     // SAFETY: a definition in a live module.
     unsafe {
         let initialiser = LLVMGetInitializer(variable);
+        if LLVMIsThreadLocal(variable) != 0 {
+            return if LLVMIsNull(initialiser) != 0 { "tbss" } else { "tdata" };
+        }
         match LLVMIsGlobalConstant(variable) != 0 {
             true if has_addresses(initialiser) => "data.rel.ro",
             true => "rodata",

@@ -1,7 +1,7 @@
 //! The compile stage: IR becomes a relocatable object.
 //!
 //! [`source`] is what a host hands in, [`archive`] takes archives apart, [`ir`] prepares a
-//! module so that its calls can be redirected ([`redefine`], [`initialisers`]), [`machine`] is
+//! module so that its calls can be redirected ([`aliases`], [`redefine`], [`initialisers`]), [`machine`] is
 //! what code is made for, [`emit`] drives LLVM, [`isolate`] does the same in a [`child`]
 //! process for input that may be damaged, and [`wire`] is how the child answers.
 //!
@@ -9,6 +9,7 @@
 //! [`labels`] find it in IR, [`debug_info`] in objects, [`signature`] and [`layout`] compare.
 //! Only this module uses LLVM; it knows nothing of tables, addresses or running code.
 
+mod aliases;
 mod archive;
 mod child;
 mod debug_info;
@@ -35,6 +36,7 @@ mod tests_objects;
 mod tests_source;
 #[cfg(test)]
 mod tests_types;
+mod thread_guards;
 mod types;
 mod wire;
 

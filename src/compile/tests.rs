@@ -210,6 +210,7 @@ $inline = comdat any
 @counter = internal global i32 3
 @0 = private global i32 9
 @each = thread_local global i32 4
+@none = internal thread_local global i64 0
 define i32 @first() { ret i32 1 }
 define internal i32 @second() noinline optnone {
   %a = load i32, ptr @counter
@@ -239,7 +240,8 @@ define i32 @2() { ret i32 4 }
         ".text.inline",
         ".text.odd name\" $@*",
         ".text.raw",
-        ".tdata",
+        ".tdata.each",
+        ".tbss.none",
     ] {
         assert!(sections.iter().any(|s| s == name), "{name} is not in {sections:?}");
     }

@@ -43,7 +43,7 @@ impl Linker<'_, '_> {
             Area::Nowhere if self.object().sections[section].kind == Kind::Skipped => {
                 return Err(self.error(site, "is against a section that is not loaded"));
             }
-            Area::ThreadLocal => {
+            Area::ThreadLocal(_) => {
                 return Err(self.error(site, "takes a thread-local variable for an ordinary one"));
             }
             _ => {}
@@ -185,12 +185,9 @@ impl Linker<'_, '_> {
         }
     }
 
-    /// Notes that the address of somebody else's variable is written, not read from its cell.
+    /// Notes that the address of a variable is written, not read from its cell.
     pub(super) fn bake(&mut self, site: &Site, id: SymbolId) {
-        let symbol = &self.object().symbols[site.symbol];
-        let known = &self.known[site.symbol];
-        let own = symbol.place != Place::Undefined && symbol.binding == Binding::Global;
-        if !own && !known.baked {
+        if !self.known[site.symbol].baked {
             self.known[site.symbol].baked = true;
             self.baked.push(id);
         }
@@ -221,6 +218,7 @@ impl Linker<'_, '_> {
         if let Some(address) = self.own_variable(site, id)
             && relocate::x86_64::make_load_direct(self.bytes(site), offset)
         {
+            self.bake(site, id);
             return Ok(address.wrapping_add(site.addend));
         }
         let cell = if branch { self.table.call_slot(id.0) } else { self.table.addr_cell(id.0) };

@@ -12,6 +12,7 @@ use runtime_stubs::entry::TlsDescArgument;
 use runtime_stubs::{Arch, TableLayout, VENEER_SIZE};
 
 use super::definitions::Resolve;
+use super::escapes::Taken;
 use super::object::{Kind, Object, Place, Relocation, Section};
 use super::place::{Area, Placement};
 use super::relocate::{self, Field, Operand, Unwritable};
@@ -35,6 +36,7 @@ pub(crate) fn link(
     for index in 0..linker.placement.object.sections.len() {
         linker.section(index)?;
     }
+    linker.redirect_taken()?;
     linker.finish()
 }
 
@@ -131,7 +133,7 @@ impl<'p, 'd> Linker<'p, 'd> {
             // A kept value stands; relocating it again would undo what the program stored.
             Area::Variable(variable) => self.placement.variables[variable].fresh.is_none(),
             Area::Shared(shared) => self.placement.shared[shared].fresh.is_none(),
-            Area::ThreadLocal => self.placement.fresh_tls.is_none(),
+            Area::ThreadLocal(local) => self.placement.locals[local].fresh.is_none(),
             _ => false,
         };
         let both = self.placement.copies.contains_key(&index);
@@ -152,6 +154,27 @@ impl<'p, 'd> Linker<'p, 'd> {
                 let site = self.site(index, kind, relocation, true)?;
                 self.apply(site)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Points instructions that the assembler has completed at the stubs of their functions, as
+    /// if they still had a relocation.
+    fn redirect_taken(&mut self) -> Result<()> {
+        for Taken { section, field, function } in std::mem::take(&mut self.placement.taken) {
+            let bias = 4;
+            self.apply(Site {
+                section,
+                kind: Kind::Code,
+                copy: false,
+                offset: field as usize,
+                place: self.placement.sections[section].address + field,
+                operand: Operand::Address,
+                field: relocate::x86_64::PC32,
+                symbol: function,
+                addend: 0u64.wrapping_sub(bias),
+                bias,
+            })?;
         }
         Ok(())
     }
@@ -248,7 +271,7 @@ impl<'p, 'd> Linker<'p, 'd> {
                 Some(bytes) => bytes,
                 None => return &mut [],
             },
-            Area::ThreadLocal => match &mut self.placement.fresh_tls {
+            Area::ThreadLocal(index) => match &mut self.placement.locals[index].fresh {
                 Some(bytes) => bytes,
                 None => return &mut [],
             },

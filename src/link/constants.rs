@@ -70,7 +70,7 @@ impl Constant {
 
     /// Whether a word that waited has been filled: then it is no longer what its key says.
     fn is_filled(&self, arena: &Arena) -> bool {
-        let word = |address: u64| arena.word(address).load(std::sync::atomic::Ordering::Relaxed);
+        let word = |address: u64| arena.load(address);
         self.waiting.iter().any(|&offset| {
             let address = self.block.address() + u64::from(offset);
             let (aligned, shift) = (address & !7, (address & 7) * 8);

@@ -72,7 +72,7 @@ impl Placement<'_> {
                         Kind::Skipped => continue,
                         Kind::Code if symbol.kind != SymbolKind::Data => (rank, Target::Function(address)),
                         Kind::ThreadLocal => match &self.thread_locals {
-                            Some(locals) => (rank, Target::ThreadLocal(locals.block.word(address))),
+                            Some(block) => (rank, Target::ThreadLocal(block.word(address))),
                             None => continue,
                         },
                         _ => (rank, Target::Data(address)),

@@ -10,7 +10,7 @@ use object::LittleEndian;
 use super::keeps::Keeps;
 use super::object::{Binding, Kind, Object, Place, Relocation, SymbolKind};
 use super::relocate::{self, Field, Howto, Operand};
-use super::starts::{Starts, is_coroutine_part};
+use super::starts::{Starts, is_coroutine_part, is_parallel_part};
 use crate::table::SymbolId;
 
 const LE: LittleEndian = LittleEndian;
@@ -160,7 +160,7 @@ impl Homes {
             keeps = (!alone).then_some(Keeps::Constants);
             return (Home::Private, keeps);
         }
-        if keeps.is_some() || whole {
+        if keeps.is_some() {
             return (Home::Private, keeps);
         }
         // Tables for `switch` have no symbols. In anything else, or where the end of an
@@ -173,6 +173,9 @@ impl Homes {
         };
         if bounded || data().any(unclear) {
             return (Home::Private, Some(Keeps::Constants));
+        }
+        if whole {
+            return (Home::Private, None);
         }
         (Home::Both(private.into()), None)
     }
@@ -255,6 +258,7 @@ pub(super) fn leads_to_stub(
     }
     starts.at(section, offset).is_some_and(|function| {
         let named = &object.symbols[function];
-        ids[function].is_some() || named.binding != Binding::Local || !is_coroutine_part(named.name)
+        let bound = is_coroutine_part(named.name) || is_parallel_part(named.name);
+        ids[function].is_some() || named.binding != Binding::Local || !bound
     })
 }

@@ -14,7 +14,7 @@ use super::keeps::Keeps;
 use crate::memory::Block;
 use crate::seeded::{Bug, bug};
 use crate::table::SymbolId;
-use crate::tls::TlsBlock;
+use crate::tls::{Part, TlsBlock};
 use crate::unwind::Frames;
 
 /// Names a variable section over the generations of a module.
@@ -50,6 +50,8 @@ pub(crate) enum Unfit {
     Type,
     /// A thread-local variable now has to be at a constant offset.
     Model,
+    /// A thread-local block has no room for it.
+    Room,
 }
 
 impl Shape {
@@ -73,10 +75,29 @@ pub(crate) struct Storage {
     pub shape: Shape,
 }
 
-/// A module's thread-local variables, kept over generations.
+/// A generation's thread-local variables. Each thread has one block for all of them, which
+/// is kept over generations, as is the part of it that each variable has.
 pub(crate) struct ThreadLocals {
-    pub block: TlsBlock,
+    pub block: Arc<TlsBlock>,
+    pub variables: Vec<ThreadLocal>,
+}
+
+/// A thread-local variable, or a section of them, of an image.
+pub(crate) struct ThreadLocal {
+    pub key: StorageKey,
     pub shape: Shape,
+    pub part: Arc<Part>,
+    /// See [`Stored::initial`].
+    pub initial: u64,
+    /// See [`Stored::names`].
+    pub names: Box<[Box<str>]>,
+}
+
+impl ThreadLocal {
+    /// See [`Stored::variables`].
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        variables(&self.key, &self.names)
+    }
 }
 
 /// A variable, or a section of them, of an image.
@@ -86,6 +107,8 @@ pub(crate) struct Stored {
     /// Hash of its initial value, whether that was used or not.
     #[allow(dead_code, reason = "for reports")]
     pub initial: u64,
+    /// The generation before had the storage.
+    pub kept: bool,
     /// Its variables, where the key is not the name of the only one.
     pub names: Box<[Box<str>]>,
 }
@@ -93,12 +116,16 @@ pub(crate) struct Stored {
 impl Stored {
     /// The names of its variables.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
-        let only = match &self.key {
-            StorageKey::Variable(name) if self.names.is_empty() => Some(&**name),
-            _ => None,
-        };
-        only.into_iter().chain(self.names.iter().map(|name| &**name))
+        variables(&self.key, &self.names)
     }
+}
+
+fn variables<'a>(key: &'a StorageKey, names: &'a [Box<str>]) -> impl Iterator<Item = &'a str> {
+    let only = match key {
+        StorageKey::Variable(name) if names.is_empty() => Some(&**name),
+        _ => None,
+    };
+    only.into_iter().chain(names.iter().map(|name| &**name))
 }
 
 /// A function to call after loading or at the end.
@@ -122,9 +149,9 @@ pub(crate) struct Image {
     /// Constants that outlive it, with their keys.
     pub interned: Vec<(Key, Arc<Constant>)>,
     pub storages: Vec<Stored>,
-    pub thread_locals: Option<Arc<ThreadLocals>>,
-    /// Blocks of other modules that hold variables it shares with them.
-    pub borrowed: Vec<Arc<ThreadLocals>>,
+    pub thread_locals: Option<ThreadLocals>,
+    /// Variables that it shares with other modules and that are in their blocks.
+    pub borrowed: Vec<Arc<Part>>,
     /// What TLS descriptors point at; boxed so that their addresses stay.
     #[allow(dead_code, clippy::vec_box, reason = "owned here, read by generated code")]
     pub descriptors: Vec<Box<TlsDescArgument>>,
@@ -136,7 +163,7 @@ pub(crate) struct Image {
     /// Why the code cannot be shown to be unreachable, if it cannot.
     #[allow(dead_code, reason = "for reclamation")]
     pub keeps: Option<Keeps>,
-    /// Variables of others whose addresses are part of code or data, so that it will not
+    /// Variables, its own too, whose addresses are part of code or data, so that it will not
     /// notice when they move. Those that were not defined yet may turn out to be functions.
     #[allow(dead_code, reason = "for reports")]
     pub baked: Vec<SymbolId>,
@@ -144,8 +171,9 @@ pub(crate) struct Image {
 
 impl Image {
     /// Its own thread-local block, and those it shares variables in.
-    pub(crate) fn all_thread_locals(&self) -> impl Iterator<Item = &Arc<ThreadLocals>> {
-        self.thread_locals.iter().chain(&self.borrowed)
+    pub(crate) fn thread_local_blocks(&self) -> impl Iterator<Item = &Arc<TlsBlock>> {
+        let own = self.thread_locals.iter().map(|locals| &locals.block);
+        own.chain(self.borrowed.iter().map(|part| &part.block))
     }
 
     pub(crate) fn code_bytes(&self) -> usize {
@@ -165,6 +193,12 @@ impl Image {
     pub(crate) fn storage_at(&self, address: u64) -> Option<&Arc<Storage>> {
         let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
         self.storages.iter().map(|stored| &stored.storage).find(|storage| inside(&storage.block))
+    }
+
+    /// Whether `address` lies in memory that ends with the image.
+    pub(crate) fn owns(&self, address: u64) -> bool {
+        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
+        self.code.as_ref().is_some_and(inside) || self.constants.as_ref().is_some_and(inside)
     }
 
     /// Whether `address` lies in the image's code.

@@ -2,10 +2,12 @@
 //!
 //! Two sections of constants are the same if their bytes are and every relocation leads to
 //! the same: a function's stub, a variable's storage, a constant that is the same in turn.
+//! Where their names are known these have to be the same, too: the address of a constant
+//! that a program named tells it from all others.
 //! Owns that comparison and the addresses that follow from it, for all modules of an
 //! update at once. Writes nothing: [`super::apply`] fills what is new.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use object::LittleEndian;
@@ -14,9 +16,10 @@ use super::constants::{Constant, Key, KeyHasher};
 use super::cycles::groups;
 use super::definitions::Resolve;
 use super::homes::{Home, leads_to_stub};
-use super::object::{Kind, Place, SymbolKind};
+use super::object::{Binding, Kind, Place, SymbolKind};
 use super::place::{Area, Placement, provisional};
 use super::relocate::{self, Field, Operand};
+use super::storage::stem;
 use crate::error::Result;
 use crate::memory::{Arena, Space};
 use crate::table::{SymbolId, Target};
@@ -74,12 +77,18 @@ pub(crate) fn intern(
     arena: &Arc<Arena>,
     resolve: &mut dyn Resolve,
 ) -> Result<Moves> {
-    let mut interning =
-        Interning { nodes: Vec::new(), first: Vec::new(), words: Vec::new(), finals: Vec::new() };
+    let mut interning = Interning {
+        nodes: Vec::new(),
+        named: Vec::new(),
+        first: Vec::new(),
+        words: Vec::new(),
+        finals: Vec::new(),
+    };
     let mut moves = Vec::with_capacity(units.len());
     for (number, unit) in units.iter().enumerate() {
         interning.first.push(interning.nodes.len());
         interning.nodes.extend((0..unit.placement.shared.len()).map(|index| (number, index)));
+        interning.named.extend(named(unit.placement));
     }
     for node in 0..interning.nodes.len() {
         let words = interning.words_of(units, node, resolve);
@@ -93,41 +102,33 @@ pub(crate) fn intern(
     let edges: Vec<Vec<usize>> =
         interning.words.iter().map(|words| words.iter().filter_map(node_of).collect()).collect();
     let mut made: HashMap<Key, Arc<Constant>> = HashMap::new();
+    // Constants with names are not the same as others of their module that look alike.
+    let mut taken: HashSet<(usize, Key)> = HashSet::new();
     for group in groups(&edges) {
-        let all = match group.len() {
-            1 => None,
-            _ => {
-                let mut hasher = KeyHasher::new();
-                for &node in &group {
-                    let (first, second) = interning.key(units, node, &group).parts();
-                    hasher.number(first);
-                    hasher.number(second);
-                }
-                Some(hasher.finish())
+        let named = group.iter().find(|&&node| interning.has_statics(units, node));
+        let owner = named.map(|&node| interning.nodes[node].0);
+        let mut alike = 0;
+        let mut keys = interning.keys(units, &group, alike);
+        while let (Some(owner), Some(&first)) = (owner, keys.first()) {
+            if taken.insert((owner, first)) {
+                break;
             }
-        };
-        for (position, &node) in group.iter().enumerate() {
-            let key = match all {
-                None => interning.key(units, node, &group),
-                Some(all) => {
-                    let mut hasher = KeyHasher::new();
-                    hasher.number(all.parts().0);
-                    hasher.number(all.parts().1);
-                    hasher.number(position as u64);
-                    hasher.finish()
-                }
-            };
-            let existing = made.get(&key).cloned().or_else(|| resolve.constant(key));
-            let fresh = existing.is_none();
-            let constant = match existing {
-                Some(constant) => constant,
+            alike += 1;
+            keys = interning.keys(units, &group, alike);
+        }
+        // Those that lead to each other are found all together, or made all together.
+        let find = |key: &Key| made.get(key).cloned().or_else(|| resolve.constant(*key));
+        let existing: Option<Vec<Arc<Constant>>> = keys.iter().map(find).collect();
+        for (position, (&node, key)) in group.iter().zip(keys).enumerate() {
+            let constant = match &existing {
+                Some(existing) => existing[position].clone(),
                 None => interning.make(units, node, arena)?,
             };
             made.insert(key, constant.clone());
             interning.finals[node] = constant.block.address();
             let (unit, index) = interning.nodes[node];
             let placement = &mut *units[unit].placement;
-            let bytes = fresh.then(|| bytes(placement, index));
+            let bytes = existing.is_none().then(|| bytes(placement, index));
             let shared = &mut placement.shared[index];
             (shared.constant, shared.fresh) = (Some((key, constant)), bytes);
         }
@@ -142,6 +143,29 @@ pub(crate) fn intern(
         moves.push(moved.collect());
     }
     Ok(Moves(moves))
+}
+
+/// For each constant the symbols by which somebody may know its address, in order. Constants
+/// that nobody named, as texts are, may be one for everybody; of others the language says
+/// that each has an address of its own. Where a section is for merging, the compiler has
+/// found that nobody asks.
+fn named(placement: &Placement<'_>) -> Vec<Vec<usize>> {
+    let symbols = &placement.object.symbols;
+    let mut named = vec![Vec::new(); placement.shared.len()];
+    for (index, symbol) in symbols.iter().enumerate() {
+        let Place::Section(section) = symbol.place else { continue };
+        let Area::Shared(shared) = placement.sections[section].area else { continue };
+        let known = matches!(symbol.kind, SymbolKind::Data | SymbolKind::Unknown);
+        // Labels of the compiler's own, and the marks that aarch64 puts between data and code.
+        let own = symbol.name.is_empty() || symbol.name.starts_with(".L") || symbol.name.starts_with('$');
+        if known && !own && placement.object.sections[section].entry == 0 {
+            named[shared].push(index);
+        }
+    }
+    for list in &mut named {
+        list.sort_unstable_by_key(|&index| (symbols[index].value, symbols[index].name));
+    }
+    named
 }
 
 /// The bytes of a constant as the object has them, without what belongs to a generation.
@@ -164,6 +188,8 @@ fn bytes(placement: &Placement<'_>, index: usize) -> Vec<u8> {
 struct Interning {
     /// Constants by unit and number; those of one unit come one after the other.
     nodes: Vec<(usize, usize)>,
+    /// See [`named`], for each node.
+    named: Vec<Vec<usize>>,
     /// The first node of each unit.
     first: Vec<usize>,
     words: Vec<Vec<Word>>,
@@ -285,6 +311,32 @@ impl Interning {
         Some((self.first[number] + index, address - start(index)))
     }
 
+    fn has_statics(&self, units: &[Unit<'_, '_>], node: usize) -> bool {
+        let symbols = &units[self.nodes[node].0].placement.object.symbols;
+        self.named[node].iter().any(|&symbol| symbols[symbol].binding == Binding::Local)
+    }
+
+    /// The keys of constants that lead to each other, or of one. `alike` tells them from others
+    /// of their module.
+    fn keys(&self, units: &[Unit<'_, '_>], group: &[usize], alike: u64) -> Vec<Key> {
+        let mut hasher = KeyHasher::new();
+        for &node in group {
+            let (first, second) = self.key(units, node, group).parts();
+            hasher.number(first);
+            hasher.number(second);
+        }
+        hasher.number(alike);
+        let (first, second) = hasher.finish().parts();
+        let one = |position: usize| {
+            let mut hasher = KeyHasher::new();
+            for number in [first, second, position as u64] {
+                hasher.number(number);
+            }
+            hasher.finish()
+        };
+        (0..group.len()).map(one).collect()
+    }
+
     /// The key of a constant whose leads outside of `group` have their addresses.
     fn key(&self, units: &[Unit<'_, '_>], node: usize, group: &[usize]) -> Key {
         let (unit, index) = self.nodes[node];
@@ -299,6 +351,18 @@ impl Interning {
                 hasher.number(section.size);
                 hasher.bytes(section.bytes);
             }
+        }
+        for &symbol in &self.named[node] {
+            let symbol = &placement.object.symbols[symbol];
+            match symbol.binding {
+                Binding::Local => {
+                    hasher.bytes(name.as_bytes());
+                    hasher.bytes(stem(symbol.name).unwrap_or(symbol.name).as_bytes());
+                }
+                _ => hasher.bytes(symbol.name.as_bytes()),
+            }
+            hasher.number(u64::from(symbol.binding == Binding::Local));
+            hasher.number(symbol.value);
         }
         for word in &self.words[node] {
             let (tag, value) = match word.lead {

@@ -41,13 +41,15 @@ impl Keeps {
     }
 }
 
-/// Why the code of `object` has to be kept, if it has.
+/// Why the code of `object` has to be kept, if it has. `unclear` says that [`super::escapes`]
+/// has found addresses in code of which it does not know what they are.
 pub(super) fn find(
     object: &Object<'_>,
     ids: &[Option<SymbolId>],
     starts: &Starts,
     homes: &Homes,
     labels_stay: bool,
+    unclear: bool,
 ) -> Option<Keeps> {
     let coroutine = |s: &super::object::Symbol<'_>| {
         s.kind == SymbolKind::Function && s.binding == Binding::Local && is_coroutine_part(s.name)
@@ -63,7 +65,7 @@ pub(super) fn find(
     if x86 && code().any(|(index, section)| switches_stacks(section.bytes, |at| start(index, at))) {
         return Some(Keeps::Stacks);
     }
-    if x86 && code().any(|(index, section)| takes_own_address(index, section, starts, labels_stay)) {
+    if unclear {
         return Some(Keeps::Labels);
     }
     let escapes = |section: &Section<'_>| names_a_label(object, ids, starts, homes, section);
@@ -206,33 +208,6 @@ fn any_place(code: &[u8], test: impl Fn(u8, u8, u8) -> bool, mut found: impl FnM
         start = stop;
     }
     false
-}
-
-/// Whether code takes the address of code of its own section by an instruction that the
-/// assembler has completed, so that it can lead to no stub.
-fn takes_own_address(index: usize, section: &Section<'_>, starts: &Starts, labels_stay: bool) -> bool {
-    let code = section.bytes;
-    let mut relocated: Option<Vec<u64>> = None;
-    // lea disp32(%rip)
-    let lea =
-        |prefix: u8, opcode: u8, modrm: u8| (opcode == 0x8d) & (prefix & 0xf8 == 0x48) & (modrm & 0xc7 == 5);
-    any_place(code, lea, |at| {
-        if at + 6 > code.len() {
-            return false;
-        }
-        let field = [code[at + 2], code[at + 3], code[at + 4], code[at + 5]];
-        let target = (at as i64 + 6) + i64::from(i32::from_le_bytes(field));
-        if target < 0 || target as u64 >= section.size {
-            return false;
-        }
-        let relocated = relocated.get_or_insert_with(|| {
-            let mut all: Vec<u64> = section.relocations.iter().map(|r| r.r_offset.get(LE)).collect();
-            all.sort_unstable();
-            all
-        });
-        relocated.binary_search(&(at as u64 + 2)).is_err()
-            && (!labels_stay || starts.at(index, target as u64).is_some())
-    })
 }
 
 #[cfg(test)]

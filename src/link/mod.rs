@@ -2,7 +2,8 @@
 //!
 //! [`object`] reads and checks the file, [`needs`] counts what it takes, [`place`] gives
 //! every section an address: [`homes`] says which constants outlive the code, with
-//! [`storage`] variables keep theirs, and [`keeps`] finds code that cannot be freed.
+//! [`storage`] variables keep theirs, [`keeps`] finds code that cannot be freed, and [`escapes`]
+//! addresses that the assembler has filled in.
 //! [`definitions`] says what that provides. [`intern`] then finds the constants that the
 //! table of [`constants`] has already, [`apply`] writes the relocations with the tables of
 //! [`relocate`] and the operands of [`addresses`] and [`thread_local`], [`frames`] checks
@@ -15,6 +16,7 @@ mod apply;
 mod constants;
 mod cycles;
 mod definitions;
+mod escapes;
 mod frames;
 mod functions;
 mod homes;
@@ -30,6 +32,7 @@ mod seal;
 mod starts;
 mod storage;
 mod thread_local;
+mod thread_storage;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +43,9 @@ pub(crate) use definitions::{Definition, Resolve};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
 pub(crate) use functions::{Changes, Functions};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
-pub(crate) use image::{Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
+pub(crate) use image::{
+    Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocal, ThreadLocals, Unfit,
+};
 pub(crate) use intern::{Moves, Unit, intern};
 #[allow(unused_imports, reason = "for reclamation")]
 pub(crate) use keeps::Keeps;

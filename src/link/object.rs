@@ -15,6 +15,9 @@ type Header = elf::FileHeader64<LittleEndian>;
 pub(crate) type Relocation = elf::Rela64<LittleEndian>;
 const LE: LittleEndian = LittleEndian;
 
+/// The linker's name for the start of an object's thread-local block.
+pub(super) const BLOCK_START: &str = "_TLS_MODULE_BASE_";
+
 /// SHN_X86_64_LCOMMON of the psABI: COMMON of the medium and large models.
 const LARGE_COMMON: elf::SymbolSection = elf::SymbolSection(0xff02);
 
@@ -364,8 +367,8 @@ impl Object<'_> {
             if symbol.place != Place::Undefined {
                 continue;
             }
-            if symbol.name == "_TLS_MODULE_BASE_" {
-                // The block starts with the first of its sections.
+            if symbol.name == BLOCK_START {
+                // Any of the block's sections: it stands for none of them.
                 let first = self.sections.iter().position(|s| s.kind == Kind::ThreadLocal);
                 if let Some(section) = first {
                     (symbol.place, symbol.binding) = (Place::Section(section), Binding::Local);

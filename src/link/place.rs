@@ -10,16 +10,19 @@ use std::sync::Arc;
 
 use super::apply::Site;
 use super::constants::{Constant, Key};
+use super::escapes::{self, Taken};
 use super::homes::{Home, Homes};
-use super::image::{Storage, StorageKey, ThreadLocals};
+use super::image::{Storage, StorageKey};
 use super::keeps::{self, Keeps};
 use super::needs::Needs;
 use super::object::{Kind, Object, Place, Section};
 use super::starts::Starts;
 use super::storage::{Kept, Misfit};
+use super::thread_storage::PlacedLocal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
 use crate::table::SymbolId;
+use crate::tls::TlsBlock;
 use runtime_stubs::VENEER_SIZE;
 
 const LE: object::LittleEndian = object::LittleEndian;
@@ -34,7 +37,8 @@ pub(super) enum Area {
     Shared(usize),
     /// Index into [`Placement::variables`].
     Variable(usize),
-    ThreadLocal,
+    /// Index into [`Placement::locals`].
+    ThreadLocal(usize),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +91,15 @@ pub(crate) struct Placement<'d> {
     pub(super) starts: Starts,
     pub(super) homes: Homes,
     pub(super) keeps: Option<Keeps>,
+    /// Instructions that take the address of a function, and have no relocation.
+    pub(super) taken: Vec<Taken>,
     pub(super) code: Buffer,
     pub(super) constants: Buffer,
     pub(super) shared: Vec<Shared>,
     pub(super) variables: Vec<Variable>,
-    pub(super) thread_locals: Option<Arc<ThreadLocals>>,
-    /// Initial bytes of thread-local variables that are new.
-    pub(super) fresh_tls: Option<Vec<u8>>,
+    /// The block of its thread-local variables.
+    pub(super) thread_locals: Option<Arc<TlsBlock>>,
+    pub(super) locals: Vec<PlacedLocal>,
     /// Storage of COMMON symbols, by symbol index.
     pub(super) common: HashMap<usize, u64>,
     /// Where the private cells and pairs start in `constants`, and how many there are.
@@ -138,7 +144,8 @@ pub(crate) fn place<'d>(
     let starts = Starts::new(&object, ids);
     let labels_stay = kept.labels_stay();
     let homes = Homes::choose(&object, ids, &starts, labels_stay);
-    let keeps = keeps::find(&object, ids, &starts, &homes, labels_stay);
+    let escapes = escapes::find(&object, ids, &starts, labels_stay);
+    let keeps = keeps::find(&object, ids, &starts, &homes, labels_stay, escapes.unclear);
     let mut sections = vec![Placed { area: Area::Nowhere, offset: 0, address: 0 }; object.sections.len()];
     let mut code = gather(&object, &homes, &mut sections, Area::Code, arena.arch())?;
     let veneers_at = code.bytes.len().next_multiple_of(VENEER_SIZE);
@@ -162,11 +169,12 @@ pub(crate) fn place<'d>(
         starts,
         homes,
         keeps,
+        taken: escapes.taken,
         object,
         shared: Vec::new(),
         variables: Vec::new(),
         thread_locals: None,
-        fresh_tls: None,
+        locals: Vec::new(),
         common: HashMap::new(),
         cells_at,
         cells_end,
@@ -185,7 +193,7 @@ pub(crate) fn place<'d>(
     placement.place_shared(number);
     placement.place_variables(ids, arena, kept)?;
     placement.place_common(ids, arena, kept)?;
-    placement.place_thread_locals(kept, static_tls)?;
+    placement.place_thread_locals(ids, kept, static_tls)?;
     Ok(placement)
 }
 
@@ -301,7 +309,7 @@ impl Placement<'_> {
     }
 
     /// The object's thread-local block.
-    pub(crate) fn thread_locals(&self) -> Option<&Arc<ThreadLocals>> {
+    pub(crate) fn thread_locals(&self) -> Option<&Arc<TlsBlock>> {
         self.thread_locals.as_ref()
     }
 

@@ -10,10 +10,11 @@ use object::LittleEndian;
 use super::apply::Linker;
 use super::frames;
 use super::functions::{Functions, name_at};
-use super::image::{Image, Initialiser, Stored};
+use super::image::{Image, Initialiser, Stored, ThreadLocal, ThreadLocals};
 use super::object::{Kind, Object, Place, Section};
 use super::place::{Placement, Shared, Variable};
 use super::prints::Prints;
+use super::thread_storage::PlacedLocal;
 use crate::error::Result;
 
 const LE: LittleEndian = LittleEndian;
@@ -31,8 +32,10 @@ impl Linker<'_, '_> {
         let prints = Prints::new(&self.placement.object, &self.placement.starts, &self.placement.homes);
         let functions = Functions::of(&self.placement, &prints);
         let initial = |section: usize| prints.of(section, 0, u64::MAX);
-        let initial: Vec<u64> =
-            self.placement.variables.iter().map(|v| v.section.map_or(0, initial)).collect();
+        let locals = self.placement.locals.iter().map(|local| initial(local.section));
+        let initial_locals: Vec<u64> = locals.collect();
+        let variables = self.placement.variables.iter();
+        let initial: Vec<u64> = variables.map(|v| v.section.map_or(0, initial)).collect();
         let Placement {
             object,
             sections,
@@ -42,7 +45,7 @@ impl Linker<'_, '_> {
             shared,
             variables,
             thread_locals,
-            fresh_tls,
+            locals,
             kept,
             ..
         } = self.placement;
@@ -90,17 +93,24 @@ impl Linker<'_, '_> {
         }
         for (variable, initial) in variables.into_iter().zip(initial) {
             let Variable { key, storage, fresh, names, .. } = variable;
+            let kept = fresh.is_none();
             if let Some(bytes) = fresh {
                 storage.block.fill(&bytes);
             }
-            image.storages.push(Stored { key, storage, initial, names });
+            image.storages.push(Stored { key, storage, initial, kept, names });
         }
-        if let (Some(locals), Some(bytes)) = (&thread_locals, fresh_tls) {
-            locals.block.initialise(&bytes);
-        }
+        let locals = locals.into_iter().zip(initial_locals).map(|(local, initial)| {
+            let PlacedLocal { key, shape, part, fresh, names, .. } = local;
+            if let Some(bytes) = fresh {
+                // Nothing uses this part of the block yet, whichever threads have one.
+                part.initialise(&bytes);
+            }
+            ThreadLocal { key, shape, part, initial, names }
+        });
+        let variables: Vec<ThreadLocal> = locals.collect();
+        image.thread_locals = thread_locals.map(|block| ThreadLocals { block, variables });
         image.code = code.block;
         image.constants = constants.block;
-        image.thread_locals = thread_locals;
         Ok(Links { image, kept })
     }
 

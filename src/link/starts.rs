@@ -79,9 +79,32 @@ pub(super) fn is_coroutine_part(name: &str) -> bool {
     name.split('.').skip(1).any(|part| matches!(part, "resume" | "destroy" | "cleanup" | "actor"))
 }
 
+/// Whether a local function of this name is the body of a parallel region or task of OpenMP. It
+/// gets a record that its own generation laid out.
+pub(super) fn is_parallel_part(name: &str) -> bool {
+    ["_omp_fn.", "_omp_cpyfn.", "omp_outlined", "omp_task_"].iter().any(|part| name.contains(part))
+}
+
+/// Whether gcc gives a function inside of another one such a name. It reads that one's frame.
+pub(super) fn is_nested(name: &str) -> bool {
+    let number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+    name.split_once('.').is_some_and(|(outer, n)| !outer.is_empty() && number(n))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_coroutine_part;
+    use super::{is_coroutine_part, is_nested, is_parallel_part};
+
+    #[test]
+    fn functions_that_get_a_record_or_frame_are_told_by_their_names() {
+        for name in ["main._omp_fn.0", "main.omp_outlined", ".omp_outlined..3", ".omp_task_entry."] {
+            assert!(is_parallel_part(name) && !is_nested(name), "{name}");
+        }
+        for name in ["f.constprop.0", "compare", "f.part.0.cold", "f.", ".0"] {
+            assert!(!is_parallel_part(name) && !is_nested(name), "{name}");
+        }
+        assert!(is_nested("visit.0") && !is_parallel_part("visit.0"));
+    }
 
     #[test]
     fn parts_of_coroutines_are_told_by_their_names() {

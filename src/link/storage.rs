@@ -9,15 +9,11 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::image::{Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
-use super::object::{Binding, Kind, Place, Section, Symbol, SymbolKind};
+use super::object::{BLOCK_START, Binding, Kind, Place, Section, Symbol};
 use super::place::{Area, Placed, Placement, Variable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
 use crate::table::SymbolId;
-use crate::tls::TlsBlock;
-
-/// How large a module's thread-local block may be, in bytes.
-const MAX_THREAD_LOCAL: u64 = 1 << 28;
 
 /// Storage that variables may keep, and what is known of them.
 pub(crate) trait Kept {
@@ -29,7 +25,7 @@ pub(crate) trait Kept {
     /// The largest size and alignment of a COMMON variable in this update.
     fn common(&self, symbol: SymbolId) -> (u64, u64);
     /// Thread-local variables of the module's earlier generation.
-    fn thread_locals(&self) -> Option<Arc<ThreadLocals>>;
+    fn thread_locals(&self) -> Option<&ThreadLocals>;
     /// Identifies the type of the object's variable `name`; 0 if that is not known.
     fn fingerprint(&self, _name: &str) -> u64 {
         0
@@ -50,17 +46,28 @@ pub(crate) struct Misfit {
 
 #[allow(dead_code, reason = "for the rules of state")]
 pub(crate) enum Replaced {
-    Storage { key: StorageKey, old: Arc<Storage>, new: Arc<Storage> },
-    ThreadLocals { old: Arc<ThreadLocals>, new: Arc<ThreadLocals> },
+    Storage {
+        key: StorageKey,
+        old: Arc<Storage>,
+        new: Arc<Storage>,
+    },
+    /// A part of every thread's block, or all of it.
+    ThreadLocal {
+        old: Shape,
+        new: Shape,
+    },
 }
 
 /// A section of variables before it has storage.
-struct Wanted {
-    section: usize,
-    symbols: Vec<usize>,
-    key: StorageKey,
-    shape: Shape,
+pub(super) struct Wanted {
+    pub section: usize,
+    pub symbols: Vec<usize>,
+    pub key: StorageKey,
+    pub shape: Shape,
 }
+
+/// A variable, or a section of them, of the generation that is replaced.
+pub(super) type Earlier<'k> = (&'k StorageKey, &'k Shape);
 
 impl Placement<'_> {
     pub(super) fn place_variables(
@@ -69,8 +76,10 @@ impl Placement<'_> {
         arena: &Arc<Arena>,
         kept: &dyn Kept,
     ) -> Result<()> {
-        let wanted = self.wanted_variables(ids, kept);
-        let renamed = self.renamed(&wanted, kept);
+        let wanted = self.wanted_variables(Kind::Variable, ids, kept);
+        let earlier = kept.earlier().unwrap_or_default().iter();
+        let earlier: Vec<_> = earlier.map(|old| (&old.key, &old.storage.shape)).collect();
+        let renamed = renamed(&wanted, &earlier);
         for Wanted { section: index, symbols, key, shape } in wanted {
             let found = kept.storage(renamed.get(&key).unwrap_or(&key));
             let unfit = found.as_ref().and_then(|old| shape.unfit(&old.shape));
@@ -95,8 +104,8 @@ impl Placement<'_> {
                 }
             };
             let names = match key {
-                StorageKey::Section(_) => names().collect(),
-                _ => Box::default(),
+                StorageKey::Variable(_) => Box::default(),
+                _ => names().collect(),
             };
             let address = storage.block.address();
             self.sections[index] = Placed { area: Area::Variable(self.variables.len()), offset: 0, address };
@@ -105,14 +114,19 @@ impl Placement<'_> {
         Ok(())
     }
 
-    /// Keys and shapes of all sections of variables.
-    fn wanted_variables(&self, ids: &[Option<SymbolId>], kept: &dyn Kept) -> Vec<Wanted> {
+    /// Keys and shapes of all sections of variables of a kind.
+    pub(super) fn wanted_variables(
+        &self,
+        kind: Kind,
+        ids: &[Option<SymbolId>],
+        kept: &dyn Kept,
+    ) -> Vec<Wanted> {
         // The symbols of each section, found in one pass.
         let mut named: HashMap<usize, Vec<usize>, foldhash::fast::RandomState> = HashMap::default();
         for (index, symbol) in self.object.symbols.iter().enumerate() {
             if let Place::Section(section) = symbol.place
-                && self.object.sections[section].kind == Kind::Variable
-                && !symbol.name.is_empty()
+                && self.object.sections[section].kind == kind
+                && !matches!(symbol.name, "" | BLOCK_START)
             {
                 named.entry(section).or_default().push(index);
             }
@@ -120,7 +134,7 @@ impl Placement<'_> {
         let mut wanted: Vec<Wanted> = Vec::new();
         for (index, section) in self.object.sections.iter().enumerate() {
             let symbols = named.remove(&index).unwrap_or_default();
-            if section.kind != Kind::Variable || section.size == 0 && symbols.is_empty() {
+            if section.kind != kind || section.size == 0 && symbols.is_empty() {
                 continue;
             }
             let mut key = self.storage_key(section, &symbols, ids);
@@ -154,38 +168,6 @@ impl Placement<'_> {
             }
         }
         StorageKey::Section(section.name.into())
-    }
-
-    /// Compilers number the static variables of functions. Where one has another number
-    /// than before, and nothing else of that name and shape is new or gone, it is the same.
-    fn renamed<'k>(&self, wanted: &[Wanted], kept: &'k dyn Kept) -> HashMap<StorageKey, StorageKey> {
-        let mut renamed = HashMap::new();
-        let Some(earlier) = kept.earlier() else { return renamed };
-        let stem_of = |key: &'k StorageKey| match key {
-            StorageKey::Variable(name) => stem(name),
-            _ => None,
-        };
-        for one in wanted {
-            let StorageKey::Variable(name) = &one.key else { continue };
-            let Some(own) = stem(name) else { continue };
-            if earlier.iter().any(|old| old.key == one.key) {
-                continue;
-            }
-            let unmatched = |old: &&Stored| !wanted.iter().any(|new| new.key == old.key);
-            let mut old = earlier.iter().filter(|old| stem_of(&old.key) == Some(own)).filter(unmatched);
-            let new = wanted.iter().filter(|new| match &new.key {
-                StorageKey::Variable(name) => {
-                    stem(name) == Some(own) && !earlier.iter().any(|old| old.key == new.key)
-                }
-                _ => false,
-            });
-            if let (Some(old), None, 1) = (old.next(), old.next(), new.count())
-                && one.shape.unfit(&old.storage.shape).is_none()
-            {
-                renamed.insert(one.key.clone(), old.key.clone());
-            }
-        }
-        renamed
     }
 
     /// The storage that the section's variables had together with others, or apart.
@@ -245,71 +227,34 @@ impl Placement<'_> {
         }
         Ok(())
     }
+}
 
-    pub(super) fn place_thread_locals(&mut self, kept: &dyn Kept, static_tls: bool) -> Result<()> {
-        let (mut size, mut align) = (0u64, 1u64);
-        let mut bytes = Vec::new();
-        for (index, section) in self.object.sections.iter().enumerate() {
-            if section.kind != Kind::ThreadLocal {
-                continue;
-            }
-            let start = size.next_multiple_of(section.align);
-            if start > MAX_THREAD_LOCAL {
-                break;
-            }
-            self.sections[index] = Placed { area: Area::ThreadLocal, offset: start as usize, address: start };
-            if !section.bytes.is_empty() {
-                bytes.resize(start as usize, 0);
-                bytes.extend_from_slice(section.bytes);
-            }
-            size = start + section.size;
-            align = align.max(section.align);
+/// Compilers number the static variables of functions. Where one has another number
+/// than before, and nothing else of that name and shape is new or gone, it is the same.
+pub(super) fn renamed(wanted: &[Wanted], earlier: &[Earlier<'_>]) -> HashMap<StorageKey, StorageKey> {
+    let mut renamed = HashMap::new();
+    let known = |key: &StorageKey| earlier.iter().any(|(old, _)| *old == key);
+    let stem_of = |key: &StorageKey| match key {
+        StorageKey::Variable(name) => stem(name).map(str::to_owned),
+        _ => None,
+    };
+    for one in wanted.iter().filter(|one| !known(&one.key)) {
+        let Some(own) = stem_of(&one.key) else { continue };
+        let unmatched = |key: &StorageKey| !wanted.iter().any(|new| new.key == *key);
+        let same = |key: &StorageKey| stem_of(key).as_ref() == Some(&own);
+        let mut old = earlier.iter().filter(|(key, _)| same(key) && unmatched(key));
+        let new = wanted.iter().filter(|new| same(&new.key) && !known(&new.key));
+        if let (Some((old, shape)), None, 1) = (old.next(), old.next(), new.count())
+            && one.shape.unfit(shape).is_none()
+        {
+            renamed.insert(one.key.clone(), (*old).clone());
         }
-        if size == 0 {
-            return Ok(());
-        }
-        if size > MAX_THREAD_LOCAL {
-            return Err(Error::new(ErrorKind::Link, format!("{size} bytes of thread-local variables"))
-                .hint("every thread would need as much: make them smaller"));
-        }
-        let symbols = || {
-            self.object.symbols.iter().filter_map(|symbol| match symbol.place {
-                Place::Section(section) if self.object.sections[section].kind == Kind::ThreadLocal => {
-                    Some((symbol, self.sections[section].address + symbol.value))
-                }
-                _ => None,
-            })
-        };
-        let layout = hash_layout(symbols());
-        let named = || symbols().map(|(symbol, _)| symbol).filter(|s| s.kind == SymbolKind::ThreadLocal);
-        let shape = Shape { size, align, layout, fingerprint: combined(named(), kept) };
-        let existing = kept.thread_locals();
-        let unfit = existing.as_ref().and_then(|old| {
-            let moved = static_tls && old.block.thread_offset().is_none();
-            shape.unfit(&old.shape).or(moved.then_some(Unfit::Model))
-        });
-        if existing.is_some() && unfit.is_none() {
-            self.kept += 1;
-            self.thread_locals = existing;
-            return Ok(());
-        }
-        let names: Vec<Box<str>> = named().map(|symbol| symbol.name.into()).collect();
-        let block = TlsBlock::register(size as usize, align as usize, static_tls)?;
-        let new = Arc::new(ThreadLocals { block, shape });
-        if let (Some(old), Some(why)) = (existing, unfit) {
-            let storage = Replaced::ThreadLocals { old, new: new.clone() };
-            self.misfits.push(Misfit { names, why, storage });
-        } else if kept.earlier().is_some() {
-            self.fresh_variables.extend(names);
-        }
-        self.thread_locals = Some(new);
-        self.fresh_tls = Some(bytes);
-        Ok(())
     }
+    renamed
 }
 
 /// A static variable's name without the number that the compiler gave it.
-fn stem(name: &str) -> Option<&str> {
+pub(super) fn stem(name: &str) -> Option<&str> {
     let (stem, number) = name.rsplit_once('.')?;
     (!stem.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(stem)
 }

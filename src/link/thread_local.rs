@@ -6,7 +6,7 @@
 use runtime_stubs::entry::TlsDescArgument;
 
 use super::apply::{Linker, Site};
-use super::object::Place;
+use super::object::{BLOCK_START, Place};
 use super::place::Area;
 use super::relocate::Operand;
 use crate::error::Result;
@@ -17,7 +17,10 @@ impl Linker<'_, '_> {
     fn own_thread_local(&self, site: &Site) -> Option<u64> {
         let symbol = &self.object().symbols[site.symbol];
         match symbol.place {
-            Place::Section(section) if self.placement.sections[section].area == Area::ThreadLocal => {
+            Place::Section(_) if symbol.name == BLOCK_START => Some(0),
+            Place::Section(section)
+                if matches!(self.placement.sections[section].area, Area::ThreadLocal(_)) =>
+            {
                 Some(self.placement.sections[section].address + symbol.value)
             }
             _ => None,
@@ -46,10 +49,10 @@ impl Linker<'_, '_> {
             }
             None => {
                 let offset = self.own_thread_local(site);
-                let (Some(offset), Some(locals)) = (offset, &self.placement.thread_locals) else {
+                let (Some(offset), Some(block)) = (offset, &self.placement.thread_locals) else {
                     return Err(self.error(site, "is not against a thread-local variable"));
                 };
-                let word = locals.block.word(offset);
+                let word = block.word(offset);
                 self.once(Operand::TlsPair, site.symbol, |linker| linker.private_pair(word, 0))
             }
         }
@@ -60,10 +63,10 @@ impl Linker<'_, '_> {
             Operand::TlsPair => self.pair(site)?,
             // One for all symbols.
             Operand::TlsModulePair => self.once(site.operand, 0, |linker| {
-                let Some(locals) = &linker.placement.thread_locals else {
+                let Some(block) = &linker.placement.thread_locals else {
                     return Err(linker.error(site, "is in a module without thread-local variables"));
                 };
-                let word = locals.block.word(0);
+                let word = block.word(0);
                 linker.private_pair(word, 0)
             })?,
             Operand::TlsDescriptor => self.once(site.operand, site.symbol, |linker| {
@@ -104,11 +107,14 @@ impl Linker<'_, '_> {
             (Some(Target::Process(_) | Target::ProcessData(_)), ..) => {
                 self.ids[site.symbol].and_then(|id| self.resolve.foreign_thread_offset(id))
             }
-            (None, Some(offset), Some(locals)) => {
-                locals.block.thread_offset().map(|base| (base as u64).wrapping_add(offset))
+            (None, Some(offset), Some(block)) => {
+                block.thread_offset().map(|base| (base as u64).wrapping_add(offset))
             }
             _ => None,
         };
+        if let Some(id) = self.ids[site.symbol].filter(|_| offset.is_some()) {
+            self.bake(site, id);
+        }
         offset.ok_or_else(|| {
             self.error(site, "needs a thread-local variable at a fixed offset from the thread pointer").hint(
                 "compile with -fPIC and without -ftls-model=initial-exec, or load both modules in one update",

@@ -3,9 +3,15 @@
 //! Owns the layout of the reservation and the life of every block (a dropped block is
 //! filled with trap bytes and free again). It deliberately knows nothing of what the
 //! bytes mean.
+//!
+//! A child of fork has the same memory file for the table, code and constants. It never writes
+//! there, and its parent does not either any more: before its next write it [takes the arena
+//! back](Arena::take_back), which gives it a copy of the file. So the child keeps everything
+//! as it was at the fork, for as long as it lives, and a fork costs nothing until the parent
+//! changes something.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use runtime_stubs::{Arch, TableLayout};
@@ -42,6 +48,12 @@ pub(crate) struct Arena {
     arch: Arch,
     /// The process that made it, see [`Arena::is_ours`].
     fork_depth: usize,
+    /// Set if a child of fork may have the file.
+    lent: AtomicBool,
+    /// Held while the file is replaced.
+    taking_back: Mutex<()>,
+    /// Set when nothing is used again: blocks go with the whole.
+    closed: AtomicBool,
     /// Addresses of the slot table and stubs, at the start of the reservation.
     layout: TableLayout,
     symbols: u32,
@@ -92,6 +104,9 @@ impl Arena {
             memory,
             arch,
             fork_depth: os::fork_depth(),
+            lent: AtomicBool::new(false),
+            taking_back: Mutex::new(()),
+            closed: AtomicBool::new(false),
             layout,
             symbols: symbols as u32,
             pairs: pairs as u32,
@@ -124,8 +139,49 @@ impl Arena {
 
     /// Whether this process made the arena. In a child of fork the code and the table are
     /// still the parent's: to write them would change the parent.
-    fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         self.fork_depth == os::fork_depth()
+    }
+
+    /// To be called before a fork, while nobody writes.
+    pub(crate) fn lend(&self) {
+        self.lent.store(true, Ordering::Release);
+    }
+
+    /// To be called in the child of a fork.
+    pub(crate) fn start_child(&self) {
+        if !self.is_ours() {
+            self.memory.lock_alias();
+        }
+    }
+
+    /// Makes sure that this process may write, and that no other sees what it writes. What is
+    /// to be written after this must be written before the next fork.
+    pub(crate) fn take_back(&self) -> Result<()> {
+        if !self.is_ours() {
+            return Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
+                .hint("make a runtime of the child's own"));
+        }
+        if self.lent.load(Ordering::Acquire) {
+            let _one_at_a_time = self.taking_back.lock();
+            if self.lent.load(Ordering::Acquire) {
+                self.memory.part_from_heirs()?;
+                self.lent.store(false, Ordering::Release);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `offset` may be written. A caller that cannot fail has taken the arena back
+    /// before; if a fork came between and there is no memory for a copy, a child sees what is
+    /// written, which is better than a parent whose table is half changed.
+    fn may_write(&self, offset: usize) -> bool {
+        !self.memory.is_shared(offset) || self.take_back().is_ok() || self.is_ours()
+    }
+
+    /// Ends the arena: nothing in it is used again, and blocks need not be cleared.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     /// Takes a block of at least `len` bytes at a multiple of `align`. Data blocks are
@@ -139,10 +195,7 @@ impl Arena {
             .hint("raise the arena's size (Builder::arena_size), or free what is retired")
         };
         crate::fault::step("arena")?;
-        if !self.is_ours() {
-            return Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
-                .hint("make a runtime of the child's own"));
-        }
+        self.take_back()?;
         let align = align.max(GRANULE);
         let len = len.max(1).checked_next_multiple_of(GRANULE).ok_or_else(full)?;
         let (at, _, extents) = &self.spaces[space as usize];
@@ -163,14 +216,26 @@ impl Arena {
         os::synchronise_instruction_streams();
     }
 
-    /// The aligned word at `address`, which lies in the arena.
-    pub(crate) fn word(&self, address: u64) -> &AtomicU64 {
-        self.memory.word((address - self.memory.base()) as usize)
+    /// Loads the aligned word at `address`, which lies in the arena, with Acquire order.
+    pub(crate) fn load(&self, address: u64) -> u64 {
+        self.memory.load((address - self.memory.base()) as usize)
     }
 
-    /// Writes bytes at an address that generated code sees, outside of any block's filling.
+    /// Stores to such a word; nothing in a child of fork.
+    pub(crate) fn store(&self, address: u64, value: u64, order: Ordering) {
+        let offset = (address - self.memory.base()) as usize;
+        if self.may_write(offset) {
+            self.memory.store(offset, value, order);
+        }
+    }
+
+    /// Writes bytes at an address that generated code sees, outside of any block's filling;
+    /// nothing in a child of fork.
     pub(crate) fn write(&self, address: u64, bytes: &[u8]) {
-        self.memory.copy_in((address - self.memory.base()) as usize, bytes);
+        let offset = (address - self.memory.base()) as usize;
+        if self.may_write(offset) {
+            self.memory.copy_in(offset, bytes);
+        }
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -229,13 +294,17 @@ impl Block {
     /// caller knows that nothing reads it at the moment.
     pub(crate) fn fill(&self, bytes: &[u8]) {
         assert!(bytes.len() <= self.len, "block overrun");
-        self.arena.memory.copy_in(self.offset(), bytes);
+        self.arena.write(self.address, bytes);
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if !self.arena.is_ours() {
+        if self.arena.closed.load(Ordering::Relaxed) || !self.arena.is_ours() {
+            return;
+        }
+        // Lost, should there be no memory: to free it would change it for a child.
+        if self.space != Space::Data && self.arena.take_back().is_err() {
             return;
         }
         let memory = &self.arena.memory;

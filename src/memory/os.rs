@@ -8,8 +8,9 @@
 use std::ffi::c_int;
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
@@ -31,6 +32,9 @@ pub(super) struct Reservation {
     /// The writable mapping of the file, at an unrelated address.
     alias: MmapRaw,
     file_len: usize,
+    views: Box<[(usize, View)]>,
+    /// A bit for each page of the file that was ever written.
+    written: Box<[AtomicU64]>,
 }
 
 impl Reservation {
@@ -50,17 +54,25 @@ impl Reservation {
             .map_raw(&file)
             .map_err(|e| refused("map the arena for writing", &e))?;
         seal(&file)?;
+        let written = (0..file_len.div_ceil(page_size() * 64)).map(|_| AtomicU64::new(0)).collect();
+        let made = Self { range, alias, file_len, views: views.into(), written };
+        made.show(&file)?;
+        Ok(made)
+    }
+
+    /// Puts the views of `file` in their place.
+    fn show(&self, file: &File) -> Result<()> {
         let mut offset = 0;
-        for &(view_len, view) in views {
+        for &(view_len, view) in &self.views {
             let protection = match view {
                 View::Read => libc::PROT_READ,
                 View::Execute => libc::PROT_READ | libc::PROT_EXEC,
             };
-            // SAFETY: the target lies inside `range`, which this function owns and nobody
-            // has seen yet, so replacing its pages takes memory from no one.
+            // SAFETY: the target lies inside `range`. What is there is either seen by nobody
+            // yet, or the same: the file replaces one with the same contents.
             let placed = unsafe {
                 libc::mmap(
-                    range.as_ptr().add(offset).cast_mut().cast(),
+                    self.range.as_ptr().add(offset).cast_mut().cast(),
                     view_len,
                     protection,
                     libc::MAP_SHARED | libc::MAP_FIXED,
@@ -75,8 +87,86 @@ impl Reservation {
             }
             offset += view_len;
         }
-        debug_assert_eq!(offset, file_len);
-        Ok(Self { range, alias, file_len })
+        debug_assert_eq!(offset, self.file_len);
+        Ok(())
+    }
+
+    /// Replaces the file by a copy of it, in place: whoever has inherited this reservation
+    /// keeps the present one, and sees nothing that is written from now on. Threads that run
+    /// code there do not notice; the kernel replaces a mapping in one step. Nobody writes
+    /// meanwhile.
+    ///
+    /// Takes as long as to copy what was ever written.
+    pub(super) fn part_from_heirs(&self) -> Result<()> {
+        let file = memory_file(self.file_len)?;
+        for run in self.written_runs() {
+            // SAFETY: in bounds of the alias; nobody writes, by the contract above.
+            let bytes = unsafe { std::slice::from_raw_parts(self.alias.as_ptr().add(run.start), run.len()) };
+            file.write_all_at(bytes, run.start as u64)
+                .map_err(|e| refused("copy the arena after a fork", &e))?;
+        }
+        // In this order because of the seal, as in `new`. What can fail for want of memory comes
+        // before the first view is replaced.
+        let alias = MmapOptions::new()
+            .len(self.file_len)
+            .map_raw(&file)
+            .map_err(|e| refused("map the arena for writing", &e))?;
+        seal(&file)?;
+        self.show(&file)?;
+        let (from, to) = (alias.as_mut_ptr(), self.alias.as_mut_ptr());
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: moves one mapping of ours, which is not dropped, over the other of the same
+        // length.
+        let moved = unsafe {
+            std::mem::forget(alias);
+            libc::mremap(from.cast(), self.file_len, self.file_len, flags, to)
+        };
+        if moved == libc::MAP_FAILED {
+            return Err(refused("map the arena for writing", &last_error()));
+        }
+        Ok(())
+    }
+
+    /// Makes the file's part unwritable in this process: in a child of fork it is its parent's.
+    pub(super) fn lock_alias(&self) {
+        // SAFETY: the alias, which is used through this reservation only. Should it fail, which
+        // it has no reason to, then nobody writes all the same.
+        unsafe { libc::mprotect(self.alias.as_mut_ptr().cast(), self.file_len, libc::PROT_READ) };
+    }
+
+    /// The parts of the file that were ever written.
+    fn written_runs(&self) -> Vec<std::ops::Range<usize>> {
+        let page = page_size();
+        let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+        for (at, word) in self.written.iter().enumerate() {
+            let word = word.load(Ordering::Relaxed);
+            for bit in (0..64).filter(|bit| word & (1 << bit) != 0) {
+                let start = (at * 64 + bit) * page;
+                match runs.last_mut().filter(|run| run.end == start) {
+                    Some(run) => run.end += page,
+                    None => runs.push(start..start + page),
+                }
+            }
+        }
+        runs
+    }
+
+    fn note_written(&self, offset: usize, len: usize) {
+        if offset >= self.file_len || len == 0 {
+            return;
+        }
+        let page = page_size();
+        for page in offset / page..=(offset + len - 1) / page {
+            let (word, bit) = (&self.written[page / 64], 1 << (page % 64));
+            if word.load(Ordering::Relaxed) & bit == 0 {
+                word.fetch_or(bit, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether `offset` lies in the file's part, which forked processes share.
+    pub(super) fn is_shared(&self, offset: usize) -> bool {
+        offset < self.file_len
     }
 
     pub(super) fn base(&self) -> u64 {
@@ -108,6 +198,7 @@ impl Reservation {
     /// and generated code that reads it has not been published yet.
     pub(super) fn copy_in(&self, offset: usize, bytes: &[u8]) {
         let to = self.writable(offset, bytes.len());
+        self.note_written(offset, bytes.len());
         // SAFETY: `to` is valid for the length; `bytes` is host memory, so no overlap.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) }
     }
@@ -115,6 +206,7 @@ impl Reservation {
     /// Sets `len` bytes at `offset` to `byte`, under the same rule as [`Self::copy_in`].
     pub(super) fn fill(&self, offset: usize, len: usize, byte: u8) {
         let to = self.writable(offset, len);
+        self.note_written(offset, len);
         // SAFETY: `to` is valid for `len` bytes.
         unsafe { std::ptr::write_bytes(to, byte, len) }
     }
@@ -130,12 +222,23 @@ impl Reservation {
     }
 
     /// The aligned word at `offset`, shared with generated code that reads or writes it.
-    pub(super) fn word(&self, offset: usize) -> &std::sync::atomic::AtomicU64 {
+    fn word(&self, offset: usize) -> &AtomicU64 {
         assert_eq!(offset % 8, 0, "unaligned word");
         let at = self.writable(offset, 8);
         // SAFETY: aligned, in bounds, mapped for as long as `self`, and every access by
         // the host to such a word goes through this atomic.
-        unsafe { &*at.cast::<std::sync::atomic::AtomicU64>() }
+        unsafe { &*at.cast::<AtomicU64>() }
+    }
+
+    /// Loads such a word, with Acquire order.
+    pub(super) fn load(&self, offset: usize) -> u64 {
+        self.word(offset).load(Ordering::Acquire)
+    }
+
+    /// Stores to such a word.
+    pub(super) fn store(&self, offset: usize, value: u64, order: Ordering) {
+        self.note_written(offset, 8);
+        self.word(offset).store(value, order);
     }
 
     /// Gives the pages of private memory wholly inside the range back; they read as zero

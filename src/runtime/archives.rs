@@ -7,8 +7,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::prepare::{Groups, Input};
 use super::state::State;
 use super::units::{Ready, Unit};
@@ -17,6 +15,7 @@ use crate::compile::{Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Binding, Object, Place};
 use crate::table::Rank;
+use crate::tls::Forkable;
 
 /// What steps stand for.
 #[derive(Default)]
@@ -45,7 +44,7 @@ enum How {
 }
 
 /// Turns steps into modules: an archive into its members.
-pub(super) fn expand(state: &Mutex<State>, steps: Vec<Step>) -> Result<Expanded> {
+pub(super) fn expand(state: &Forkable<State>, steps: Vec<Step>) -> Result<Expanded> {
     let mut expanded = Expanded::default();
     for step in steps {
         let (name, source, how) = match step {
@@ -204,7 +203,7 @@ fn is_module(state: &State, name: &str, new: &HashSet<&str>) -> bool {
 /// Drops the members of on-demand archives that nothing needs, as a linker does.
 ///
 /// `wants` are symbols to be found although no module refers to them.
-pub(super) fn select(state: &Mutex<State>, ready: &mut Vec<Ready>, wants: Vec<String>) -> Result<()> {
+pub(super) fn select(state: &Forkable<State>, ready: &mut Vec<Ready>, wants: Vec<String>) -> Result<()> {
     if !ready.iter().any(|unit| unit.on_demand) {
         return Ok(());
     }

@@ -4,10 +4,10 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 
-use parking_lot::Mutex;
 use runtime_stubs::Arch;
 
 use super::entry::Arguments;
+use super::forks;
 use super::missing::MissingEntry;
 use super::state::State;
 use super::{Inner, Runtime};
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
 use crate::process::Process;
 use crate::table::{Owner, Rank, Slots, Symbols, Target};
+use crate::tls::Forkable;
 
 /// Settings of a [`Runtime`]; made by [`Runtime::builder`].
 #[derive(Debug, Clone)]
@@ -129,9 +130,10 @@ impl Builder {
             }
         };
         let arena = Arena::new(arch, self.arena_size)?;
+        forks::survive();
         let symbols = Symbols::new(Slots::new(arena.clone()));
         let state =
-            Arc::new(Mutex::new(State::new(symbols, Process::new(self.process_symbols), self.history)));
+            Arc::new(Forkable::new(State::new(symbols, Process::new(self.process_symbols), self.history)));
         let missing = MissingEntry::new(&arena, &state)?;
         let dso = arena.allocate(Space::Data, 16, 16)?;
         {
@@ -146,10 +148,12 @@ impl Builder {
         }
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
+        let reclaiming = Arc::new(Forkable::new(()));
+        forks::add(&reclaiming, &state, &arena);
         Ok(Runtime {
             inner: Arc::new(Inner {
                 state,
-                reclaiming: Mutex::new(()),
+                reclaiming,
                 odd_stack: AtomicI32::new(0),
                 retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
                 missing,

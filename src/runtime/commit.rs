@@ -18,8 +18,8 @@ use crate::unwind::Frames;
 /// What has to be done once the lock is released, because it runs generated code.
 #[derive(Default)]
 pub(super) struct Afterwards {
-    /// Indirect functions: symbol, resolver, and the owner and order of the definition.
-    pub indirect: Vec<(SymbolId, u64, Owner, u64)>,
+    /// Indirect functions, whose resolvers have to be asked.
+    pub indirect: Vec<SymbolId>,
     /// Constructors and destructors with their priority, as the update's modules have
     /// them; [`Afterwards::in_order`] sorts them.
     init: Vec<(u32, u64)>,
@@ -50,10 +50,14 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     state.epoch.advance();
     state.totals.commits += 1;
     state.order += ONE_UPDATE;
+    for id in prepared.departed {
+        state.symbols.get_mut(id).rare_mut().departed = state.order;
+    }
     if prepared.moves {
         state.moved = state.order;
     }
     for module in &mut staged {
+        module.image.thread_locals.iter().for_each(|locals| locals.block.publish());
         register_frames(module);
     }
     for (group, members) in groups {
@@ -82,9 +86,14 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
             } else if indirect.contains(&(id, provider.owner))
                 && let Target::Function(resolver) = provider.target
             {
-                after.indirect.push((id, resolver, provider.owner, provider.order));
-                // Until the resolver has run, calls go where they went.
-                provider.target = Target::Function(state.symbols.slots.call(id.0));
+                let now = state.symbols.slots.call(id.0);
+                let rare = state.symbols.get_mut(id).rare_mut();
+                rare.resolver = Some((resolver, provider.owner, provider.order));
+                after.indirect.push(id);
+                // Until the resolver has run, calls go where they went, or ask for it.
+                let thunk = rare.missing.as_ref().map(|thunk| thunk.address());
+                let first = thunk.unwrap_or(state.symbols.missing);
+                provider.target = Target::Function(if now == 0 { first } else { now });
             }
             state.symbols.get_mut(id).provide(provider);
         }
@@ -100,7 +109,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
             }
             // Code of the generation that has ended may still use its variables.
             symbol.retire(body);
-            symbol.rare_mut().last_owner.clone_from(&version);
+            let rare = symbol.rare_mut();
+            rare.last_owner.clone_from(&version);
+            rare.last_signature = body.signature;
         }
     }
     state.latest.clear();
@@ -208,6 +219,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
         mut image,
         defined,
         wanted,
+        led,
         report,
         run,
         interface,
@@ -222,7 +234,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
     let variables = interface.variables.clone().into();
     let (number, order) = (report.generation, state.order);
     let generation =
-        Generation { number, file, source, life, image, defined, wanted, variables, run, order, report };
+        Generation { number, file, source, life, image, defined, wanted, led, variables, run, order, report };
     engage(state, id, &generation);
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
     match old {

@@ -11,9 +11,9 @@ use super::generation::Generation;
 use super::prepare::Batch;
 use super::report::{ModuleReport, StaleReader, TypesFrom};
 use crate::compile::{Interface, Types};
-use crate::link::{Definition, Image, Initialiser, Links, Stored};
+use crate::link::{Definition, Image, Initialiser, Links, Stored, ThreadLocal};
 use crate::seeded::{Bug, bug};
-use crate::table::{Owner, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
 /// A module that has been linked.
 pub(super) struct Described<'a> {
@@ -49,10 +49,8 @@ impl Batch<'_> {
         let listed = image.init.iter().chain(&image.fini).filter_map(|i| i.name.clone());
         let run: Box<[Box<str>]> = listed.collect();
         let initialisers = image.init.len();
-        if let Some(old) = old {
-            select(image, &old.current, module.interface, &fitted);
-        }
-        let storages = image.storages.len() + usize::from(image.thread_locals.is_some());
+        let uninitialised = old.map(|old| select(image, &old.current, module.interface, &fitted));
+        let storages = image.storages.len() + image.thread_locals.as_ref().map_or(0, |l| l.variables.len());
         let mut report = ModuleReport {
             name: module.name.to_owned(),
             generation: module.number.unwrap_or_else(|| old.map_or(1, |old| old.newest + 1)),
@@ -70,6 +68,7 @@ impl Batch<'_> {
                 Types::DebugInfo => TypesFrom::DebugInfo,
                 Types::Unknown => TypesFrom::Unchecked,
             },
+            uninitialised: uninitialised.unwrap_or_default(),
             ..ModuleReport::default()
         };
         if let Some(old) = old {
@@ -92,6 +91,8 @@ impl Batch<'_> {
     pub(super) fn finish_report(&mut self) {
         let moved = self.outlook().filter(|&(id, winner)| self.is_moved(id, winner));
         let moved: HashSet<_> = moved.map(|(id, _)| id).collect();
+        let departed = self.outlook().filter(|&(id, winner)| self.departs(id, winner));
+        self.prepared.departed = departed.map(|(id, _)| id).collect();
         self.prepared.moves = !moved.is_empty();
         self.prepared.report.stale = self.stale_readers(&moved);
         let prepared = &mut self.prepared;
@@ -112,7 +113,12 @@ impl Batch<'_> {
             if self.leaving.contains(&Owner::Module(id)) {
                 continue;
             }
-            for symbol in module.current.image.baked.iter().filter(|symbol| moved.contains(symbol)) {
+            let stale_now = |symbol: &&SymbolId| {
+                // Its own address is right in it once its own definition wins again.
+                let own = |p: &Provider| p.owner == Owner::Module(id) && p.rank == Rank::Strong;
+                moved.contains(symbol) && !self.winner(**symbol).is_some_and(own)
+            };
+            for symbol in module.current.image.baked.iter().filter(stale_now) {
                 let symbol = self.state.symbols.get(*symbol).name.to_string();
                 stale.push(StaleReader { symbol, module: module.name.to_string() });
             }
@@ -123,24 +129,41 @@ impl Batch<'_> {
 }
 
 /// Leaves those functions in the lists of `image` that have something to do after `old`:
-/// initialisers of variables that are new or start anew, and functions that are new.
-fn select(image: &mut Image, old: &Generation, interface: &Interface, fitted: &Fitted) {
+/// initialisers of variables that are new or start anew, and functions that are new. Returns
+/// the variables of those that could not be run because they are for kept ones as well.
+fn select(image: &mut Image, old: &Generation, interface: &Interface, fitted: &Fitted) -> Vec<String> {
     let known = |name: &str| old.run.iter().any(|old| **old == *name);
     let new = |variable: &String| fitted.fresh.contains(variable) || fitted.reset.contains(variable);
+    let mut left = Vec::new();
     if bug(Bug::InitialiseAgain) {
-        return;
+        return left;
     }
     image.init.retain(|Initialiser { name, .. }| {
         let Some(name) = name else { return false };
+        // One for all variables of the source, if its parts were melted before we got it.
+        let gathers = name.starts_with("_GLOBAL__");
         let listed = interface.initialisers.iter().find(|(initialiser, _)| **initialiser == **name);
         match listed {
+            Some((_, variables)) if !variables.is_empty() && gathers => {
+                let run = variables.iter().all(new);
+                if !run {
+                    left.extend(variables.iter().filter(|v| new(v)).cloned());
+                }
+                run
+            }
             Some((_, variables)) if !variables.is_empty() => variables.iter().any(new),
+            None if gathers => {
+                left.extend(fitted.fresh.iter().chain(&fitted.reset).cloned());
+                false
+            }
             // What the source calls a constructor.
-            Some(_) => !known(name),
-            None => false,
+            _ => !known(name),
         }
     });
     image.fini.retain(|Initialiser { name, .. }| name.as_ref().is_some_and(|name| !known(name)));
+    left.sort_unstable();
+    left.dedup();
+    left
 }
 
 /// Kept variables whose definition has another initial value than the one before.
@@ -149,5 +172,13 @@ fn ineffective(image: &Image, old: &Image) -> Vec<String> {
         let before = old.storages.iter().find(|old| Arc::ptr_eq(&old.storage, &new.storage));
         before.is_some_and(|old| old.initial != new.initial)
     });
-    changed.flat_map(Stored::variables).map(str::to_owned).collect()
+    fn locals(image: &Image) -> impl Iterator<Item = &ThreadLocal> {
+        image.thread_locals.iter().flat_map(|locals| &locals.variables)
+    }
+    let changed_locals = locals(image).filter(|new| {
+        let before = locals(old).find(|old| Arc::ptr_eq(&old.part, &new.part));
+        before.is_some_and(|old| old.initial != new.initial)
+    });
+    let changed = changed.flat_map(Stored::variables);
+    changed.chain(changed_locals.flat_map(ThreadLocal::variables)).map(str::to_owned).collect()
 }

@@ -97,10 +97,10 @@ impl Batch<'_> {
     /// The error for a variable without a rule.
     fn misfit(&self, module: &Replacement<'_>, misfit: &Misfit, migrate: bool) -> Error {
         let names = misfit.names.join(", ");
-        let local = matches!(misfit.storage, Replaced::ThreadLocals { .. });
+        let local = matches!(misfit.storage, Replaced::ThreadLocal { .. });
         let (old, new) = match &misfit.storage {
             Replaced::Storage { old, new, .. } => (&old.shape, &new.shape),
-            Replaced::ThreadLocals { old, new } => (&old.shape, &new.shape),
+            Replaced::ThreadLocal { old, new } => (old, new),
         };
         let why = match misfit.why {
             Unfit::Size => format!("{} bytes before, {} now", old.size, new.size),
@@ -108,6 +108,10 @@ impl Batch<'_> {
             Unfit::Layout => "which are in one section, are other ones or at other places".to_owned(),
             Unfit::Type => "its type is another one".to_owned(),
             Unfit::Model => "it has to be at a fixed place in every thread now".to_owned(),
+            Unfit::Room => format!(
+                "the {} bytes that every thread has for the module's are used up, {} are wanted",
+                old.size, new.size
+            ),
         };
         let types = misfit.names.iter().filter_map(|name| {
             let before = self.state.module(module.id?)?.current.variables.iter();

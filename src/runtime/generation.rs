@@ -9,7 +9,7 @@ use super::report::ModuleReport;
 use crate::compile::{Source, VariableType};
 use crate::link::Image;
 use crate::memory::Block;
-use crate::table::{Provider, SignatureId, SymbolId, Symbols};
+use crate::table::{Provider, SignatureId, SymbolId, Symbols, Target};
 
 /// A symbol that a module refers to without defining it.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,8 @@ pub(super) struct Generation {
     pub image: Image,
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// Where its variables are.
+    pub led: Box<[(SymbolId, Target)]>,
     /// The types of its variables, as far as they are known.
     pub variables: Box<[(String, VariableType)]>,
     /// The functions that run when it is loaded and at the end.
@@ -51,9 +53,8 @@ impl Generation {
 
     /// Says that the image is about to end; what only it named is forgotten.
     pub(super) fn release(&self, symbols: &mut Symbols) {
-        for id in self.names() {
-            symbols.release(id);
-        }
+        self.defined.iter().for_each(|&id| symbols.release(id));
+        self.wanted.iter().for_each(|wanted| symbols.release_want(wanted.id));
     }
 
     /// Bytes that it takes, its variables included.
@@ -62,12 +63,9 @@ impl Generation {
         self.image.code_bytes() + constants + self.image.variable_bytes()
     }
 
-    /// Bytes that end with it: variables that others use too are not among them.
+    /// Bytes that end with it: variables and constants that are kept for good do not.
     pub(super) fn bytes(&self) -> usize {
-        let own = self.image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
-        let variables: usize = own.map(|stored| stored.storage.block.len()).sum();
-        let constants = self.image.constants.as_ref().map_or(0, Block::len);
-        self.image.code_bytes() + constants + variables
+        self.image.code_bytes() + self.image.constants.as_ref().map_or(0, Block::len)
     }
 }
 

@@ -84,16 +84,28 @@ impl State {
             now.is_none_or(|now| Arc::ptr_eq(now, storage))
         });
         let locals = match (&image.thread_locals, &live.thread_locals) {
-            (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+            (Some(then), Some(now)) => {
+                let mut variables = then.variables.iter();
+                // As above: what the live one does not have still has its part of the block.
+                Arc::ptr_eq(&then.block, &now.block)
+                    && variables.all(|then| {
+                        let now = now.variables.iter().find(|now| now.key == then.key);
+                        now.is_none_or(|now| Arc::ptr_eq(&then.part, &now.part))
+                    })
+            }
             _ => true,
         };
-        storages && locals && past.generation.order >= self.moved
+        let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
+        let order = past.generation.order;
+        let others = past.generation.wanted.iter().all(|wanted| departed(wanted.id) <= order);
+        storages && locals && others && order >= self.moved
     }
 }
 
 impl Batch<'_> {
     /// What generation `number` of module `id` provided and wanted, and the report of its
     /// return.
+    #[allow(clippy::type_complexity, reason = "three lists, named above")]
     pub(super) fn restorable(
         state: &State,
         id: u32,

@@ -9,15 +9,17 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use runtime_stubs::entry::EntryContext;
 
 use super::generation::Module;
 use super::guard::{self, Ended, Identity};
 use super::state::State;
+use super::transaction::resolve;
+use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block, Space};
-use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, Symbol, SymbolId, Target};
+use crate::tls::Forkable;
 
 /// The trampoline of one runtime, and what it passes to the host.
 pub(super) struct MissingEntry {
@@ -30,7 +32,7 @@ pub(super) struct MissingEntry {
 }
 
 struct Lookup {
-    state: Weak<Mutex<State>>,
+    state: Weak<Forkable<State>>,
     /// Where code of the runtime lies.
     arena: Range<u64>,
 }
@@ -42,7 +44,7 @@ unsafe impl Send for MissingEntry {}
 unsafe impl Sync for MissingEntry {}
 
 impl MissingEntry {
-    pub(super) fn new(arena: &Arc<Arena>, state: &Arc<Mutex<State>>) -> Result<Self> {
+    pub(super) fn new(arena: &Arc<Arena>, state: &Arc<Forkable<State>>) -> Result<Self> {
         let (start, end) = arena.range();
         let lookup = Box::new(Lookup { state: Arc::downgrade(state), arena: start..end });
         let context = Box::new(EntryContext::new(missing, (&raw const *lookup).cast_mut().cast()));
@@ -108,9 +110,22 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
     let lookup = unsafe { &*data.cast::<Lookup>() };
     let error = match lookup.state.upgrade() {
         Some(state) => {
+            // The first call of an indirect function, before the update has asked for it.
+            let unresolved = |symbol: &Symbol| symbol.rare().is_some_and(|rare| rare.resolver.is_some());
+            let asks = state.lock().symbols.at_index(index).is_some_and(unresolved);
+            if asks && let Some(target) = resolve(&state, SymbolId(index)) {
+                return Answer::Continue(target as *const c_void);
+            }
             let state = state.lock();
             if let Some(target) = target_of(&state, index) {
                 return Answer::Continue(target as *const c_void);
+            }
+            // What was registered to run at some end still does, when it is not generated
+            // code that calls it.
+            if !lookup.arena.contains(&(return_address as u64))
+                && let Some(body) = last_body(&state, index)
+            {
+                return Answer::Continue(body as *const c_void);
             }
             describe(&state, lookup, index, return_address as u64)
         }
@@ -134,7 +149,14 @@ fn target_of(state: &State, index: u32) -> Option<u64> {
     if matches!(winner.target, Target::ThreadLocal(_)) {
         return None;
     }
-    Some(state.symbols.settle(SymbolId(index)).call).filter(|&target| target != 0)
+    let thunk = state.symbols.at_index(index)?.rare()?.missing.as_ref().map_or(0, Block::address);
+    Some(state.symbols.settle(SymbolId(index)).call).filter(|&target| target != 0 && target != thunk)
+}
+
+/// The last body of a function that is to run at the end of the process or of a thread.
+fn last_body(state: &State, index: u32) -> Option<u64> {
+    let Target::Function(body) = state.symbols.at_index(index)?.retired()?.target else { return None };
+    builtins::runs_at_end(state.symbols.slots.stub(index)).then_some(body)
 }
 
 /// The error of a call of the missing symbol `index`: symbol, last owner, caller.

@@ -13,6 +13,7 @@ mod commit;
 mod describe;
 mod entry;
 mod fitting;
+mod forks;
 mod function;
 mod generation;
 mod guard;
@@ -32,14 +33,13 @@ mod thunks;
 mod transaction;
 mod units;
 mod update;
+mod variables;
 mod view;
 
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
-
-use parking_lot::Mutex;
 
 pub use builder::Builder;
 pub use fitting::Migrated;
@@ -54,9 +54,10 @@ use crate::builtins;
 use crate::compile::{CompileOptions, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
-use crate::process::Library;
+use crate::process::{self, Library};
 use crate::reclaim::Caller;
 use crate::table::{Owner, Rank, SignatureId, SymbolId, Target};
+use crate::tls::Forkable;
 use entry::Arguments;
 use missing::MissingEntry;
 use state::State;
@@ -72,9 +73,9 @@ pub struct Runtime {
 }
 
 struct Inner {
-    state: Arc<Mutex<State>>,
+    state: Arc<Forkable<State>>,
     /// Held while threads are asked what they hold.
-    reclaiming: Mutex<()>,
+    reclaiming: Arc<Forkable<()>>,
     /// A thread that was seen on a stack that nobody knows; 0 if none was.
     odd_stack: AtomicI32,
     /// How many bytes may be retired before updates are refused.
@@ -94,6 +95,8 @@ impl Drop for Inner {
         self.state.lock().reach_retired();
         entry::run_exit_handlers(self.dso.address());
         builtins::remove_range(self.dso.address());
+        forks::remove(&self.arena);
+        self.arena.close();
     }
 }
 
@@ -189,6 +192,7 @@ impl Runtime {
     /// (`try_call`) also under the conditions named there.
     #[allow(unsafe_code)]
     pub unsafe fn function<F: Signature>(&self, name: &str) -> Result<Function<F>> {
+        let _loading = process::loading();
         let mut state = self.inner.state.lock();
         let (id, target, owner) = self.lookup(&mut state, name)?;
         if !matches!(target, Target::Function(_) | Target::Process(_)) {
@@ -226,6 +230,7 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::Resolve`] for an unknown name or a thread-local variable.
     pub fn address_of(&self, name: &str) -> Result<*const c_void> {
+        let _loading = process::loading();
         let mut state = self.inner.state.lock();
         let (id, target, _) = self.lookup(&mut state, name)?;
         let address = state.symbols.address(id, Some(target)).ok_or_else(|| {
@@ -293,7 +298,9 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::Read`] where the dynamic linker refuses it.
     pub fn open_library(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.inner.arena.take_back()?;
         let library = Library::open(path.as_ref())?;
+        let _loading = process::loading();
         self.inner.state.lock().add_libraries(vec![library]);
         Ok(())
     }

@@ -19,10 +19,11 @@ use super::state::State;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, Result};
 use crate::fault::step;
-use crate::link::{Definition, Image, Object, Storage, ThreadLocals};
+use crate::link::{Definition, Image, Object, Storage};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
-use crate::table::{Epoch, Gates, Owner, Pending, Provider, SymbolId};
+use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId, Target};
+use crate::tls::TlsBlock;
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
@@ -49,6 +50,8 @@ pub(super) struct Staged {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// See [`super::generation::Generation::led`].
+    pub led: Box<[(SymbolId, Target)]>,
     pub report: Arc<ModuleReport>,
     /// See [`super::generation::Generation::run`].
     pub run: Box<[Box<str>]>,
@@ -83,6 +86,8 @@ pub(super) struct Prepared {
     pub missing: HashMap<SymbolId, Block, foldhash::fast::RandomState>,
     /// Definitions that are functions to be asked for the function to use.
     pub indirect: HashSet<(SymbolId, Owner), foldhash::fast::RandomState>,
+    /// Functions whose types change.
+    pub retyped: Vec<(SymbolId, SignatureId, SignatureId)>,
     pub migrations: Vec<Migration>,
     /// Every symbol whose cells may change.
     pub changed: Vec<SymbolId>,
@@ -93,6 +98,8 @@ pub(super) struct Prepared {
     pub gates: Vec<Gates>,
     /// A variable or constant that had an address will have another one.
     pub moves: bool,
+    /// See [`Batch::departs`].
+    pub departed: Vec<SymbolId>,
     pub report: Report,
 }
 
@@ -102,10 +109,15 @@ impl Prepared {
         let Self { staged, missing, gates, created, .. } = self;
         drop((missing, gates));
         for module in staged {
-            let (defined, wanted) = (module.defined, module.wanted);
-            drop(module.image);
-            for id in defined.into_iter().chain(wanted.into_iter().map(|w| w.id)) {
+            for id in module.defined {
                 state.symbols.release(id);
+            }
+            for wanted in module.wanted {
+                state.symbols.release_want(wanted.id);
+            }
+            // Others may have ended what it was to keep.
+            for stored in module.image.storages.iter().filter(|stored| stored.kept) {
+                state.leave_storage(stored.storage.clone());
             }
         }
         for id in created {
@@ -184,7 +196,7 @@ pub(super) struct Batch<'s> {
     /// Storage of shared variables made in this update.
     pub(super) shared: HashMap<SymbolId, Arc<Storage>>,
     /// Thread-local blocks of modules of this update.
-    pub(super) thread_locals: Vec<Arc<ThreadLocals>>,
+    pub(super) thread_locals: Vec<Arc<TlsBlock>>,
     pub(super) current: Current,
     /// The position in the update of the module being staged.
     pub(super) index: u64,

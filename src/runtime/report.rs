@@ -67,6 +67,10 @@ pub struct ModuleReport {
     pub reset_variables: Vec<String>,
     /// Variables that did not fit and were migrated.
     pub migrated_variables: Vec<String>,
+    /// Variables that are new or start anew and may have to be constructed, which was not
+    /// done: the only function that could is for variables that were kept, too. So it is with
+    /// objects, and with IR that was optimised before hotslot got it.
+    pub uninitialised: Vec<String>,
     /// Variables that keep their value although their definition has another initial value
     /// now: that change has no effect.
     pub ineffective: Vec<String>,
@@ -92,7 +96,7 @@ pub struct StaleReader {
     /// What has another address now.
     pub symbol: String,
     /// The module whose code has the old one in it: compiled without -fPIC, or with hidden
-    /// visibility.
+    /// visibility, or it was the one that defined it.
     pub module: String,
 }
 

@@ -172,8 +172,8 @@ impl Kept for KeptStorage<'_> {
         self.common.get(&symbol).copied().unwrap_or_default()
     }
 
-    fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
-        self.state.module(self.id?)?.current.image.thread_locals.clone()
+    fn thread_locals(&self) -> Option<&ThreadLocals> {
+        self.state.module(self.id?)?.current.image.thread_locals.as_ref()
     }
 }
 

@@ -4,7 +4,6 @@
 //! its code, which [`crate::reclaim`] finds out, no symbol leads there, and nothing about the
 //! code says that its addresses may be where nobody looks. Unknown means keep.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,10 +11,10 @@ use std::sync::atomic::Ordering;
 use super::Inner;
 use super::generation::{Generation, Retired};
 use super::state::State;
+use super::variables::{self, Left};
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::Image;
-use crate::memory::Block;
 use crate::reclaim::{Caller, Findings, ask_threads, thread_name};
 use crate::seeded::{Bug, bug};
 use crate::table::{GateMemory, Provider, Target};
@@ -79,34 +78,61 @@ impl Inner {
     /// Frees what nobody can be in.
     pub(super) fn reclaim(&self, caller: &Caller) -> Reclaimed {
         let _one_at_a_time = self.reclaiming.lock();
+        if self.arena.take_back().is_err() {
+            return Reclaimed { pending_bytes: self.state.lock().retired_bytes, ..Reclaimed::default() };
+        }
         let mut candidates = self.state.lock().take_candidates(self.dso.address());
+        let mut unknown = false;
         let (held, freed) = if bug(Bug::FreeAtRetire) {
             (Candidates::default(), candidates)
         } else {
             let (ranges, owners) = candidates.ranges();
             let findings = self.ask(&ranges, caller);
+            unknown = is_unknown(&findings);
             candidates.split(&findings, &owners)
         };
         let mut result = Reclaimed::default();
         {
             let mut state = self.state.lock();
             for retired in &freed.retired {
-                state.forget(&retired.generation);
+                state.forget(&retired.generation, true);
                 result.generations += 1;
                 result.bytes += retired.generation.bytes();
             }
             result.bytes += freed.gates.iter().map(GateMemory::bytes).sum::<usize>();
             state.retired.splice(0..0, held.retired);
             state.gates.splice(0..0, held.gates);
-            state.count_retired();
-            result.pending_bytes = state.retired_bytes;
-            state.look_at = (result.pending_bytes * 2).max(result.pending_bytes + FIRST_LOOK);
-            state.look_at_count = state.retired_count() * 2 + MANY;
-            state.totals.reclaimed += result.generations as u64;
-            state.totals.reclaimed_bytes += result.bytes as u64;
         }
         freed.free();
+        result.bytes += self.reclaim_variables(caller);
+        let mut state = self.state.lock();
+        state.count_retired();
+        result.pending_bytes = state.retired_bytes;
+        // Where threads could not be asked the next look may soon find more.
+        let (bytes, count) = (state.retired_bytes, state.retired_count());
+        (state.look_at, state.look_at_count) = if unknown { (bytes, count) } else { (bytes * 2, count * 2) };
+        state.look_at = state.look_at.max(bytes + FIRST_LOOK);
+        state.look_at_count += MANY;
+        state.totals.reclaimed += result.generations as u64;
+        state.totals.reclaimed_bytes += result.bytes as u64;
         result
+    }
+
+    /// Frees variables that nothing names and no thread holds.
+    fn reclaim_variables(&self, caller: &Caller) -> usize {
+        let left = self.state.lock().take_left(&builtins::objects_at_end(self.dso.address()));
+        if left.is_empty() {
+            return 0;
+        }
+        let mut all: Vec<(Range<u64>, usize)> = Vec::new();
+        for (index, left) in left.iter().enumerate() {
+            all.extend(left.ranges().into_iter().map(|range| (range, index)));
+        }
+        all.sort_by_key(|(range, _)| range.start);
+        let (ranges, owners): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        let findings = self.ask(&ranges, caller);
+        let freed = self.state.lock().settle_left(left, &findings, &owners);
+        freed.iter().map(Left::bytes).sum()
     }
 
     /// Asks every thread. Where one was seen on a stack that nobody knows there may be others
@@ -123,16 +149,24 @@ impl Inner {
     /// Frees everything that is retired. That nobody is in it is the caller's promise.
     pub(super) fn free_retired(&self) {
         let _one_at_a_time = self.reclaiming.lock();
+        if self.arena.take_back().is_err() {
+            return;
+        }
         let mut state = self.state.lock();
         let (retired, gates) = (std::mem::take(&mut state.retired), std::mem::take(&mut state.gates));
         for retired in &retired {
-            state.forget(&retired.generation);
+            state.forget(&retired.generation, false);
             state.totals.reclaimed += 1;
             state.totals.reclaimed_bytes += retired.generation.bytes() as u64;
         }
-        state.count_retired();
         drop(state);
         Candidates { retired, gates }.free();
+        let mut state = self.state.lock();
+        let left = state.take_left(&Default::default());
+        let left = state.settle_left(left, &Findings::default(), &[]);
+        state.count_retired();
+        drop(state);
+        drop(left);
     }
 
     /// Frees what nobody can be in, if enough has been retired to be worth asking.
@@ -170,15 +204,16 @@ impl Inner {
 
     /// What is retired, and who holds it.
     pub(super) fn pending(&self, caller: &Caller) -> Vec<Pending> {
+        // Until it is released what is retired keeps its place; only more is added.
         let _one_at_a_time = self.reclaiming.lock();
-        let state = self.state.lock();
         let mut candidates: Vec<(Range<u64>, usize)> = Vec::new();
-        for (index, retired) in state.retired.iter().enumerate() {
+        for (index, retired) in self.state.lock().retired.iter().enumerate() {
             candidates.extend(ranges(&retired.generation.image).map(|range| (range, index)));
         }
         candidates.sort_by_key(|(range, _)| range.start);
         let ranges: Vec<Range<u64>> = candidates.iter().map(|(range, _)| range.clone()).collect();
         let findings = self.ask(&ranges, caller);
+        let state = self.state.lock();
         let exits = builtins::exit_handlers(self.dso.address());
         let mut pending: Vec<Pending> = (state.retired.iter())
             .map(|retired| Pending {
@@ -205,12 +240,14 @@ impl Inner {
     }
 }
 
-/// Where a word leads that keeps `image`: its code, and variables that end with it.
+/// Where a word leads that keeps `image`: its code, and constants that end with it.
 fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
-    let block = |block: &Block| block.address()..block.address() + block.len() as u64;
-    let own = image.storages.iter().filter(|stored| Arc::strong_count(&stored.storage) == 1);
-    let variables = own.map(move |stored| block(&stored.storage.block));
-    image.code.as_ref().map(block).into_iter().chain(variables)
+    image.code.iter().chain(&image.constants).map(variables::range)
+}
+
+/// Whether some thread may hold what it was not found to hold.
+fn is_unknown(findings: &Findings) -> bool {
+    !findings.silent.is_empty() || findings.odd_stack.is_some()
 }
 
 /// Why everything is kept, if it is.
@@ -271,6 +308,9 @@ impl State {
         let image = &generation.image;
         generation.defined.iter().find_map(|&id| {
             let symbol = self.symbols.get(id);
+            if image.contains(self.symbols.slots.call(id.0)) && !symbol.is_local() {
+                return Some(format!("calls of {} go there until its resolver has run", symbol.name));
+            }
             let Target::Function(body) = symbol.retired()?.target else { return None };
             if !image.contains(body) || symbol.winner().is_some_and(|p| p.target != Target::Function(body)) {
                 return None;
@@ -284,17 +324,21 @@ impl State {
         })
     }
 
-    /// Forgets the names that only `generation` used; its image is about to be freed.
-    pub(super) fn forget(&mut self, generation: &Generation) {
+    /// Forgets the names that only `generation` used; its image is about to be freed. Functions
+    /// are kept by name if somebody may have their address (`keep_functions`): the index of one
+    /// must not become another's.
+    pub(super) fn forget(&mut self, generation: &Generation, keep_functions: bool) {
+        self.leave_variables(generation);
+        let image = &generation.image;
         for &id in &generation.defined {
             let symbol = self.symbols.get_mut(id);
+            symbol.pinned |= keep_functions && symbol.was_function() && !symbol.is_local();
             let last = symbol.rare().and_then(|rare| rare.last_owner.as_ref()).map(|(_, number)| *number);
             let ends = |retired: &Provider| match retired.target {
-                Target::Function(body) => generation.image.contains(body),
-                Target::Data(at) => match generation.image.storage_at(at) {
-                    Some(storage) => Arc::strong_count(storage) == 1,
-                    None => last == Some(generation.number),
-                },
+                Target::Function(body) => image.contains(body),
+                // Variables have an end of their own.
+                Target::Data(at) if image.storage_at(at).is_some() => false,
+                Target::ThreadLocal(_) => false,
                 _ => last == Some(generation.number),
             };
             if symbol.retired().is_some_and(ends) {
@@ -303,6 +347,12 @@ impl State {
                     let cells = self.symbols.settle(id);
                     self.symbols.store(id, cells);
                 }
+            }
+        }
+        // Words of its memory that wait would be written after that is somebody else's.
+        for wanted in &generation.wanted {
+            if let Some(rare) = self.symbols.get_mut(wanted.id).rare_if_any() {
+                rare.pending.retain(|p| !image.owns(p.address));
             }
         }
         generation.release(&mut self.symbols);
@@ -331,16 +381,13 @@ impl Candidates {
             held[owners[hit.range]] = true;
         }
         // Whoever is in a gate may still go to either body.
-        // Nothing else: the stack of a thread that has made updates may have an old address
-        // of a gate on it for as long as the thread lives.
-        let held_gates = self.gates.iter().zip(&held[self.retired.len()..]).filter(|(_, held)| **held);
-        let bodies: HashSet<u64> = held_gates.flat_map(|(gates, _)| gates.bodies()).collect();
-        for (retired, held) in self.retired.iter().zip(&mut held) {
-            let entered = || bodies.iter().any(|&body| retired.generation.image.contains(body));
-            *held |= !bodies.is_empty() && !bug(Bug::IgnoreKeeps) && entered();
+        let (images, gates) = held.split_at_mut(self.retired.len());
+        for (gates, _) in self.gates.iter().zip(gates).filter(|(_, held)| **held && !bug(Bug::IgnoreKeeps)) {
+            for (retired, held) in self.retired.iter().zip(&mut *images) {
+                *held |= gates.targets().iter().any(|&body| retired.generation.image.contains(body));
+            }
         }
-        let unknown = !findings.silent.is_empty() || findings.odd_stack.is_some();
-        if unknown && !bug(Bug::IgnoreSilent) {
+        if is_unknown(findings) && !bug(Bug::IgnoreSilent) {
             held.fill(true);
         }
         let (mut stays, mut goes) = (Candidates::default(), Candidates::default());

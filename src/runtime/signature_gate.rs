@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::prepare::Batch;
+use super::state::State;
 use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
@@ -20,19 +21,38 @@ struct Change {
     callers: Vec<String>,
 }
 
+impl State {
+    /// Whether the host holds a handle to `id` that fits `old` and not `new`.
+    pub(super) fn handles_rely_on(&self, id: SymbolId, old: SignatureId, new: SignatureId) -> bool {
+        let text = |id| self.signatures.text(id).unwrap_or_default();
+        let relies = |asked: &str| callable_as(text(old), asked) && !callable_as(text(new), asked);
+        self.symbols.get(id).live_handles().any(relies)
+    }
+}
+
 impl Batch<'_> {
     /// Refuses to change a type that others rely on, naming all of them. `outdated` gets the
     /// modules that are not part of the update.
     pub(super) fn check_signatures(&mut self, outdated: &mut Vec<Arc<str>>) -> Result<()> {
-        let mut changes = Vec::new();
-        for &id in self.prepared.providers.keys() {
+        let (mut changes, mut retyped) = (Vec::new(), Vec::new());
+        // Where a definition goes, another one may take its place.
+        let mut ids: Vec<SymbolId> = self.prepared.providers.keys().copied().collect();
+        for owner in &self.leaving {
+            let Owner::Module(id) = *owner else { continue };
+            ids.extend(self.state.module(id).into_iter().flat_map(|module| &module.current.defined));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
             let Some((old, new)) = self.retyped(id) else { continue };
-            let callers = self.compiled_against(id, old.signature, new.signature, outdated);
+            retyped.push((id, old, new.signature));
+            let callers = self.compiled_against(id, old, new.signature, outdated);
             if !callers.is_empty() {
-                let (old, owner) = (old.signature, new.owner);
+                let owner = new.owner;
                 changes.push(Change { symbol: id, owner, old, new: new.signature, callers });
             }
         }
+        self.prepared.retyped = retyped;
         changes.sort_by_key(|change| change.symbol);
         outdated.sort_unstable();
         outdated.dedup();
@@ -40,14 +60,19 @@ impl Batch<'_> {
         Error::all(problems).map_or(Ok(()), Err)
     }
 
-    /// The present and the future provider of `id`, if it is a function of another type then.
-    fn retyped(&self, id: SymbolId) -> Option<(Provider, Provider)> {
+    /// The type of `id` and its future provider, if it is a function of another type then.
+    /// One that was removed has the type it had, for those who are left of its callers.
+    fn retyped(&self, id: SymbolId) -> Option<(SignatureId, Provider)> {
         let known =
             |p: &&Provider| matches!(p.target, Target::Function(_)) && p.signature != SignatureId::UNKNOWN;
-        let old = self.state.symbols.get(id).winner().filter(|p| p.rank > Rank::Retired).filter(known)?;
+        let symbol = self.state.symbols.get(id);
+        let old = match symbol.winner().filter(|p| p.rank > Rank::Retired) {
+            Some(old) => known(&old).then_some(old.signature)?,
+            None => symbol.rare().map(|rare| rare.last_signature).filter(|&s| s != SignatureId::UNKNOWN)?,
+        };
         let new = self.winner(id).filter(known)?;
-        let same = old.signature == new.signature || self.agree(new.signature, old.signature);
-        (!same).then_some((*old, *new))
+        let same = old == new.signature || self.agree(new.signature, old);
+        (!same).then_some((old, *new))
     }
 
     fn agree(&self, defined: SignatureId, declared: SignatureId) -> bool {
@@ -81,11 +106,7 @@ impl Batch<'_> {
             }
         }
         callers.sort_unstable();
-        let handle = |asked: &&str| {
-            let text = |id| self.state.signatures.text(id).unwrap_or_default();
-            callable_as(text(old), asked) && !callable_as(text(new), asked)
-        };
-        if symbol.live_handles().any(|asked| handle(&asked)) {
+        if self.state.handles_rely_on(id, old, new) {
             callers.push("the host, by a Function".to_owned());
         }
         callers

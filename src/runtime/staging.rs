@@ -15,8 +15,9 @@ use super::resolve::KeptStorage;
 use crate::compile::{Interface, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
-use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind, ThreadLocals};
+use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
+use crate::tls::Part;
 
 /// A module between being named and being placed.
 pub(super) struct Named<'d> {
@@ -38,7 +39,7 @@ pub(super) struct Placed<'d> {
     ids: Vec<Option<SymbolId>>,
     placement: Placement<'d>,
     definitions: Vec<Definition>,
-    borrowed: Vec<Arc<ThreadLocals>>,
+    borrowed: Vec<Arc<Part>>,
     fitted: Fitted,
 }
 
@@ -104,7 +105,7 @@ impl Batch<'_> {
             let fresh = std::mem::take(&mut placement.fresh_variables);
             fitted.fresh = fresh.into_iter().map(String::from).collect();
             self.index = index as u64;
-            let (definitions, borrowed) = self.share_thread_locals(&placement, &ids);
+            let (definitions, borrowed) = self.share_thread_locals(id, &placement, &ids);
             self.stage_definitions(id, &interface, &definitions);
             let module = Placed {
                 name,
@@ -165,17 +166,37 @@ impl Batch<'_> {
         let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
         defined.sort_unstable();
         defined.dedup();
-        for id in defined.iter().copied().chain(wanted.iter().map(|w| w.id)) {
+        for &id in &defined {
             self.state.symbols.get_mut(id).holds += 1;
         }
+        for wanted in &wanted {
+            let symbol = self.state.symbols.get_mut(wanted.id);
+            symbol.holds += 1;
+            symbol.wants += 1;
+        }
+        let led = definitions.iter().filter(|d| !matches!(d.target, Target::Function(_)));
+        let led = led.map(|d| (d.id, d.target)).collect();
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
         self.prepared.indirect.extend(indirect);
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
         let (image, report) = (linked.image, Arc::new(report));
-        let staged =
-            Staged { name, file, source, interface, life, id, replace, image, defined, wanted, report, run };
+        let staged = Staged {
+            name,
+            file,
+            source,
+            interface,
+            life,
+            id,
+            replace,
+            image,
+            defined,
+            wanted,
+            led,
+            report,
+            run,
+        };
         self.prepared.staged.push(staged);
         Ok(())
     }
@@ -228,28 +249,36 @@ impl Batch<'_> {
     /// holds the block that it uses.
     fn share_thread_locals(
         &mut self,
+        id: u32,
         placement: &Placement<'_>,
         ids: &[Option<SymbolId>],
-    ) -> (Vec<Definition>, Vec<Arc<ThreadLocals>>) {
+    ) -> (Vec<Definition>, Vec<Arc<Part>>) {
         let mut definitions = placement.definitions(ids);
-        let mut borrowed: Vec<Arc<ThreadLocals>> = Vec::new();
+        let mut borrowed: Vec<Arc<Part>> = Vec::new();
         for definition in &mut definitions {
             if !matches!(definition.target, Target::ThreadLocal(_)) || definition.rank != Rank::Weak {
                 continue;
             }
             let first = self.winner(definition.id).copied();
+            // Where the first is gone the generation before may be the last to hold its block.
+            // What is in its own block has been placed already.
+            let own = self.state.module(id).and_then(|m| m.current.image.thread_locals.as_ref());
+            let own = own.map(|locals| locals.block.word(0));
+            let elsewhere = |p: &&Provider| {
+                p.owner == Owner::Module(id)
+                    && matches!(p.target, Target::ThreadLocal(word) if Some(word & !0xffff_ffff) != own)
+            };
+            let before = || self.state.symbols.get(definition.id).providers.iter().find(elsewhere).copied();
+            let first = first.or_else(before);
             if let Some(Provider { target: Target::ThreadLocal(word), owner: Owner::Module(owner), .. }) =
                 first
             {
                 let live =
-                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.all_thread_locals());
-                let holder = self
-                    .thread_locals
-                    .iter()
-                    .chain(live)
-                    .find(|locals| locals.block.word(0) == word & !0xffff_ffff);
-                if let Some(holder) = holder {
-                    borrowed.push(holder.clone());
+                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.thread_local_blocks());
+                let holder =
+                    self.thread_locals.iter().chain(live).find(|block| block.word(0) == word & !0xffff_ffff);
+                if let Some(part) = holder.and_then(|block| Part::at(block, word & 0xffff_ffff)) {
+                    borrowed.push(part);
                     definition.target = Target::ThreadLocal(word);
                 }
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Totals;
 use super::generation::{Module, Retired};
+use super::variables::Left;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -32,6 +33,8 @@ pub(super) struct State {
     pub retired: Vec<Retired>,
     /// Bytes of both, as of when each was retired.
     pub retired_bytes: usize,
+    /// Variables of generations that were freed.
+    pub left: Vec<Left>,
     /// Thunks of commits, which some thread may be in.
     pub gates: Vec<GateMemory>,
     pub symbols: Symbols,
@@ -69,6 +72,7 @@ impl State {
             modules: Vec::new(),
             vacant: Vec::new(),
             retired: Vec::new(),
+            left: Vec::new(),
             retired_bytes: 0,
             gates: Vec::new(),
             symbols,
@@ -157,6 +161,7 @@ impl State {
                 "a symbol's name cannot be empty or contain a zero byte",
             ));
         }
+        self.symbols.slots.writable()?;
         let (id, _) = self.symbols.intern(name)?;
         let order = self.order;
         self.order += ONE_UPDATE;
@@ -205,7 +210,7 @@ impl State {
             if waiting.within.strong_count() == 0 {
                 continue;
             }
-            self.symbols.slots.store_word(waiting.address, address.wrapping_add(waiting.addend));
+            self.symbols.slots.fill_word(waiting.address, address.wrapping_add(waiting.addend));
         }
     }
 

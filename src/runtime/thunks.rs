@@ -14,10 +14,18 @@ use std::sync::Arc;
 impl Batch<'_> {
     /// Symbols that calls may reach while nothing defines them get a thunk that names them.
     pub(super) fn make_missing_thunks(&mut self, settings: &Settings<'_>) -> Result<()> {
-        for id in self.exposed() {
-            if self.state.symbols.get(id).rare().is_some_and(|rare| rare.missing.is_some())
-                || self.winner(id).is_some()
-                || self.ask_process(id).is_some()
+        let unresolved = self.prepared.indirect.iter().map(|(id, _)| *id);
+        let unresolved: Vec<_> = unresolved.filter(|id| self.state.symbols.slots.call(id.0) == 0).collect();
+        for (id, indirect) in self
+            .exposed()
+            .into_iter()
+            .map(|id| (id, false))
+            .chain(unresolved.into_iter().map(|id| (id, true)))
+        {
+            let rare = self.state.symbols.get(id).rare();
+            if rare.is_some_and(|rare| rare.missing.is_some())
+                || self.prepared.missing.contains_key(&id)
+                || !indirect && (self.winner(id).is_some() || self.ask_process(id).is_some())
             {
                 continue;
             }

@@ -19,8 +19,10 @@ use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
 use crate::compile::CallForm;
 use crate::error::{Error, ErrorKind, Result};
+use crate::process;
 use crate::reclaim::Caller;
-use crate::table::Target;
+use crate::table::{SymbolId, Target};
+use crate::tls::{Forkable, Guard};
 
 /// What an update asks for.
 pub(super) struct Plan {
@@ -62,6 +64,7 @@ const REBUILDS: usize = 8;
 impl PreparedUpdate {
     pub(super) fn new(runtime: &Runtime, plan: Plan, caller: &Caller) -> Result<Self> {
         let inner = &*runtime.inner;
+        inner.arena.take_back()?;
         inner.check_retained(caller)?;
         let Plan { steps, wants, strict, rules, rebuild } = plan;
         let Expanded { units, removed, archives, restored } = archives::expand(&inner.state, steps)?;
@@ -72,6 +75,7 @@ impl PreparedUpdate {
         let mut rounds = if rebuild { REBUILDS } else { 0 };
         let mut prepared = loop {
             // A round's callers are compiled without the lock.
+            let _loading = process::loading();
             let refusal = match work.prepare(inner, &mut inner.state.lock()) {
                 Ok(prepared) => break prepared,
                 Err(refusal) if rounds == 0 || refusal.outdated.is_empty() => return Err(refusal.error),
@@ -106,14 +110,21 @@ impl PreparedUpdate {
     ///
     /// # Errors
     /// None, unless another update was committed since this was prepared. Then this one is
-    /// linked again, and refused, naming what came between, if it no longer fits.
+    /// linked again, and refused, naming what came between, if it no longer fits. In a child of
+    /// fork [`ErrorKind::Memory`], and so where there is no memory to keep the code of children.
     pub fn commit(mut self) -> Result<Report> {
         let caller = Caller::here();
         let inner = self.runtime.inner.clone();
         let started = Instant::now();
-        let mut state = inner.state.lock();
+        let (mut state, _loading) = lock_for(&inner, self.prepared.as_ref());
+        inner.arena.take_back()?;
         let Some(mut prepared) = self.prepared.take() else { return Ok(Report::default()) };
-        if state.epoch.has_overtaken(prepared.epoch) {
+        // Somebody may have asked for a handle since.
+        let mut retyped = prepared.retyped.iter();
+        let relied_on = retyped.any(|&(id, old, new)| {
+            state.symbols.at_index(id.0).is_some() && state.handles_rely_on(id, old, new)
+        });
+        if relied_on || state.epoch.has_overtaken(prepared.epoch) {
             prepared.abandon(&mut state);
             prepared = self.work.prepare(&inner, &mut state).map_err(|r| overtaken(&state, r.error))?;
             self.report = std::mem::take(&mut prepared.report);
@@ -130,7 +141,7 @@ impl PreparedUpdate {
                 None => return Ok(Report::default()),
             }
         };
-        drop(state);
+        drop((state, _loading));
         let mut report = std::mem::take(&mut self.report);
         report.times = self.work.times;
         report.times.publish = started.elapsed();
@@ -154,6 +165,21 @@ impl std::fmt::Debug for PreparedUpdate {
     }
 }
 
+/// The lock to commit under. An update that has to be linked again may ask the dynamic linker.
+fn lock_for<'i>(
+    inner: &'i Inner,
+    prepared: Option<&Prepared>,
+) -> (Guard<'i, State>, Option<Guard<'static, ()>>) {
+    let overtaken = |state: &State| prepared.is_some_and(|p| state.epoch.has_overtaken(p.epoch));
+    let state = inner.state.lock();
+    if !overtaken(&state) {
+        return (state, None);
+    }
+    drop(state);
+    let loading = process::loading();
+    (inner.state.lock(), loading)
+}
+
 /// The error of an update that no longer fits.
 fn overtaken(state: &State, error: Error) -> Error {
     let by = match &state.latest[..] {
@@ -168,6 +194,7 @@ fn overtaken(state: &State, error: Error) -> Error {
 impl Work {
     fn prepare(&mut self, inner: &Inner, state: &mut State) -> Result<Prepared, Refusal> {
         let started = Instant::now();
+        inner.arena.take_back().map_err(|error| Refusal { error, outdated: Vec::new() })?;
         let plain = |error: Error| Refusal { error, outdated: Vec::new() };
         let inputs = parse(&self.ready).map_err(plain)?;
         let groups = archives::settle(state, &self.archives, &inputs, &self.removed).map_err(plain)?;
@@ -250,22 +277,8 @@ fn check_names(
 
 /// Runs generated code that belongs to the update, without the lock: it may call back.
 fn run_afterwards(inner: &Inner, after: &Afterwards) {
-    for &(id, resolver, owner, order) in &after.indirect {
-        let target = entry::call_resolver(resolver);
-        let mut state = inner.state.lock();
-        // Meanwhile another thread may have removed the module, or returned it to an earlier
-        // generation.
-        let Some(symbol) = state.symbols.at_index_mut(id.0) else { continue };
-        for provider in &mut symbol.providers {
-            if provider.owner == owner && provider.order == order {
-                provider.target = Target::Function(target);
-            }
-        }
-        state.epoch.advance();
-        let cells = state.symbols.settle(id);
-        state.symbols.store(id, cells);
-        // What was prepared meanwhile has gates that lead to where calls went before.
-        state.epoch.advance();
+    for &id in &after.indirect {
+        resolve(&inner.state, id);
     }
     let (init, fini) = after.in_order();
     if !fini.is_empty() {
@@ -274,4 +287,28 @@ fn run_afterwards(inner: &Inner, after: &Afterwards) {
     for function in init {
         entry::call_initialiser(function, &inner.arguments);
     }
+}
+
+/// Asks the resolver of the indirect function `id`, if nobody has, and makes calls go where it
+/// says.
+pub(super) fn resolve(state: &Forkable<State>, id: SymbolId) -> Option<u64> {
+    let (resolver, owner, order) = state.lock().symbols.at_index(id.0)?.rare()?.resolver?;
+    let target = entry::call_resolver(resolver);
+    let mut state = state.lock();
+    // Meanwhile another thread may have removed the module, or returned it to an earlier
+    // generation.
+    let symbol = state.symbols.at_index_mut(id.0)?;
+    if symbol.rare().is_some_and(|rare| rare.resolver == Some((resolver, owner, order))) {
+        symbol.rare_mut().resolver = None;
+    }
+    for provider in &mut symbol.providers {
+        if provider.owner == owner && provider.order == order {
+            provider.target = Target::Function(target);
+        }
+    }
+    // Updates that were prepared meanwhile have seen where calls went before.
+    state.epoch.advance();
+    let cells = state.symbols.settle(id);
+    state.symbols.store(id, cells);
+    Some(target)
 }

@@ -78,6 +78,8 @@ impl<'rt> Update<'rt> {
     pub fn library(&mut self, name: &str, directories: &[PathBuf]) -> Result<&mut Self> {
         // Without the lock: constructors may use the runtime.
         let Libraries { shared, archives } = libraries::find(name, directories)?;
+        let _loading = crate::process::loading();
+        self.runtime.inner.arena.take_back()?;
         self.runtime.inner.state.lock().add_libraries(shared);
         for path in archives {
             let module = path.to_string_lossy().into_owned();

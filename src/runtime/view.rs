@@ -56,6 +56,13 @@ impl Batch<'_> {
             }
             self.prepared.restored.push(Restored { id, number, report });
         }
+        // What nothing had when it was last live a library may have by now.
+        let wanted: Vec<SymbolId> = self.prepared.references.keys().copied().collect();
+        for id in wanted.into_iter().filter(|_| !restored.is_empty()) {
+            if self.winner(id).is_none() {
+                self.ask_process(id);
+            }
+        }
         Ok(())
     }
 
@@ -122,6 +129,7 @@ impl Batch<'_> {
     pub(super) fn call_of(&self, id: SymbolId, winner: Option<&Provider>, now: u64) -> u64 {
         let symbol = self.state.symbols.get(id);
         match winner {
+            Some(winner) if self.is_indirect(id, winner.owner) && now == 0 => self.missing_thunk(id),
             Some(winner) if self.is_indirect(id, winner.owner) => now,
             Some(winner) => match winner.target {
                 Target::Function(body)
@@ -148,13 +156,21 @@ impl Batch<'_> {
         made.or(known).map_or(self.state.symbols.missing, |block| block.address())
     }
 
+    /// Something other than a function that is somewhere now and will not be there: code that is
+    /// not live may have its address.
+    pub(super) fn departs(&self, id: SymbolId, winner: Option<&Provider>) -> bool {
+        let now = self.state.symbols.get(id).winner().map(|p| p.target);
+        !matches!(now, None | Some(Target::Function(_))) && now != winner.map(|p| p.target)
+    }
+
     /// A variable or constant that has an address now and will have another one.
     pub(super) fn is_moved(&self, id: SymbolId, winner: Option<&Provider>) -> bool {
-        let Some(Target::Data(_)) = winner.map(|p| p.target) else { return false };
         let now = self.state.symbols.get(id).winner().map(|p| p.target);
         match (now, winner.map(|p| p.target)) {
             (Some(Target::Data(from)), Some(Target::Data(to))) => from != to,
             (Some(Target::ProcessData(from)), Some(Target::Data(to))) => from != to,
+            // Code of the initial-exec model has its offset.
+            (Some(Target::ThreadLocal(from)), Some(Target::ThreadLocal(to))) => from != to,
             _ => false,
         }
     }

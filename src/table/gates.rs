@@ -25,12 +25,12 @@ pub(crate) struct Gates {
 
 /// What a thread may be in after the commit: kept until nobody is. Dropping it frees it.
 pub(crate) struct Memory {
+    /// Where they lead.
+    targets: Box<[u64]>,
     gates: Block,
     /// Among the constants, not behind the gates: a store to a line that a core has fetched
     /// instructions from makes it start over.
     word: Block,
-    /// The old and the new body of each gate.
-    targets: Box<[(u64, u64)]>,
 }
 
 impl Gates {
@@ -51,8 +51,8 @@ impl Gates {
                 bytes.extend(gate.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
             }
             gates.fill(&bytes);
-            let targets = switches.iter().map(Switch::targets).collect();
-            memory = Some(Memory { gates, word, targets });
+            let targets = switches.iter().flat_map(|switch| [switch.old, switch.new]).collect();
+            memory = Some(Memory { targets, gates, word });
         }
         Ok(Self { arena: arena.clone(), switches, memory })
     }
@@ -84,9 +84,9 @@ impl Memory {
         start..start + self.gates.len() as u64
     }
 
-    /// Where a thread that is inside a gate may go, however late.
-    pub(crate) fn bodies(&self) -> impl Iterator<Item = u64> + '_ {
-        self.targets.iter().flat_map(|&(old, new)| [old, new])
+    /// The bodies that a thread in it may go to, old and new.
+    pub(crate) fn targets(&self) -> &[u64] {
+        &self.targets
     }
 
     /// Bytes of the arena that it holds.
@@ -110,7 +110,7 @@ impl Words for Stores<'_> {
     fn set_commit_word(&self, order: Ordering) {
         if let Some(word) = self.word {
             // Gates read the lower half.
-            self.arena.word(word).store(1, order);
+            self.arena.store(word, 1, order);
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn held(arena: &Arena, slots: &Slots, switch: &Switch) -> u64 {
-        arena.word(slots.call_slot(switch.slot)).load(Ordering::Acquire)
+        arena.load(slots.call_slot(switch.slot))
     }
 
     #[test]
@@ -176,13 +176,11 @@ mod tests {
         }
         let fresh = slots.take().unwrap();
         let memory = gates.commit(&slots, &[(fresh, 0x5000)]).unwrap();
-        let bodies: Vec<u64> = switches.iter().flat_map(|s| [s.old, s.new]).collect();
-        assert_eq!(memory.bodies().collect::<Vec<_>>(), bodies);
         assert_eq!(arena.read(word, 8), 1u64.to_le_bytes());
         for switch in &switches {
             assert_eq!(held(&arena, &slots, switch), switch.new);
         }
-        assert_eq!(arena.word(slots.call_slot(fresh)).load(Ordering::Acquire), 0x5000);
+        assert_eq!(arena.load(slots.call_slot(fresh)), 0x5000);
         let usage = arena.usage();
         assert_eq!(memory.bytes(), usage.code + usage.read_only - before.code - before.read_only);
         drop(memory);

@@ -20,5 +20,5 @@ pub(crate) use names::Names;
 pub(crate) use publish::{Epoch, Switch};
 pub(crate) use signatures::{SignatureId, Signatures};
 pub(crate) use slots::Slots;
-pub(crate) use symbol::{Owner, Pending, Provider, Rank, SymbolId, Target, Want};
+pub(crate) use symbol::{Owner, Pending, Provider, Rank, Symbol, SymbolId, Target, Want};
 pub(crate) use symbols::Symbols;

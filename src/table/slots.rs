@@ -35,6 +35,7 @@ impl Slots {
     /// Takes an index whose cells are zero and whose stub is in place.
     pub(crate) fn take(&mut self) -> Result<u32> {
         crate::fault::step("slot")?;
+        self.arena.take_back()?;
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.next < self.arena.symbol_capacity() => {
@@ -58,8 +59,18 @@ impl Slots {
         Ok(index)
     }
 
+    /// Refuses in a child of fork, and otherwise makes sure that what is stored is seen by this
+    /// process alone.
+    pub(crate) fn writable(&self) -> Result<()> {
+        self.arena.take_back()
+    }
+
     /// Returns an index that nothing refers to any more.
     pub(crate) fn give(&mut self, index: u32) {
+        // In a child of fork the cells stay as they are: nobody may have the index.
+        if !self.arena.is_ours() {
+            return;
+        }
         self.store_call(index, 0);
         self.store_address(index, 0);
         self.free.push(index);
@@ -67,6 +78,7 @@ impl Slots {
 
     pub(crate) fn take_pair(&mut self) -> Result<PairIndex> {
         crate::fault::step("pair")?;
+        self.arena.take_back()?;
         if let Some(index) = self.free_pairs.pop() {
             return Ok(PairIndex(index));
         }
@@ -114,24 +126,27 @@ impl Slots {
 
     /// Where calls of `index` go now.
     pub(crate) fn call(&self, index: u32) -> u64 {
-        self.arena.word(self.call_slot(index)).load(Ordering::Acquire)
+        self.arena.load(self.call_slot(index))
     }
 
     pub(crate) fn store_call(&self, index: u32, target: u64) {
-        self.arena.word(self.call_slot(index)).store(target, Ordering::Release);
+        self.arena.store(self.call_slot(index), target, Ordering::Release);
     }
 
     pub(crate) fn store_address(&self, index: u32, address: u64) {
-        self.arena.word(self.address_cell(index)).store(address, Ordering::Release);
+        self.arena.store(self.address_cell(index), address, Ordering::Release);
     }
 
     /// Fills a word of the arena that waited for an address.
-    pub(crate) fn store_word(&self, at: u64, value: u64) {
+    pub(crate) fn fill_word(&self, at: u64, value: u64) {
         // Packed structures may hold unaligned pointers; nothing depends on those being
         // written in one step.
         if at.is_multiple_of(8) {
-            self.arena.word(at).store(value, Ordering::Release);
-        } else {
+            // What the program has stored there meanwhile stands.
+            if self.arena.load(at) == 0 {
+                self.arena.store(at, value, Ordering::Release);
+            }
+        } else if self.arena.read(at, 8) == [0; 8] {
             self.arena.write(at, &value.to_le_bytes());
         }
     }
@@ -139,6 +154,6 @@ impl Slots {
     /// Points a pair at a thread-local variable. One word says it all, the second stays
     /// zero, so that a reader never sees half of a change.
     pub(crate) fn store_pair(&self, pair: PairIndex, word: u64) {
-        self.arena.word(self.pair(pair)).store(word, Ordering::Release);
+        self.arena.store(self.pair(pair), word, Ordering::Release);
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct Symbol {
     pub pinned: bool,
     /// How many images, of code that is live, kept or only prepared, name its cells.
     pub holds: u32,
+    /// How many of them do not define it.
+    pub wants: u32,
     rare: Option<Box<Rare>>,
 }
 
@@ -126,11 +128,18 @@ pub(crate) type Version = (Arc<str>, u64);
 pub(crate) struct Rare {
     pub pending: Vec<Pending>,
     pub pair: Option<PairIndex>,
+    /// Its definition is an indirect function: what to ask, and whose it is. Calls go through
+    /// the thunk until somebody has asked.
+    pub resolver: Option<(u64, Owner, u64)>,
     /// Where calls go while nothing defines the symbol.
     pub missing: Option<Block>,
     /// Who defined it last, where nothing does any more.
     pub last_owner: Option<Version>,
+    /// What it was compiled as.
+    pub last_signature: SignatureId,
     pub handles: Handles,
+    /// The update that last took it, a variable, away from where it was.
+    pub departed: u64,
 }
 
 impl Symbol {
@@ -143,6 +152,7 @@ impl Symbol {
             local: name.contains('\0'),
             pinned: false,
             holds: 0,
+            wants: 0,
             rare: None,
         }
     }
@@ -153,12 +163,17 @@ impl Symbol {
     }
 
     /// It is, or was, a function.
-    pub(super) fn was_function(&self) -> bool {
+    pub(crate) fn was_function(&self) -> bool {
         self.function
     }
 
     pub(crate) fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()
+    }
+
+    /// The rare parts, to be looked through, if there are any.
+    pub(crate) fn rare_if_any(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
     }
 
     /// The rare parts, to be added to.

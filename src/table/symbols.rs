@@ -94,6 +94,13 @@ impl Symbols {
         self.forget_if_unused(id);
     }
 
+    /// The same for one that does not define it.
+    pub(crate) fn release_want(&mut self, id: SymbolId) {
+        let symbol = self.get_mut(id);
+        symbol.wants = symbol.wants.saturating_sub(1);
+        self.release(id);
+    }
+
     /// The symbol at `id`, which came from this table and has not been forgotten.
     pub(crate) fn get(&self, id: SymbolId) -> &Symbol {
         self.chunks.get(id.0).expect("a symbol in use is in the table")

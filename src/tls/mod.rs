@@ -1,7 +1,7 @@
 //! Thread-local storage of generated code.
 //!
 //! Every module with thread-local variables has a template; each thread gets its own
-//! block of it when it first touches one, and gives it back when it ends, after the
+//! block of it when it first touches one of its variables, and gives it back when it ends, after the
 //! destructors of C++ `thread_local` objects have run. Code compiled for the initial-exec
 //! or local-exec model, which adds a constant to the thread pointer, is served from a
 //! small pool in the host's own static TLS, which is filled when the code is loaded or the
@@ -14,18 +14,22 @@
 
 mod access;
 mod forkable;
+mod parts;
 mod pool;
+#[cfg(test)]
+mod tests;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Once, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Once, OnceLock, Weak};
 
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use access::{descriptor_address, foreign_word, tls_get_addr};
-pub(crate) use forkable::{Forkable, around_forks};
+pub(crate) use forkable::{Forkable, Guard, around_forks};
+pub(crate) use parts::Part;
 pub(crate) use pool::thread_pointer;
 use pool::{POOL_ALIGN, POOL_SIZE, Parts};
 
@@ -39,7 +43,7 @@ const FOREIGN: u64 = 1 << 62;
 /// The initial contents of a module's thread-local block.
 struct Template {
     layout: Layout,
-    init: Box<[u8]>,
+    init: Vec<u8>,
     /// Where the block lies relative to the thread pointer, for one in the static pool.
     in_pool: Option<i64>,
 }
@@ -98,9 +102,13 @@ static REGISTRY: Forkable<Registry> = Forkable::new(Registry {
 
 /// Keeps the registry whole in forked processes. There it still has the parent's threads:
 /// their blocks are memory of the child, too, but their stacks and pools are given up.
-fn survive_forks() {
+///
+/// To be called before generated code can register fork handlers: one that runs while the
+/// registry is held would not have to wait for other threads only.
+pub(crate) fn survive_forks() {
     unsafe extern "C" fn before() {
-        REGISTRY.hold();
+        // SAFETY: a static.
+        unsafe { REGISTRY.hold() };
     }
     unsafe extern "C" fn parent() {
         // SAFETY: the C library calls `before` first, in the same thread.
@@ -130,20 +138,38 @@ thread_local! {
 pub(crate) struct TlsBlock {
     index: u32,
     in_pool: Option<i64>,
+    /// Spare room included.
+    pub(crate) size: usize,
+    align: usize,
+    parts: parking_lot::Mutex<Vec<Weak<Part>>>,
+    /// Set until code can use it.
+    fresh: AtomicBool,
 }
 
 impl TlsBlock {
-    /// Registers a zeroed block of `size` bytes. `static_model` asks for a constant offset
-    /// from the thread pointer.
-    pub(crate) fn register(size: usize, align: usize, static_model: bool) -> Result<Self> {
-        let layout = Layout::from_size_align(size.max(1), align.max(1)).map_err(|_| {
-            Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large"))
-        })?;
+    /// Registers a zeroed block for variables that take `size` bytes, with room for more.
+    /// `static_model` asks for a constant offset from the thread pointer.
+    pub(crate) fn register(size: usize, align: usize, static_model: bool) -> Result<Arc<Self>> {
+        let layout = |(size, align): (usize, usize)| {
+            Layout::from_size_align(size.max(1), align.max(1)).map_err(|_| {
+                Error::new(ErrorKind::Link, format!("a thread-local block of {size} bytes is too large"))
+            })
+        };
+        let mut roomy = layout(parts::roomy(size, align, static_model))?;
         crate::fault::step("thread-locals")?;
-        survive_forks();
         let mut registry = REGISTRY.lock();
-        let in_pool = if static_model { Some(take_from_pool(&mut registry, layout)?) } else { None };
-        let template = Template { layout, init: Box::default(), in_pool };
+        let mut in_pool = None;
+        if static_model {
+            let taken = match take_from_pool(&mut registry, roomy) {
+                Ok(taken) => taken,
+                Err(_) => {
+                    roomy = layout((size, align))?;
+                    take_from_pool(&mut registry, roomy)?
+                }
+            };
+            in_pool = Some(taken);
+        }
+        let template = Template { layout: roomy, init: Vec::new(), in_pool };
         let index = match registry.free.pop() {
             Some(index) => {
                 registry.templates[index as usize] = Some(template);
@@ -154,24 +180,20 @@ impl TlsBlock {
                 registry.templates.len() as u32 - 1
             }
         };
-        Ok(Self { index, in_pool })
+        let (size, align, parts) = (roomy.size(), roomy.align(), Default::default());
+        Ok(Arc::new(Self { index, in_pool, size, align, parts, fresh: AtomicBool::new(true) }))
     }
 
-    /// Gives the block's first bytes their initial values and zeroes the others, before
-    /// any code can use it. In the static pool the calling thread and those known get
-    /// them at once, later threads as they start.
-    pub(crate) fn initialise(&self, init: &[u8]) {
-        let mut registry = REGISTRY.lock();
-        let Registry { templates, threads, .. } = &mut *registry;
-        let Some(template) = templates[self.index as usize].as_mut() else { return };
-        template.init = init[..init.len().min(template.layout.size())].into();
-        // SAFETY: no code uses this block yet. A thread in the list lives: it takes itself
-        // out under the lock.
-        unsafe {
-            template.fill(thread_pointer());
-            for thread in threads.iter().filter(|thread| !(*thread.0).pointer.is_null()) {
-                template.fill((*thread.0).pointer);
-            }
+    /// From now on code can use it, on the calling thread first, which need not be the one that
+    /// gave it its initial values nor one that was known then.
+    pub(crate) fn publish(&self) {
+        if !self.fresh.swap(false, Ordering::AcqRel) || self.in_pool.is_none() {
+            return;
+        }
+        let registry = REGISTRY.lock();
+        if let Some(template) = &registry.templates[self.index as usize] {
+            // SAFETY: the calling thread's own part, which no code has used so far.
+            unsafe { template.fill(thread_pointer()) };
         }
     }
 
@@ -370,64 +392,4 @@ pub(crate) fn start_thread() {
 #[cfg(test)]
 pub(crate) fn registered(size: usize) -> usize {
     REGISTRY.lock().templates.iter().flatten().filter(|template| template.layout.size() == size).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_thread_has_its_own_block() {
-        let block = TlsBlock::register(16, 16, false).unwrap();
-        block.initialise(&[7, 8]);
-        let word = block.word(1);
-        let here = address(word);
-        assert_eq!(here, address(word));
-        // SAFETY: the block is 16 bytes long.
-        unsafe {
-            assert_eq!((*here, *here.add(1)), (8, 0));
-            *here = 99;
-        }
-        let there = std::thread::spawn(move || {
-            let p = address(word);
-            // SAFETY: as above.
-            (p as usize, unsafe { *p })
-        })
-        .join()
-        .unwrap();
-        assert_ne!(there.0, here as usize);
-        assert_eq!(there.1, 8);
-    }
-
-    #[test]
-    fn a_template_takes_its_blocks_with_it() {
-        let block = TlsBlock::register(8, 8, false).unwrap();
-        let word = block.word(0);
-        assert!(!address(word).is_null());
-        let index = block.index;
-        drop(block);
-        let again = TlsBlock::register(8, 8, false).unwrap();
-        again.initialise(&[2]);
-        if again.index == index {
-            // SAFETY: a fresh block of 8 bytes.
-            assert_eq!(unsafe { *address(again.word(0)) }, 2);
-        }
-    }
-
-    #[test]
-    fn the_static_pool_is_at_a_constant_offset() {
-        let block = TlsBlock::register(8, 8, true).unwrap();
-        block.initialise(&[5]);
-        let offset = block.thread_offset().unwrap();
-        let p = thread_pointer().wrapping_offset(offset as isize);
-        // SAFETY: inside this thread's pool.
-        assert_eq!(unsafe { (*p, *p.add(1)) }, (5, 0));
-        assert_eq!(p, address(block.word(0)));
-        let there = std::thread::spawn(move || {
-            start_thread();
-            // SAFETY: as above, in the other thread's pool.
-            unsafe { *thread_pointer().wrapping_offset(offset as isize) }
-        });
-        assert_eq!(there.join().unwrap(), 5);
-    }
 }

@@ -124,7 +124,7 @@ impl Footprint {
 /// The number at the start of a line of a `--stress` summary.
 pub fn figure(summary: &str, line: &str) -> Option<u64> {
     let text = summary.lines().find_map(|found| found.strip_prefix(line))?;
-    text.split_whitespace().next()?.parse().ok()
+    text.split_whitespace().next()?.trim_end_matches(',').parse().ok()
 }
 
 /// `hotslot run` as every run has it.

@@ -73,6 +73,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Restores signal dispositions.
     "cli/signals.rs",
     // LLVM's C interface, where inkwell has no call.
+    "compile/aliases.rs",
     "compile/emit.rs",
     "compile/initialisers.rs",
     "compile/ir.rs",
@@ -80,6 +81,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/llvm.rs",
     "compile/redefine.rs",
     "compile/storage.rs",
+    "compile/thread_guards.rs",
     "compile/types.rs",
     // Compiles in a child process: fork, pipes, waiting for it.
     "compile/child.rs",
@@ -106,6 +108,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/entry.rs",
     // Typed handles: addresses as function pointers.
     "runtime/function.rs",
+    // Locks held from one call of the C library to the next.
+    "runtime/forks.rs",
     // Leaves calls of generated code.
     "runtime/guard.rs",
     // Is called by generated code.
@@ -114,7 +118,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/mod.rs",
     // Blocks that generated code gets at by address.
     "tls/mod.rs",
+    "tls/parts.rs",
     "tls/pool.rs",
+    "tls/tests.rs",
     // Is called by generated code.
     "tls/access.rs",
     // A lock held from one call of the C library to the next.

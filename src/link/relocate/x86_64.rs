@@ -13,7 +13,7 @@ const fn word(bytes: u8, relative: bool, check: Check) -> Field {
 const ABS64: Field = word(8, false, Check::Any);
 const ABS32: Field = word(4, false, Check::Unsigned);
 const ABS32S: Field = word(4, false, Check::Signed);
-const PC32: Field = word(4, true, Check::Signed);
+pub(crate) const PC32: Field = word(4, true, Check::Signed);
 const PC64: Field = word(8, true, Check::Any);
 
 /// Number, name and meaning of every relocation type a static linker has to know.

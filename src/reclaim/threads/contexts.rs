@@ -45,7 +45,8 @@ pub(crate) fn forget(start: u64) {
 }
 
 pub(super) fn hold() {
-    LIST.hold();
+    // SAFETY: a static.
+    unsafe { LIST.hold() };
 }
 
 /// # Safety

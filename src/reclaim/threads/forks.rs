@@ -3,25 +3,26 @@
 //! Owns the lock of the line, and keeps it and the list of contexts whole in children.
 #![allow(unsafe_code)]
 
-use std::sync::{MutexGuard, Once};
+use std::sync::Once;
 
 use super::contexts;
 use super::signal::{self, Line};
-use crate::tls::{Forkable, around_forks};
+use crate::tls::{Forkable, Guard, around_forks};
 
 static LINE: Forkable<Line> = Forkable::new(Line::new());
 
 /// Waits for the question of another thread to end.
-pub(super) fn line() -> MutexGuard<'static, Line> {
+pub(super) fn line() -> Guard<'static, Line> {
     survive();
     LINE.lock()
 }
 
-/// To be called before one of the locks is taken.
-pub(super) fn survive() {
+/// To be called before generated code can register fork handlers.
+pub(crate) fn survive() {
     unsafe extern "C" fn before() {
         // In the order in which a question takes them.
-        LINE.hold();
+        // SAFETY: a static.
+        unsafe { LINE.hold() };
         contexts::hold();
     }
     unsafe extern "C" fn after() {

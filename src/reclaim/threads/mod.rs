@@ -27,6 +27,7 @@ use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::forget as forget_context;
 pub(crate) use contexts::remember as remember_context;
+pub(crate) use forks::survive as survive_forks;
 use memory::{Mappings, this_thread};
 use signal::{Line, Reply};
 use stack::{Memory, Seen, Thread, Told};

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::super::Runtime;
 use super::super::generation::Generation;
@@ -28,6 +27,7 @@ pub(super) fn of(rt: &Runtime) -> Snapshot {
     note("vacant", format!("{:?}", state.free_module_ids(8).take(8).collect::<Vec<_>>()));
     note("groups", format!("{:?}", state.groups.iter().collect::<BTreeMap<_, _>>()));
     note("gates", format!("{:?}", state.gates.iter().map(|gates| gates.code_range()).collect::<Vec<_>>()));
+    note("constants", format!("{:?}", state.constants.extent()));
     let shared: BTreeMap<SymbolId, String> =
         state.shared.iter().map(|(&id, (s, count))| (id, format!("{} × {count}", storage(s)))).collect();
     note("shared", format!("{shared:?}"));
@@ -80,7 +80,7 @@ fn symbol(state: &State, arena: &Arena, id: SymbolId) -> (String, String) {
         symbol.pinned,
         symbol.holds,
     );
-    let word = |address| arena.word(address).load(Ordering::Relaxed);
+    let word = |address| arena.load(address);
     let pair = rare.and_then(|rare| rare.pair).map_or(0, |pair| word(slots.pair(pair)));
     let cells = format!(
         "call {:x} address {:x} pair {pair:x} stub {:x?}",
@@ -103,7 +103,7 @@ fn memory(image: &Image) -> String {
     let variables: Vec<_> =
         image.storages.iter().map(|s| format!("{:?} {}", s.key, storage(&s.storage))).collect();
     let locals: Vec<_> =
-        image.all_thread_locals().map(|l| (l.block.word(0), &l.shape, Arc::strong_count(l))).collect();
+        image.thread_local_blocks().map(|block| (block.word(0), Arc::strong_count(block))).collect();
     format!("{blocks:?} {variables:?} {locals:?} {:?}", image.frames)
 }
 

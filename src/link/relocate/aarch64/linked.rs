@@ -124,7 +124,7 @@ impl Kept for Nothing {
         (0, 0)
     }
 
-    fn thread_locals(&self) -> Option<Arc<ThreadLocals>> {
+    fn thread_locals(&self) -> Option<&ThreadLocals> {
         None
     }
 }

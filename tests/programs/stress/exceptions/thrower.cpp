@@ -4,7 +4,7 @@ int guards_open = 0;
 
 Problem::Problem(std::string text, int code) : text(std::move(text)), code(code) {}
 Problem::~Problem() = default;
-Worse::~Worse() { text.clear(); }
+Worse::~Worse() = default;
 const char *Problem::what() const noexcept { return text.c_str(); }
 
 int descend(int depth, int code) {

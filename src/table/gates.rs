@@ -63,7 +63,7 @@ impl Gates {
         &self.switches
     }
 
-    /// Commits: see [`publish`](super::publish::publish). Gives back what has to be kept, with
+    /// Commits: see [`publish`]. Gives back what has to be kept, with
     /// the old and the new bodies, until no thread is in a gate.
     #[must_use = "a thread may be inside the gates"]
     pub(crate) fn commit(self, slots: &Slots, early: &[(u32, u64)]) -> Option<Memory> {

@@ -45,8 +45,6 @@ bugs! {
     SkipThread,
     /// The registers of a thread are not looked at.
     SkipRegisters,
-    /// The words below the stack pointer that a leaf function may use are not looked at.
-    SkipRedZone,
     /// A thread that does not answer is taken for one that holds nothing.
     IgnoreSilent,
     /// What is held does not hold what it leads to: a gate does not keep its two bodies.
@@ -55,8 +53,6 @@ bugs! {
     NoTraps,
     /// Published code has no unwind information.
     NoUnwindInfo,
-    /// Unwind information of freed code stays registered.
-    StaleUnwindInfo,
 
     // State.
     /// A variable that grew keeps its storage.

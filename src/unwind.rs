@@ -6,8 +6,6 @@
 
 use std::ffi::c_void;
 
-use crate::seeded::{Bug, bug};
-
 unsafe extern "C" {
     // libgcc, unwind-dw2-fde: takes the start of a sequence of frame records that ends
     // with a zero length word.
@@ -36,9 +34,6 @@ impl Frames {
 
 impl Drop for Frames {
     fn drop(&mut self) {
-        if bug(Bug::StaleUnwindInfo) {
-            return;
-        }
         // SAFETY: registered by `register`, and only once.
         unsafe { __deregister_frame(self.begin as *const c_void) };
     }

@@ -33,15 +33,23 @@ SkipRegisters       -p hotslot-models   reclaim::a_body_lives_while_a_register_l
 IgnoreSilent        -p hotslot-models   reclaim::a_body_lives_while_a_thread_is_in_it
 IgnoreKeeps         -p hotslot-models   reclaim::a_body_lives_while_a_thread_is_in_it
 NoTraps             -p hotslot --lib    table::gates::tests::gates_lead_from_the_old_body_to_the_new
+FreeAtRetire        -p hotslot --test=growth        threads_in_old_code_hold_only_that
+SkipThread          -p hotslot --lib    reclaim::threads::tests::threads::a_thread_that_runs_holds_its_code
+SkipRegisters       -p hotslot --lib    reclaim::threads::tests::threads::a_register_is_enough
+IgnoreSilent        -p hotslot --test=reclaim       what_cannot_be_asked_keeps_everything
+IgnoreKeeps         -p hotslot --test=reclaim       code_that_switches_stacks_is_kept
+NoUnwindInfo        -p hotslot --test=linker_items  eh_cross::ir
+KeepGrown           -p hotslot --test=state         a_variable_that_no_longer_fits_is_refused_reset_or_migrated
+InitialiseAgain     -p hotslot --test=state         cxx::constructors_run_for_new_variables_only
+ForgetStorage       -p hotslot --test=state         what_fits_is_kept
+FreeConstants       -p hotslot --test=constants     pointers_to_constants_outlive_the_code
+LeaveSymbol         -p hotslot --lib    runtime::tests::faults::a_failure_at_any_step_changes_nothing
+RollbackForgetsSlot -p hotslot --test=history       several_modules_go_back_together
 '
 
 # Bugs that the library does not ask for yet; some of them models show. Every other one must
 # be in the table.
 waiting='
-FreeAtRetire SkipThread SkipRegisters IgnoreSilent IgnoreKeeps
-SkipRedZone NoUnwindInfo StaleUnwindInfo
-KeepGrown InitialiseAgain ForgetStorage FreeConstants
-LeaveSymbol RollbackForgetsSlot
 '
 
 listed() { [[ "$2" =~ (^|[[:space:]])$1([[:space:]]|$) ]]; }

@@ -27,17 +27,17 @@ impl Batch<'_> {
             .into_iter()
             .map(|id| Undefined { symbol: name(&id), wanted_by: self.wanting(id) })
             .collect();
-        shadowed.sort_by(|a: &Shadowed, b| a.symbol.cmp(&b.symbol));
+        shadowed.sort_by(|(a, _): &(Shadowed, bool), (b, _)| a.symbol.cmp(&b.symbol));
         if strict {
             self.refuse(&undefined, &shadowed)?;
         }
         self.prepared.report.undefined.append(&mut undefined);
-        self.prepared.report.shadowed = shadowed;
+        self.prepared.report.shadowed = shadowed.into_iter().map(|(shadowed, _)| shadowed).collect();
         Ok(())
     }
 
     /// Strong definitions that lose against that of `winner`, where either is new.
-    fn find_shadowed(&self, id: SymbolId, winner: Owner, found: &mut Vec<Shadowed>) {
+    fn find_shadowed(&self, id: SymbolId, winner: Owner, found: &mut Vec<(Shadowed, bool)>) {
         let strong = || {
             let staged = self.prepared.providers.get(&id).into_iter().flatten().map(|p| (p, true));
             let present = self.state.symbols.get(id).providers.iter().map(|p| (p, false));
@@ -49,16 +49,21 @@ impl Batch<'_> {
         }
         let new = strong().any(|(p, new)| p.owner == winner && new);
         let others = strong().filter(|&(p, fresh)| p.owner != winner && (fresh || new));
-        found.extend(others.map(|(p, _)| Shadowed {
-            symbol: self.state.symbols.get(id).name.to_string(),
-            used: self.owner_name(winner),
-            shadowed: self.owner_name(p.owner),
+        found.extend(others.map(|(p, fresh)| {
+            let shadowed = Shadowed {
+                symbol: self.state.symbols.get(id).name.to_string(),
+                used: self.owner_name(winner),
+                shadowed: self.owner_name(p.owner),
+            };
+            // Within one update the first wins, otherwise the last.
+            (shadowed, fresh == new)
         }));
     }
 
-    fn refuse(&self, undefined: &[Undefined], shadowed: &[Shadowed]) -> Result<()> {
-        let double = shadowed.iter().map(|s| {
-            let text = format!("multiple definitions of {}: {} and {}", s.symbol, s.shadowed, s.used);
+    fn refuse(&self, undefined: &[Undefined], shadowed: &[(Shadowed, bool)]) -> Result<()> {
+        let double = shadowed.iter().map(|(s, used_first)| {
+            let (first, second) = if *used_first { (&s.used, &s.shadowed) } else { (&s.shadowed, &s.used) };
+            let text = format!("multiple definitions of {}: {first} and {second}", s.symbol);
             Error::new(ErrorKind::Resolve, text).about(&s.symbol)
         });
         let open = undefined.iter().map(|u| {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::contexts::Contexts;
 use super::memory::{Mappings, this_thread};
-use super::stack::{Memory, Seen, Thread, is_main, red_zone};
+use super::stack::{Memory, RED_ZONE, Seen, Thread, is_main};
 use super::task::{self, Doing};
 use super::wanted::Wanted;
 use crate::seeded::{Bug, bug};
@@ -234,7 +234,7 @@ impl Slot {
         self.note(&request.wanted, register(libc::REG_RIP));
         let (state, end) = place(request, self.thread, sp);
         let low = request.mappings.at(sp).map_or(sp, |mapping| mapping.start);
-        let mut at = sp.saturating_sub(red_zone()).max(low) & !7;
+        let mut at = sp.saturating_sub(RED_ZONE).max(low) & !7;
         while at < end & !7 {
             // SAFETY: between this thread's stack pointer and the end of the stack it is on,
             // or in the zone below that belongs to it.

@@ -13,12 +13,7 @@ use super::wanted::Wanted;
 use crate::seeded::{Bug, bug};
 
 /// Bytes below the stack pointer that a function may use.
-const RED_ZONE: u64 = 128;
-
-/// How far below a stack pointer there may be words of a function that is running.
-pub(super) fn red_zone() -> u64 {
-    if bug(Bug::SkipRedZone) { 0 } else { RED_ZONE }
-}
+pub(super) const RED_ZONE: u64 = 128;
 /// No more of a stack that hotslot does not know is looked at.
 const MOST_UNKNOWN: u64 = 64 << 20;
 
@@ -73,7 +68,7 @@ impl Memory<'_> {
         let Thread { number, sp, .. } = *thread;
         let mapping = self.mappings.at(sp).ok_or(UNMAPPED)?;
         let context = self.contexts.at(sp);
-        let from = sp.saturating_sub(red_zone()).max(mapping.start);
+        let from = sp.saturating_sub(RED_ZONE).max(mapping.start);
         let mut native = context.is_none() && mapping.main && is_main(number);
         let mut to = context.map_or(mapping.end, |stack| stack.end.min(mapping.end));
         if context.is_none() && !native {
@@ -116,7 +111,7 @@ impl Memory<'_> {
         if mapping.end - thread.sp > MOST_UNKNOWN {
             return Err(TOO_LARGE);
         }
-        self.all(thread.sp.saturating_sub(red_zone()).max(mapping.start), mapping.end, seen)?;
+        self.all(thread.sp.saturating_sub(RED_ZONE).max(mapping.start), mapping.end, seen)?;
         self.native(thread, seen)
     }
 

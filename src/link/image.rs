@@ -40,6 +40,10 @@ pub(crate) struct Shape {
     pub fingerprint: u64,
 }
 
+/// The [`Shape::fingerprint`] of a variable whose type is another one than in the generation
+/// before.
+pub(crate) const CHANGED: u64 = u64::MAX;
+
 /// Why a variable's old storage is not for its new definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfit {
@@ -58,6 +62,9 @@ impl Shape {
     /// Why storage of shape `old` cannot be kept, if it cannot.
     pub(super) fn unfit(&self, old: &Self) -> Option<Unfit> {
         let unknown = self.fingerprint == 0 || old.fingerprint == 0;
+        if self.fingerprint == CHANGED && self.size == old.size {
+            return Some(Unfit::Type);
+        }
         match () {
             () if self.size > old.size && bug(Bug::KeepGrown) => None,
             () if self.size != old.size => Some(Unfit::Size),

@@ -44,7 +44,7 @@ pub(crate) use definitions::{Definition, Resolve};
 pub(crate) use functions::{Changes, Functions};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
 pub(crate) use image::{
-    Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocal, ThreadLocals, Unfit,
+    CHANGED, Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocal, ThreadLocals, Unfit,
 };
 pub(crate) use intern::{Moves, Unit, intern};
 #[allow(unused_imports, reason = "for reclamation")]

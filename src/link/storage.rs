@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use super::image::{Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
+use super::image::{CHANGED, Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
 use super::object::{BLOCK_START, Binding, Kind, Place, Section, Symbol};
 use super::place::{Area, Placed, Placement, Variable};
 use crate::error::{Error, ErrorKind, Result};
@@ -278,13 +278,17 @@ fn hash_layout<'a>(parts: impl Iterator<Item = (&'a Symbol<'a>, u64)>) -> u64 {
     foldhash::fast::FixedState::with_seed(0).hash_one(parts)
 }
 
-/// One fingerprint for the types of several variables; 0 if one is not known.
+/// One fingerprint for the types of several variables; 0 if one is not known, and
+/// [`CHANGED`] if one is.
 fn combined<'a>(symbols: impl Iterator<Item = &'a Symbol<'a>>, kept: &dyn Kept) -> u64 {
     let hash = foldhash::fast::FixedState::with_seed(0);
     let (mut all, mut known) = (0u64, true);
     let mut any = false;
     for symbol in symbols {
         let one = kept.fingerprint(symbol.name);
+        if one == CHANGED {
+            return CHANGED;
+        }
         (any, known) = (true, known && one != 0);
         all = all.wrapping_add(hash.hash_one((stem(symbol.name).unwrap_or(symbol.name), one)));
     }

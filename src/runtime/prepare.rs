@@ -108,6 +108,9 @@ impl Prepared {
     pub(super) fn abandon(self, state: &mut State) {
         let Self { staged, missing, gates, created, .. } = self;
         drop((missing, gates));
+        // Modules of one update may share what it made.
+        let made = staged.iter().flat_map(|module| &module.image.storages).filter(|stored| !stored.kept);
+        let made: HashSet<*const Storage> = made.map(|stored| Arc::as_ptr(&stored.storage)).collect();
         for module in staged {
             for id in module.defined {
                 state.symbols.release(id);
@@ -116,8 +119,9 @@ impl Prepared {
                 state.symbols.release_want(wanted.id);
             }
             // Others may have ended what it was to keep.
-            for stored in module.image.storages.iter().filter(|stored| stored.kept) {
-                state.leave_storage(stored.storage.clone());
+            let before = module.image.storages.iter().map(|stored| &stored.storage);
+            for storage in before.filter(|storage| !made.contains(&Arc::as_ptr(storage))) {
+                state.leave_storage(storage.clone());
             }
         }
         for id in created {

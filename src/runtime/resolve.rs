@@ -155,12 +155,12 @@ impl Kept for KeptStorage<'_> {
             let mut known = module.current.variables.iter();
             known.find(|(known, _)| known == name).map(|(_, old)| old)
         });
-        // Some types fit though they are not the same: a union that is written as another of
-        // its members.
-        match old.map(|old| (old, new.fits(old))) {
-            Some((old, Some(true))) => old.fingerprint(),
-            Some((_, None)) => 0,
-            _ => new.fingerprint(),
+        // What the storage was made for says less: that may be many generations ago. Some types
+        // fit though they are not the same: a union that is written as another of its members.
+        match old.map(|old| new.fits(old)) {
+            Some(Some(true) | None) => 0,
+            Some(Some(false)) => link::CHANGED,
+            None => new.fingerprint(),
         }
     }
 

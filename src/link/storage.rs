@@ -82,7 +82,16 @@ impl Placement<'_> {
         let renamed = renamed(&wanted, &earlier);
         for Wanted { section: index, symbols, key, shape } in wanted {
             let found = kept.storage(renamed.get(&key).unwrap_or(&key));
+            // A variable that several modules define is the first's, as for a linker, however
+            // the others' compilers would have aligned it; their types need not be comparable.
+            let shared = matches!(key, StorageKey::Shared(_));
+            let minor = |why: &Unfit| match why {
+                Unfit::Align => true,
+                Unfit::Type => shape.fingerprint != CHANGED,
+                _ => false,
+            };
             let unfit = found.as_ref().and_then(|old| shape.unfit(&old.shape));
+            let unfit = unfit.filter(|why| !shared || !minor(why));
             let names = || symbols.iter().map(|&i| self.object.symbols[i].name.into());
             let (storage, fresh) = match found {
                 Some(storage) if unfit.is_none() => {

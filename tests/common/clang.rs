@@ -16,7 +16,7 @@ pub fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
     let from = out.with_extension(if compiler.contains("++") { "cc" } else { "c" });
     std::fs::write(&from, source).unwrap();
     let mut command = Command::new(compiler);
-    command.args(["-O1", "-fPIC", "-w", "-c"]).args(flags).arg(&from).arg("-o").arg(&out);
+    command.args(["-O1", "-fPIC", "-fdata-sections", "-w", "-c"]).args(flags).arg(&from).arg("-o").arg(&out);
     assert!(command.status().expect("the compiler is installed").success());
     let source = Source::from_path(&out).unwrap();
     std::fs::remove_file(&from).unwrap();

@@ -116,8 +116,8 @@ impl<'a> Question<'a> {
             if new.is_empty() {
                 break;
             }
-            let skipped = usize::from(bug(Bug::SkipThread));
-            self.ask_these(new.into_iter().skip(skipped).collect(), findings)?;
+            let asks = new.len() - usize::from(bug(Bug::SkipThread));
+            self.ask_these(new.into_iter().take(asks).collect(), findings)?;
         }
         let mut seen = Seen::nothing(self.wanted);
         // Those of now: a context may have been made since.

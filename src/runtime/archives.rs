@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::prepare::{Groups, Input};
 use super::state::State;
-use super::units::{Ready, Unit};
+use super::units::{Incoming, Ready, Unit};
 use super::update::{Step, already_loaded, given_twice, unknown_module};
 use crate::compile::{Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
@@ -69,7 +69,8 @@ pub(super) fn expand(state: &Forkable<State>, steps: Vec<Step>) -> Result<Expand
         let name: Arc<str> = name.into();
         if source.kind() != SourceKind::Archive {
             let replace = how == How::Replace;
-            expanded.units.push(Unit { name, source, replace, on_demand: false, number: None });
+            let module = Incoming { name, source, replace, number: None };
+            expanded.units.push(Unit { module, on_demand: false });
             continue;
         }
         let before = members(&state.lock(), &name);
@@ -86,7 +87,8 @@ impl Expanded {
             self.restored.push((name, number));
         } else {
             let source = past.generation.source.clone();
-            self.units.push(Unit { name, source, replace: true, on_demand: false, number: Some(number) });
+            let module = Incoming { name, source, replace: true, number: Some(number) };
+            self.units.push(Unit { module, on_demand: false });
         }
         Ok(())
     }
@@ -127,7 +129,8 @@ impl Expanded {
             if how != How::Extend || !replace {
                 let on_demand = source.is_on_demand();
                 let source = source_of_member;
-                self.units.push(Unit { name: full, source, replace, on_demand, number: None });
+                let module = Incoming { name: full, source, replace, number: None };
+                self.units.push(Unit { module, on_demand });
             }
         }
         let gone = before.iter().flatten().filter(|old| !seen.contains(*old));
@@ -156,7 +159,7 @@ pub(super) fn settle(
     removed: &[Arc<str>],
 ) -> Result<Groups> {
     let mut problems = Vec::new();
-    let new: HashSet<&str> = inputs.iter().map(|input| &*input.name).collect();
+    let new: HashSet<&str> = inputs.iter().map(|input| &*input.module.name).collect();
     let mut seen: HashSet<Arc<str>> = HashSet::new();
     let mut groups = Groups::new();
     for Archive { name, before, after } in archives {
@@ -178,9 +181,9 @@ pub(super) fn settle(
         groups.push((name.clone(), after));
     }
     // A module cannot have the name of an archive that is loaded.
-    let taken = inputs.iter().filter(|input| !input.replace && !seen.contains(&input.name));
-    let taken = taken.filter(|input| state.groups.contains_key(&input.name));
-    problems.extend(taken.map(|input| already_loaded(&input.name)));
+    let new = inputs.iter().map(|input| &input.module).filter(|module| !module.replace);
+    let taken = new.filter(|module| !seen.contains(&module.name) && state.groups.contains_key(&module.name));
+    problems.extend(taken.map(|module| already_loaded(&module.name)));
     // A member that is removed by its own name leaves its archive.
     let leaving: HashSet<&str> =
         removed.iter().map(|name| &**name).filter(|name| name.ends_with(')')).collect();
@@ -210,10 +213,9 @@ pub(super) fn select(state: &Forkable<State>, ready: &mut Vec<Ready>, wants: Vec
     let mut wanted: HashSet<String> = wants.into_iter().collect();
     let mut defined: HashSet<String> = HashSet::new();
     let mut waiting = Vec::new();
-    let place = |e: Error, unit: &Ready| e.in_module(&unit.name).in_file(unit.file.as_deref());
     for (index, unit) in ready.iter().enumerate() {
-        let (defines, needs) = names_of(&unit.object).map_err(|e| place(e, unit))?;
-        if unit.on_demand && !unit.replace {
+        let (defines, needs) = names_of(&unit.object).map_err(|e| unit.module.blame(e))?;
+        if unit.on_demand && !unit.module.replace {
             waiting.push((index, defines, needs));
         } else {
             wanted.extend(needs);
@@ -246,7 +248,7 @@ pub(super) fn select(state: &Forkable<State>, ready: &mut Vec<Ready>, wants: Vec
     let mut index = 0;
     ready.retain(|unit| {
         index += 1;
-        !unit.on_demand || unit.replace || keep.contains(&(index - 1))
+        !unit.on_demand || unit.module.replace || keep.contains(&(index - 1))
     });
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
 use super::state::{ONE_UPDATE, State};
-use crate::link::{Initialiser, StorageKey, Stored};
+use crate::link::{Image, Initialiser, StorageKey, Stored};
 use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
@@ -57,8 +57,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         state.moved = state.order;
     }
     for module in &mut staged {
-        module.image.thread_locals.iter().for_each(|locals| locals.block.publish());
-        register_frames(module);
+        let image = &mut module.generation.image;
+        image.thread_locals.iter().for_each(|locals| locals.block.publish());
+        register_frames(image);
     }
     for (group, members) in groups {
         match members {
@@ -166,12 +167,12 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
     );
 }
 
-fn register_frames(module: &mut Staged) {
-    for begin in std::mem::take(&mut module.image.unregistered_frames) {
+fn register_frames(image: &mut Image) {
+    for begin in std::mem::take(&mut image.unregistered_frames) {
         if bug(Bug::NoUnwindInfo) {
             continue;
         }
-        module.image.frames.push(register(begin));
+        image.frames.push(register(begin));
     }
 }
 
@@ -209,32 +210,15 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
 
 /// Enters a new generation into the records.
 fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
-    let Staged {
-        name,
-        file,
-        source,
-        life,
-        id,
-        replace,
-        mut image,
-        defined,
-        wanted,
-        led,
-        report,
-        run,
-        interface,
-        ..
-    } = module;
+    let Staged { name, id, replace, mut generation } = module;
+    generation.order = state.order;
+    let (number, image) = (generation.number, &mut generation.image);
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
-    after.lives.push(life.clone());
+    state.admit_constants(image);
+    after.lives.push(generation.life.clone());
     let plain = |i: Initialiser| (i.priority, i.address);
     after.init.extend(init.into_iter().map(plain));
     after.fini.extend(fini.into_iter().map(plain));
-    state.admit_constants(&image);
-    let variables = interface.variables.clone().into();
-    let (number, order) = (report.generation, state.order);
-    let generation =
-        Generation { number, file, source, life, image, defined, wanted, led, variables, run, order, report };
     engage(state, id, &generation);
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
     match old {

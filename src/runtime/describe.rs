@@ -96,7 +96,7 @@ impl Batch<'_> {
         self.prepared.moves = !moved.is_empty();
         self.prepared.report.stale = self.stale_readers(&moved);
         let prepared = &mut self.prepared;
-        let staged = prepared.staged.iter().map(|module| &module.report);
+        let staged = prepared.staged.iter().map(|module| &module.generation.report);
         let restored = prepared.restored.iter().map(|module| &module.report);
         prepared.report.modules = staged.chain(restored).cloned().collect();
         let removed = prepared.removed.iter().filter_map(|&id| self.state.module(id));

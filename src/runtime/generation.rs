@@ -26,12 +26,12 @@ pub(super) struct Wanted {
 pub(super) struct Generation {
     /// 1 for the first load, one more for each replacement.
     pub number: u64,
-    pub file: Option<Arc<str>>,
     pub source: Source,
     /// Words of its constants wait for symbols to be defined as long as this lives. Whoever
     /// is about to call its code by address holds it.
     pub life: Arc<()>,
     pub image: Image,
+    /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
     /// Where its variables are.
@@ -40,7 +40,7 @@ pub(super) struct Generation {
     pub variables: Box<[(String, VariableType)]>,
     /// The functions that run when it is loaded and at the end.
     pub run: Box<[Box<str>]>,
-    /// The number of the update that it was linked in.
+    /// The number of the update that it was linked in; set when that is committed.
     pub order: u64,
     pub report: Arc<ModuleReport>,
 }
@@ -51,7 +51,19 @@ impl Generation {
         self.defined.iter().copied().chain(self.wanted.iter().map(|wanted| wanted.id))
     }
 
-    /// Says that the image is about to end; what only it named is forgotten.
+    /// Says that its image names cells of the table.
+    pub(super) fn hold(&self, symbols: &mut Symbols) {
+        for &id in &self.defined {
+            symbols.get_mut(id).holds += 1;
+        }
+        for wanted in &self.wanted {
+            let symbol = symbols.get_mut(wanted.id);
+            symbol.holds += 1;
+            symbol.wants += 1;
+        }
+    }
+
+    /// Ends [`Self::hold`]: the image is about to end; what only it named is forgotten.
     pub(super) fn release(&self, symbols: &mut Symbols) {
         self.defined.iter().for_each(|&id| symbols.release(id));
         self.wanted.iter().for_each(|wanted| symbols.release_want(wanted.id));
@@ -59,8 +71,7 @@ impl Generation {
 
     /// Bytes that it takes, its variables included.
     pub(super) fn size(&self) -> usize {
-        let constants = self.image.constants.as_ref().map_or(0, Block::len);
-        self.image.code_bytes() + constants + self.image.variable_bytes()
+        self.bytes() + self.image.variable_bytes()
     }
 
     /// Bytes that end with it: variables and constants that are kept for good do not.

@@ -84,7 +84,7 @@ impl Batch<'_> {
 
     /// The modules that refer to `id`.
     fn wanting(&self, id: SymbolId) -> Vec<String> {
-        let staged = self.prepared.staged.iter().filter(|s| s.wanted.iter().any(|w| w.id == id));
+        let staged = self.prepared.staged.iter().filter(|s| s.generation.wanted.iter().any(|w| w.id == id));
         let mut names: Vec<String> = staged.map(|s| s.name.to_string()).collect();
         for restored in &self.prepared.restored {
             let module = self.state.module(restored.id);

@@ -193,7 +193,7 @@ fn describe(state: &State, lookup: &Lookup, index: u32, return_address: u64) -> 
         error = error.about(name);
     }
     match module {
-        Some(module) => error.in_module(&module.name).in_file(module.current.file.as_deref()),
+        Some(module) => error.in_module(&module.name).in_file(module.current.source.file()),
         None => error,
     }
 }

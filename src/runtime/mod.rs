@@ -213,7 +213,7 @@ impl Runtime {
                 )
                 .about(name)
                 .in_module(&module.name)
-                .in_file(module.current.file.as_deref())
+                .in_file(module.current.source.file())
                 .hint("ask for the function with the type it was compiled with"));
             }
         }

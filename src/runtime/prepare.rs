@@ -12,49 +12,33 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::fitting::{Migration, Rules};
-use super::generation::Wanted;
+use super::generation::Generation;
 use super::report::{ModuleReport, Report};
 use super::staging::refuse_spanning_sets;
 use super::state::State;
-use crate::compile::{Interface, Source};
+use super::units::Incoming;
+use crate::compile::Interface;
 use crate::error::{Error, Result};
 use crate::fault::step;
-use crate::link::{Definition, Image, Object, Storage};
+use crate::link::{Definition, Object, Storage};
 use crate::memory::{Arena, Block};
 use crate::seeded::{Bug, bug};
-use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId, Target};
+use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId};
 use crate::tls::TlsBlock;
 
 /// An object to load under a name, or to replace the module of that name with.
 pub(super) struct Input<'d> {
-    pub name: Arc<str>,
-    pub file: Option<Arc<str>>,
+    pub module: Incoming,
     pub object: Object<'d>,
     pub interface: Arc<Interface>,
-    pub source: Source,
-    pub replace: bool,
-    /// The number of the earlier generation that this is again.
-    pub number: Option<u64>,
 }
 
 /// A module ready to be committed.
 pub(super) struct Staged {
     pub name: Arc<str>,
-    pub file: Option<Arc<str>>,
-    pub source: Source,
-    pub interface: Arc<Interface>,
-    pub life: Arc<()>,
     pub id: u32,
     pub replace: bool,
-    pub image: Image,
-    /// The symbols that it defines, each once.
-    pub defined: Vec<SymbolId>,
-    pub wanted: Vec<Wanted>,
-    /// See [`super::generation::Generation::led`].
-    pub led: Box<[(SymbolId, Target)]>,
-    pub report: Arc<ModuleReport>,
-    /// See [`super::generation::Generation::run`].
-    pub run: Box<[Box<str>]>,
+    pub generation: Generation,
 }
 
 /// A generation of a module that is to be live again, as it is.
@@ -109,17 +93,13 @@ impl Prepared {
         let Self { staged, missing, gates, created, .. } = self;
         drop((missing, gates));
         // Modules of one update may share what it made.
-        let made = staged.iter().flat_map(|module| &module.image.storages).filter(|stored| !stored.kept);
+        let made = staged.iter().flat_map(|module| &module.generation.image.storages);
+        let made = made.filter(|stored| !stored.kept);
         let made: HashSet<*const Storage> = made.map(|stored| Arc::as_ptr(&stored.storage)).collect();
-        for module in staged {
-            for id in module.defined {
-                state.symbols.release(id);
-            }
-            for wanted in module.wanted {
-                state.symbols.release_want(wanted.id);
-            }
+        for Staged { generation, .. } in staged {
+            generation.release(&mut state.symbols);
             // Others may have ended what it was to keep.
-            let before = module.image.storages.iter().map(|stored| &stored.storage);
+            let before = generation.image.storages.iter().map(|stored| &stored.storage);
             for storage in before.filter(|storage| !made.contains(&Arc::as_ptr(storage))) {
                 state.leave_storage(storage.clone());
             }

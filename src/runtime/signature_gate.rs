@@ -101,7 +101,7 @@ impl Batch<'_> {
             }
         }
         for staged in &self.prepared.staged {
-            if staged.wanted.iter().any(|w| w.id == id && relies(w.signature)) {
+            if staged.generation.wanted.iter().any(|w| w.id == id && relies(w.signature)) {
                 callers.push(format!("module {} of this update", staged.name));
             }
         }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use super::describe::Described;
 use super::fitting::{Fitted, Replacement};
-use super::generation::Wanted;
+use super::generation::{Generation, Wanted};
 use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::KeptStorage;
-use crate::compile::{Interface, Source};
+use super::units::Incoming;
+use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
 use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind};
@@ -29,13 +30,9 @@ pub(super) struct Named<'d> {
 
 /// A module between being placed and being linked.
 pub(super) struct Placed<'d> {
-    name: Arc<str>,
-    file: Option<Arc<str>>,
-    source: Source,
+    module: Incoming,
     interface: Arc<Interface>,
     id: u32,
-    replace: bool,
-    number: Option<u64>,
     ids: Vec<Option<SymbolId>>,
     placement: Placement<'d>,
     definitions: Vec<Definition>,
@@ -52,16 +49,16 @@ impl Batch<'_> {
         let mut named = Vec::with_capacity(inputs.len());
         let mut free = self.state.free_module_ids(inputs.len());
         for input in inputs {
-            let (name, file) = (input.name.clone(), input.file.clone());
-            let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
+            let module = &input.module;
+            let place = |e: Error| module.blame(e);
             let (is, host) = (input.object.arch, settings.arena.arch());
             if is != host {
                 let text = format!("the object is for {is:?}, the host is {host:?}");
                 return Err(place(Error::new(ErrorKind::Link, text).hint("compile it for the host")));
             }
             let needs = step("survey").and_then(|()| link::survey(&input.object)).map_err(place)?;
-            let id = match self.state.module_id(&input.name) {
-                Some(id) if input.replace => {
+            let id = match self.state.module_id(&module.name) {
+                Some(id) if module.replace => {
                     self.leaving.insert(Owner::Module(id));
                     id
                 }
@@ -83,51 +80,36 @@ impl Batch<'_> {
         let mut placed = Vec::with_capacity(named.len());
         let mut problems = Vec::new();
         for (index, module) in named.into_iter().enumerate() {
-            let Named { input, id, ids, needs } = module;
-            let Input { name, file, object, interface, source, replace, number } = input;
-            let place = |e: Error| e.in_module(&name).in_file(file.as_deref());
+            let Named { input: Input { module, object, interface }, id, ids, needs } = module;
+            let replaces = module.replace.then_some(id);
             let kept = KeptStorage {
                 state: self.state,
-                id: replace.then_some(id),
+                id: replaces,
                 shared: &self.shared,
                 common: &common,
                 interface: &interface,
             };
             let mut placement =
                 link::place(object, index, &needs, &ids, settings.arena, &kept, static_tls[index])
-                    .map_err(place)?;
+                    .map_err(|e| module.blame(e))?;
             for (symbol, storage) in placement.shared_storage() {
                 self.shared.insert(symbol, storage);
             }
             let misfits = std::mem::take(&mut placement.misfits);
-            let replacement = Replacement { name: &name, id: replace.then_some(id), interface: &interface };
+            let replacement = Replacement { name: &module.name, id: replaces, interface: &interface };
             let mut fitted = self.apply_rules(settings.rules, &replacement, misfits, &mut problems);
             let fresh = std::mem::take(&mut placement.fresh_variables);
             fitted.fresh = fresh.into_iter().map(String::from).collect();
             self.index = index as u64;
             let (definitions, borrowed) = self.share_thread_locals(id, &placement, &ids);
             self.stage_definitions(id, &interface, &definitions);
-            let module = Placed {
-                name,
-                file,
-                source,
-                interface,
-                id,
-                replace,
-                number,
-                ids,
-                placement,
-                definitions,
-                borrowed,
-                fitted,
-            };
-            placed.push(module);
+            placed.push(Placed { module, interface, id, ids, placement, definitions, borrowed, fitted });
         }
         if let Some(error) = Error::all(problems) {
             return Err(error);
         }
         let mut units: Vec<_> = (placed.iter_mut())
-            .map(|Placed { name, ids, placement, .. }| link::Unit { placement, ids, name })
+            .map(|Placed { module, ids, placement, .. }| link::Unit { placement, ids, name: &module.name })
             .collect();
         let moves = self.intern_constants(&mut units)?;
         for definition in placed.iter_mut().flat_map(|module| &mut module.definitions) {
@@ -137,43 +119,23 @@ impl Batch<'_> {
     }
 
     pub(super) fn link(&mut self, settings: &Settings<'_>, module: Placed<'_>) -> Result<()> {
-        let Placed {
-            name,
-            file,
-            source,
-            interface,
-            id,
-            replace,
-            number,
-            ids,
-            placement,
-            definitions,
-            borrowed,
-            fitted,
-        } = module;
+        let Placed { module, interface, id, ids, placement, definitions, borrowed, fitted } = module;
         let layout = *self.state.symbols.slots.layout();
-        self.current = Current { id, name: name.clone(), definitions, ..Current::default() };
-        let mut linked = link::link(placement, &ids, &layout, self, settings.direct)
-            .map_err(|e| e.in_module(&name).in_file(file.as_deref()))?;
+        self.current = Current { id, name: module.name.clone(), definitions, ..Current::default() };
+        let mut linked =
+            link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
+        let Incoming { name, source, replace, number } = module;
         let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
             let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
             let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
             Wanted { id, signature, called, required }
         });
-        let wanted: Vec<Wanted> = wanted.collect();
+        let wanted = wanted.collect();
         let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
         defined.sort_unstable();
         defined.dedup();
-        for &id in &defined {
-            self.state.symbols.get_mut(id).holds += 1;
-        }
-        for wanted in &wanted {
-            let symbol = self.state.symbols.get_mut(wanted.id);
-            symbol.holds += 1;
-            symbol.wants += 1;
-        }
         let led = definitions.iter().filter(|d| !matches!(d.target, Target::Function(_)));
         let led = led.map(|d| (d.id, d.target)).collect();
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
@@ -181,23 +143,21 @@ impl Batch<'_> {
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
-        let (image, report) = (linked.image, Arc::new(report));
-        let staged = Staged {
-            name,
-            file,
+        let generation = Generation {
+            number: report.generation,
             source,
-            interface,
             life,
-            id,
-            replace,
-            image,
+            image: linked.image,
             defined,
             wanted,
             led,
-            report,
+            variables: interface.variables.clone().into(),
             run,
+            order: 0,
+            report: Arc::new(report),
         };
-        self.prepared.staged.push(staged);
+        generation.hold(&mut self.state.symbols);
+        self.prepared.staged.push(Staged { name, id, replace, generation });
         Ok(())
     }
 
@@ -308,12 +268,14 @@ fn largest_common(named: &[Named<'_>]) -> HashMap<SymbolId, (u64, u64)> {
 pub(super) fn refuse_spanning_sets(inputs: &[Input<'_>]) -> Result<()> {
     for input in inputs {
         for &set in &input.object.bounded {
-            let other = inputs.iter().find(|i| i.name != input.name && i.object.has_section(set));
+            let name = &input.module.name;
+            let other = inputs.iter().find(|i| i.module.name != *name && i.object.has_section(set));
             if let Some(other) = other {
-                let text = format!("__start_{set} spans records of {} and {}", input.name, other.name);
-                return Err(Error::new(ErrorKind::Link, text)
-                    .in_module(&input.name)
-                    .in_file(input.file.as_deref())
+                let text = format!("__start_{set} spans records of {name} and {}", other.module.name);
+                let error = Error::new(ErrorKind::Link, text);
+                return Err(input
+                    .module
+                    .blame(error)
                     .hint("combine the files into one module first (ld -r)"));
             }
         }

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use super::archives::{self, Archive, Expanded};
 use super::commit::{self, Afterwards};
-use super::fitting::Rules;
+use super::fitting::{Migration, Rules};
 use super::prepare::{self, Input, Prepared, Refusal, Request, Settings};
 use super::report::{Report, Times};
 use super::state::State;
-use super::units::{Ready, Unit, compile_all, parse};
+use super::units::{Incoming, Ready, Unit, compile_all, parse};
 use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
 use crate::compile::CallForm;
@@ -118,29 +118,22 @@ impl PreparedUpdate {
         let started = Instant::now();
         let (mut state, _loading) = lock_for(&inner, self.prepared.as_ref());
         inner.arena.take_back()?;
-        let Some(mut prepared) = self.prepared.take() else { return Ok(Report::default()) };
+        let Some(prepared) = &self.prepared else { return Ok(Report::default()) };
         // Somebody may have asked for a handle since.
         let mut retyped = prepared.retyped.iter();
         let relied_on = retyped.any(|&(id, old, new)| {
             state.symbols.at_index(id.0).is_some() && state.handles_rely_on(id, old, new)
         });
         if relied_on || state.epoch.has_overtaken(prepared.epoch) {
-            prepared.abandon(&mut state);
-            prepared = self.work.prepare(&inner, &mut state).map_err(|r| overtaken(&state, r.error))?;
-            self.report = std::mem::take(&mut prepared.report);
+            self.prepared.take().into_iter().for_each(|prepared| prepared.abandon(&mut state));
+            let again = self.work.prepare(&inner, &mut state);
+            let again = self.prepared.insert(again.map_err(|r| overtaken(&state, r.error))?);
+            self.report = std::mem::take(&mut again.report);
         }
-        let after = {
-            // Runs the host's code: if that panics nothing has changed.
-            let migrations = std::mem::take(&mut prepared.migrations);
-            self.prepared = Some(prepared);
-            for migration in &migrations {
-                migration.run();
-            }
-            match self.prepared.take() {
-                Some(prepared) => commit::commit(&mut state, prepared),
-                None => return Ok(Report::default()),
-            }
-        };
+        // The host's code: if that panics nothing has changed, and `self` takes back the rest.
+        self.prepared.iter().flat_map(|prepared| &prepared.migrations).for_each(Migration::run);
+        let Some(prepared) = self.prepared.take() else { return Ok(Report::default()) };
+        let after = commit::commit(&mut state, prepared);
         drop((state, _loading));
         let mut report = std::mem::take(&mut self.report);
         report.times = self.work.times;
@@ -224,7 +217,8 @@ impl Work {
             };
             let Some(source) = source else { return Err(unknown_module(&name)) };
             let source = source.rebuild().map_err(|e| e.in_module(&name))?;
-            units.push(Unit { name, source, replace: true, on_demand: false, number: None });
+            let module = Incoming { name, source, replace: true, number: None };
+            units.push(Unit { module, on_demand: false });
         }
         self.ready.extend(compile_all(inner, units, &mut self.times)?);
         Ok(())
@@ -242,16 +236,16 @@ fn check_names(
 ) -> Result<(Vec<u32>, Vec<(u32, u64)>)> {
     let mut problems = Vec::new();
     let mut seen: HashSet<&str> = HashSet::new();
-    for input in inputs {
-        let known = state.module_id(&input.name).is_some();
-        let error = match (known, input.replace) {
-            (true, false) => Some(already_loaded(&input.name)),
-            (false, true) => Some(unknown_module(&input.name)),
-            _ if !seen.insert(&input.name) => Some(given_twice(&input.name)),
+    for Input { module, .. } in inputs {
+        let Incoming { name, replace, number, .. } = module;
+        let error = match (state.module_id(name).is_some(), replace) {
+            (true, false) => Some(already_loaded(name)),
+            (false, true) => Some(unknown_module(name)),
+            _ if !seen.insert(name) => Some(given_twice(name)),
             // An earlier generation that is linked again must still be one.
-            _ => input.number.and_then(|number| state.past(&input.name, number).err()),
+            _ => number.and_then(|number| state.past(name, number).err()),
         };
-        problems.extend(error.map(|e| e.in_file(input.file.as_deref())));
+        problems.extend(error.map(|e| module.blame(e)));
     }
     let twice = |name: &str| {
         Error::new(ErrorKind::Update, format!("module {name} is both removed and changed")).in_module(name)

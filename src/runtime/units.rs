@@ -15,27 +15,36 @@ use crate::compile::{self, Interface, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
 
-/// A module still to be compiled, if its source is not an object.
-pub(super) struct Unit {
+/// What an update says of a module that it loads or replaces.
+#[derive(Clone)]
+pub(super) struct Incoming {
     pub name: Arc<str>,
     pub source: Source,
     pub replace: bool,
-    /// Only wanted if it defines something that others need.
-    pub on_demand: bool,
     /// The number of the earlier generation that this is again.
     pub number: Option<u64>,
 }
 
+impl Incoming {
+    /// Names the module and its file in an error.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        error.in_module(&self.name).in_file(self.source.file())
+    }
+}
+
+/// A module still to be compiled, if its source is not an object.
+pub(super) struct Unit {
+    pub module: Incoming,
+    /// Only wanted if it defines something that others need.
+    pub on_demand: bool,
+}
+
 /// A module whose object is ready to be linked.
 pub(super) struct Ready {
-    pub name: Arc<str>,
-    pub file: Option<Arc<str>>,
-    pub source: Source,
+    pub module: Incoming,
     pub object: Arc<[u8]>,
     interface: Arc<Interface>,
-    pub replace: bool,
     pub on_demand: bool,
-    number: Option<u64>,
 }
 
 /// Compiles what is not an object yet, on several threads if there is enough to do.
@@ -51,7 +60,7 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
             results.lock().push((unit.0, result));
         }
     };
-    let heavy = units.iter().filter(|u| u.source.kind() != SourceKind::Object).count();
+    let heavy = units.iter().filter(|u| u.module.source.kind() != SourceKind::Object).count();
     std::thread::scope(|scope| {
         for _ in 1..inner.threads.min(heavy) {
             scope.spawn(work);
@@ -76,12 +85,9 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
 }
 
 fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
-    let file: Option<Arc<str>> = unit.source.file().map(Into::into);
-    let (object, interface, times) =
-        compiled(inner, &unit.source).map_err(|e| e.in_module(&unit.name).in_file(file.as_deref()))?;
-    let (name, replace, on_demand) = (unit.name.clone(), unit.replace, unit.on_demand);
-    let (source, number) = (unit.source.clone(), unit.number);
-    Ok((Ready { name, file, source, object, interface, replace, on_demand, number }, times))
+    let Unit { module, on_demand } = unit;
+    let (object, interface, times) = compiled(inner, &module.source).map_err(|e| module.blame(e))?;
+    Ok((Ready { module: module.clone(), object, interface, on_demand: *on_demand }, times))
 }
 
 /// The object that `source` is or becomes, and what is known of its types.
@@ -114,16 +120,11 @@ pub(super) fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
     let (mut inputs, mut problems) = (Vec::with_capacity(ready.len()), Vec::new());
     for unit in ready {
         match crate::fault::step("parse").and_then(|()| Object::parse(&unit.object)) {
-            Ok(object) => inputs.push(Input {
-                name: unit.name.clone(),
-                file: unit.file.clone(),
-                object,
-                interface: unit.interface.clone(),
-                source: unit.source.clone(),
-                replace: unit.replace,
-                number: unit.number,
-            }),
-            Err(error) => problems.push(error.in_module(&unit.name).in_file(unit.file.as_deref())),
+            Ok(object) => {
+                let (module, interface) = (unit.module.clone(), unit.interface.clone());
+                inputs.push(Input { module, object, interface });
+            }
+            Err(error) => problems.push(unit.module.blame(error)),
         }
     }
     Error::all(problems).map_or(Ok(inputs), Err)

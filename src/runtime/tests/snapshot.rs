@@ -92,9 +92,9 @@ fn symbol(state: &State, arena: &Arena, id: SymbolId) -> (String, String) {
 }
 
 fn generation(it: &Generation) -> String {
-    let Generation { number, file, life, image, defined, wanted, order, report, .. } = it;
+    let Generation { number, source, life, image, defined, wanted, order, report, .. } = it;
     let life = Arc::weak_count(life);
-    format!("{number} {file:?} life {life} {} {defined:?} {wanted:?} {order} {report:?}", memory(image))
+    format!("{number} {source:?} life {life} {} {defined:?} {wanted:?} {order} {report:?}", memory(image))
 }
 
 /// An image's memory with its bytes; variables with the number of those who hold them.

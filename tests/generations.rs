@@ -141,18 +141,21 @@ fn common_variables_are_as_large_as_the_largest() {
 #[test]
 fn an_indirect_function_is_replaced_while_its_resolver_calls_it() {
     let rt = runtime();
-    let source = |n: i32, extra: &str| {
+    let source = |chosen: &str, n: i32, check: &str| {
         c(&format!(
-            "static int impl{n}(void) {{ return {n}; }} int foo(void); int call(void);\n\
-             static void *res(void) {{ {extra} return impl{n}; }}\n\
+            "static int {chosen}(void) {{ return {n}; }} int foo(void); int call(void);\n\
+             static void *res(void) {{ {check} return {chosen}; }}\n\
              int foo(void) __attribute__((ifunc(\"res\"))); int call(void) {{ return foo(); }}"
         ))
     };
-    rt.load("m", source(1, "")).unwrap();
+    rt.load("m", source("plain", 1, "")).unwrap();
     assert_eq!(call(&rt, "call"), 1);
-    // Until the resolver has run calls go where they went: to `impl`, which is new already.
-    rt.replace("m", source(2, "if (call() != 2) __builtin_trap();")).unwrap();
+    // Until the resolver has run calls go where they went: to `plain`, which is new already,
+    rt.replace("m", source("plain", 2, "if (call() != 2) __builtin_trap();")).unwrap();
     assert_eq!(call(&rt, "call"), 2);
+    // or is no more, and serves whoever was told of it.
+    rt.replace("m", source("other", 3, "if (call() != 2) __builtin_trap();")).unwrap();
+    assert_eq!(call(&rt, "call"), 3);
 }
 
 #[test]

@@ -198,18 +198,17 @@ impl Image {
 
     /// The storage of the variable at `address`.
     pub(crate) fn storage_at(&self, address: u64) -> Option<&Arc<Storage>> {
-        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
-        self.storages.iter().map(|stored| &stored.storage).find(|storage| inside(&storage.block))
+        let mut storages = self.storages.iter().map(|stored| &stored.storage);
+        storages.find(|storage| storage.block.range().contains(&address))
     }
 
     /// Whether `address` lies in memory that ends with the image.
     pub(crate) fn owns(&self, address: u64) -> bool {
-        let inside = |block: &Block| address.wrapping_sub(block.address()) < block.len() as u64;
-        self.code.as_ref().is_some_and(inside) || self.constants.as_ref().is_some_and(inside)
+        self.code.iter().chain(&self.constants).any(|block| block.range().contains(&address))
     }
 
     /// Whether `address` lies in the image's code.
     pub(crate) fn contains(&self, address: u64) -> bool {
-        self.code.as_ref().is_some_and(|code| address.wrapping_sub(code.address()) < code.len() as u64)
+        self.code.as_ref().is_some_and(|code| code.range().contains(&address))
     }
 }

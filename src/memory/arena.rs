@@ -10,6 +10,7 @@
 //! as it was at the fork, for as long as it lives, and a fork costs nothing until the parent
 //! changes something.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -295,6 +296,11 @@ impl Block {
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The addresses at which generated code sees it.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.address..self.address + self.len as u64
     }
 
     fn offset(&self) -> usize {

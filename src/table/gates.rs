@@ -80,8 +80,7 @@ const _: () = assert!(GATE_SIZE.is_multiple_of(GATE_SIZE_ALIGN));
 impl Memory {
     /// Where a thread is that is inside a gate.
     pub(crate) fn code_range(&self) -> Range<u64> {
-        let start = self.gates.address();
-        start..start + self.gates.len() as u64
+        self.gates.range()
     }
 
     /// The bodies that a thread in it may go to, old and new.

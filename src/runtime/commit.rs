@@ -57,7 +57,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         state.moved = state.order;
     }
     for module in &mut staged {
-        let image = &mut module.generation.image;
+        let image = &mut module.layer.image;
         image.thread_locals.iter().for_each(|locals| locals.block.publish());
         register_frames(image);
     }
@@ -194,7 +194,7 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
     for wanted in &module.current.wanted {
         state.symbols.get_mut(wanted.id).wanted_by.retain(|want| want.module() != id);
     }
-    for Stored { key, .. } in &module.current.image.storages {
+    for Stored { key, .. } in module.current.variables().into_iter().flat_map(|image| &image.storages) {
         if let StorageKey::Shared(symbol) = key
             && let Entry::Occupied(mut held) = state.shared.entry(*symbol)
         {
@@ -210,17 +210,21 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
 
 /// Enters a new generation into the records.
 fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
-    let Staged { name, id, replace, mut generation } = module;
-    generation.order = state.order;
-    let (number, image) = (generation.number, &mut generation.image);
+    let Staged { name, id, replace, mut generation, mut layer, carried } = module;
+    layer.order = state.order;
+    let (number, image) = (generation.number, &mut layer.image);
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
     state.admit_constants(image);
-    after.lives.push(generation.life.clone());
+    after.lives.push(layer.life.clone());
     let plain = |i: Initialiser| (i.priority, i.address);
     after.init.extend(init.into_iter().map(plain));
     after.fini.extend(fini.into_iter().map(plain));
-    engage(state, id, &generation);
+    generation.layers.push(Arc::new(layer));
     let old = state.modules.get_mut(id as usize).and_then(Option::take).filter(|_| replace);
+    if let Some(module) = &old {
+        generation.layers.extend(carried.into_iter().filter_map(|at| module.current.layers.get(at)).cloned());
+    }
+    engage(state, id, &generation);
     match old {
         Some(mut module) => {
             // The same number again, linked anew, takes the place of what it was.
@@ -230,7 +234,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
             module.newest = module.newest.max(number);
             shelve(state, &mut module, ended, provided);
             if let Some(past) = again {
-                state.retire(module.name.clone(), past.generation);
+                state.retire(&module.name, past.generation);
             }
             state.modules[id as usize] = Some(module);
         }
@@ -257,7 +261,7 @@ fn restore(state: &mut State, restored: Restored, provided: Vec<(SymbolId, Provi
 
 /// Notes what a generation that becomes the present one wants and shares.
 fn engage(state: &mut State, id: u32, generation: &Generation) {
-    for Stored { key, storage, .. } in &generation.image.storages {
+    for Stored { key, storage, .. } in generation.variables().into_iter().flat_map(|image| &image.storages) {
         if let StorageKey::Shared(symbol) = key {
             let held = state.shared.entry(*symbol).or_insert_with(|| (storage.clone(), 0));
             held.0 = storage.clone();
@@ -276,7 +280,7 @@ fn shelve(state: &mut State, module: &mut Module, ended: Generation, providers: 
     module.past.sort_by_key(|past| past.generation.number);
     while module.past.len() > state.history {
         let oldest = module.past.remove(0).generation;
-        state.retire(module.name.clone(), oldest);
+        state.retire(&module.name, oldest);
     }
 }
 
@@ -285,6 +289,6 @@ fn remove(state: &mut State, id: u32) {
     state.latest.push(module.name.clone());
     let Module { name, current, past, .. } = *module;
     for generation in past.into_iter().map(|past| past.generation).chain([current]) {
-        state.retire(name.clone(), generation);
+        state.retire(&name, generation);
     }
 }

@@ -71,8 +71,9 @@ impl Batch<'_> {
             uninitialised: uninitialised.unwrap_or_default(),
             ..ModuleReport::default()
         };
+        let empty = Image::default();
         if let Some(old) = old {
-            let before = &old.current.image;
+            let before = old.current.variables().unwrap_or(&empty);
             let own = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
             let changes = image.functions.changes(&before.functions);
             report.new_functions = own(changes.new);
@@ -118,7 +119,7 @@ impl Batch<'_> {
                 let own = |p: &Provider| p.owner == Owner::Module(id) && p.rank == Rank::Strong;
                 moved.contains(symbol) && !self.winner(**symbol).is_some_and(own)
             };
-            for symbol in module.current.image.baked.iter().filter(stale_now) {
+            for symbol in module.current.images().flat_map(|image| &image.baked).filter(stale_now) {
                 let symbol = self.state.symbols.get(*symbol).name.to_string();
                 stale.push(StaleReader { symbol, module: module.name.to_string() });
             }

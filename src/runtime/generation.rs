@@ -1,7 +1,9 @@
 //! The versions of a module: the one that is live and those that can be returned to.
 //!
-//! Owns what a version consists of, and for how long its names in the table are held: from
-//! the moment it is prepared until its image is freed.
+//! Owns what a version consists of: layers, each an object that was linked on its own. A full
+//! replacement has one; a patch has one for the functions that changed, and goes on with those
+//! layers of the version before that the rest of its functions are in. A layer's names in the
+//! table are held from the moment it is prepared until its image is freed.
 
 use std::sync::Arc;
 
@@ -22,11 +24,8 @@ pub(super) struct Wanted {
     pub required: bool,
 }
 
-/// One version of a module.
-pub(super) struct Generation {
-    /// 1 for the first load, one more for each replacement.
-    pub number: u64,
-    pub source: Source,
+/// An object that was linked, and what its code and data refer to directly.
+pub(super) struct Layer {
     /// Words of its constants wait for symbols to be defined as long as this lives. Whoever
     /// is about to call its code by address holds it.
     pub life: Arc<()>,
@@ -34,23 +33,13 @@ pub(super) struct Generation {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
-    /// Where its variables are.
+    /// Where its variables are, and those of its generation that it does not define.
     pub led: Box<[(SymbolId, Target)]>,
-    /// The types of its variables, as far as they are known.
-    pub variables: Box<[(String, VariableType)]>,
-    /// The functions that run when it is loaded and at the end.
-    pub run: Box<[Box<str>]>,
     /// The number of the update that it was linked in; set when that is committed.
     pub order: u64,
-    pub report: Arc<ModuleReport>,
 }
 
-impl Generation {
-    /// The symbols whose cells its code and data may name.
-    pub(super) fn names(&self) -> impl Iterator<Item = SymbolId> + '_ {
-        self.defined.iter().copied().chain(self.wanted.iter().map(|wanted| wanted.id))
-    }
-
+impl Layer {
     /// Says that its image names cells of the table.
     pub(super) fn hold(&self, symbols: &mut Symbols) {
         for &id in &self.defined {
@@ -69,14 +58,54 @@ impl Generation {
         self.wanted.iter().for_each(|wanted| symbols.release_want(wanted.id));
     }
 
-    /// Bytes that it takes, its variables included.
-    pub(super) fn size(&self) -> usize {
-        self.bytes() + self.image.variable_bytes()
-    }
-
     /// Bytes that end with it: variables and constants that are kept for good do not.
     pub(super) fn bytes(&self) -> usize {
         self.image.code_bytes() + self.image.constants.as_ref().map_or(0, Block::len)
+    }
+}
+
+/// One version of a module.
+pub(super) struct Generation {
+    /// 1 for the first load, one more for each replacement.
+    pub number: u64,
+    pub source: Source,
+    /// Newest first; never none once it is committed. The newest has all the variables.
+    pub layers: Vec<Arc<Layer>>,
+    /// The symbols that it provides, each once.
+    pub defined: Vec<SymbolId>,
+    /// What its live functions refer to.
+    pub wanted: Vec<Wanted>,
+    /// The types of its variables, as far as they are known.
+    pub variables: Box<[(String, VariableType)]>,
+    /// The functions that run when it is loaded and at the end.
+    pub run: Box<[Box<str>]>,
+    pub report: Arc<ModuleReport>,
+}
+
+impl Generation {
+    /// The symbols whose cells its code and data may name.
+    pub(super) fn names(&self) -> impl Iterator<Item = SymbolId> + '_ {
+        self.defined.iter().copied().chain(self.wanted.iter().map(|wanted| wanted.id))
+    }
+
+    /// The image that has its variables.
+    pub(super) fn variables(&self) -> Option<&Image> {
+        self.layers.first().map(|layer| &layer.image)
+    }
+
+    pub(super) fn images(&self) -> impl Iterator<Item = &Image> {
+        self.layers.iter().map(|layer| &layer.image)
+    }
+
+    /// The update that the oldest of its layers was linked in.
+    pub(super) fn linked_since(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.order).min().unwrap_or_default()
+    }
+
+    /// Bytes that it takes, its variables included; some of it others may share.
+    pub(super) fn size(&self) -> usize {
+        let layers: usize = self.layers.iter().map(|layer| layer.bytes()).sum();
+        layers + self.variables().map_or(0, Image::variable_bytes)
     }
 }
 
@@ -103,8 +132,10 @@ impl Module {
     }
 }
 
-/// A generation that nobody can return to any more and that some thread may still be in.
+/// A layer that no generation has any more and that some thread may still be in.
 pub(super) struct Retired {
     pub module: Arc<str>,
-    pub generation: Generation,
+    /// The last generation that it was of.
+    pub number: u64,
+    pub layer: Layer,
 }

@@ -74,7 +74,9 @@ impl State {
 
     /// Whether everything that `past` holds directly is as it was when it was live.
     pub(super) fn is_restorable(&self, module: &Module, past: &Past) -> bool {
-        let (image, live) = (&past.generation.image, &module.current.image);
+        let (Some(image), Some(live)) = (past.generation.variables(), module.current.variables()) else {
+            return false;
+        };
         let storages = image.storages.iter().all(|Stored { key, storage, .. }| {
             let now = match key {
                 StorageKey::Shared(symbol) => self.shared.get(symbol).map(|(storage, _)| storage),
@@ -96,7 +98,7 @@ impl State {
             _ => true,
         };
         let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
-        let order = past.generation.order;
+        let order = past.generation.linked_since();
         let others = past.generation.wanted.iter().all(|wanted| departed(wanted.id) <= order);
         storages && locals && others && order >= self.moved
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::fitting::{Migration, Rules};
-use super::generation::Generation;
+use super::generation::{Generation, Layer};
 use super::report::{ModuleReport, Report};
 use super::staging::refuse_spanning_sets;
 use super::state::State;
@@ -38,7 +38,11 @@ pub(super) struct Staged {
     pub name: Arc<str>,
     pub id: u32,
     pub replace: bool,
+    /// Still without layers.
     pub generation: Generation,
+    pub layer: Layer,
+    /// Which layers of the generation before it goes on with.
+    pub carried: Vec<usize>,
 }
 
 /// A generation of a module that is to be live again, as it is.
@@ -93,13 +97,13 @@ impl Prepared {
         let Self { staged, missing, gates, created, .. } = self;
         drop((missing, gates));
         // Modules of one update may share what it made.
-        let made = staged.iter().flat_map(|module| &module.generation.image.storages);
+        let made = staged.iter().flat_map(|module| &module.layer.image.storages);
         let made = made.filter(|stored| !stored.kept);
         let made: HashSet<*const Storage> = made.map(|stored| Arc::as_ptr(&stored.storage)).collect();
-        for Staged { generation, .. } in staged {
-            generation.release(&mut state.symbols);
+        for Staged { layer, .. } in staged {
+            layer.release(&mut state.symbols);
             // Others may have ended what it was to keep.
-            let before = generation.image.storages.iter().map(|stored| &stored.storage);
+            let before = layer.image.storages.iter().map(|stored| &stored.storage);
             for storage in before.filter(|storage| !made.contains(&Arc::as_ptr(storage))) {
                 state.leave_storage(storage.clone());
             }
@@ -192,7 +196,7 @@ pub(super) struct Current {
     pub(super) id: u32,
     pub(super) name: Arc<str>,
     pub(super) definitions: Vec<Definition>,
-    /// See [`super::generation::Generation::life`].
+    /// See [`super::generation::Layer::life`].
     pub(super) life: Arc<()>,
     /// By a call, and not only weakly.
     pub(super) wanted: HashMap<SymbolId, (bool, bool), foldhash::fast::RandomState>,

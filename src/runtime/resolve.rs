@@ -138,7 +138,7 @@ impl Kept for KeptStorage<'_> {
         let module = self.state.module(self.id?).filter(|_| !bug(Bug::ForgetStorage))?;
         module
             .current
-            .image
+            .variables()?
             .storages
             .iter()
             .find(|stored| stored.key == *key)
@@ -146,7 +146,7 @@ impl Kept for KeptStorage<'_> {
     }
 
     fn earlier(&self) -> Option<&[Stored]> {
-        Some(&self.state.module(self.id?)?.current.image.storages)
+        Some(&self.state.module(self.id?)?.current.variables()?.storages)
     }
 
     fn fingerprint(&self, name: &str) -> u64 {
@@ -173,7 +173,7 @@ impl Kept for KeptStorage<'_> {
     }
 
     fn thread_locals(&self) -> Option<&ThreadLocals> {
-        self.state.module(self.id?)?.current.image.thread_locals.as_ref()
+        self.state.module(self.id?)?.current.variables()?.thread_locals.as_ref()
     }
 }
 

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Inner;
-use super::generation::{Generation, Retired};
+use super::generation::{Generation, Layer, Retired};
 use super::state::State;
-use super::variables::{self, Left};
+use super::variables::Left;
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::Image;
+use crate::memory::Block;
 use crate::reclaim::{Caller, Findings, ask_threads, thread_name};
 use crate::seeded::{Bug, bug};
 use crate::table::{GateMemory, Provider, Target};
@@ -95,9 +96,9 @@ impl Inner {
         {
             let mut state = self.state.lock();
             for retired in &freed.retired {
-                state.forget(&retired.generation, true);
+                state.forget(retired, true);
                 result.generations += 1;
-                result.bytes += retired.generation.bytes();
+                result.bytes += retired.layer.bytes();
             }
             result.bytes += freed.gates.iter().map(GateMemory::bytes).sum::<usize>();
             state.retired.splice(0..0, held.retired);
@@ -155,9 +156,9 @@ impl Inner {
         let mut state = self.state.lock();
         let (retired, gates) = (std::mem::take(&mut state.retired), std::mem::take(&mut state.gates));
         for retired in &retired {
-            state.forget(&retired.generation, false);
+            state.forget(retired, false);
             state.totals.reclaimed += 1;
-            state.totals.reclaimed_bytes += retired.generation.bytes() as u64;
+            state.totals.reclaimed_bytes += retired.layer.bytes() as u64;
         }
         drop(state);
         Candidates { retired, gates }.free();
@@ -208,7 +209,7 @@ impl Inner {
         let _one_at_a_time = self.reclaiming.lock();
         let mut candidates: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, retired) in self.state.lock().retired.iter().enumerate() {
-            candidates.extend(ranges(&retired.generation.image).map(|range| (range, index)));
+            candidates.extend(ranges(&retired.layer.image).map(|range| (range, index)));
         }
         candidates.sort_by_key(|(range, _)| range.start);
         let ranges: Vec<Range<u64>> = candidates.iter().map(|(range, _)| range.clone()).collect();
@@ -218,15 +219,15 @@ impl Inner {
         let mut pending: Vec<Pending> = (state.retired.iter())
             .map(|retired| Pending {
                 module: retired.module.to_string(),
-                generation: retired.generation.number,
-                bytes: retired.generation.bytes(),
+                generation: retired.number,
+                bytes: retired.layer.bytes(),
                 holders: Vec::new(),
-                kept_because: state.keeps(&retired.generation, &exits).unwrap_or_default(),
+                kept_because: state.keeps(&retired.layer, &exits).unwrap_or_default(),
             })
             .collect();
         for hit in &findings.hits {
             let index = candidates[hit.range].1;
-            let function = state.retired[index].generation.image.functions.at(hit.address);
+            let function = state.retired[index].layer.image.functions.at(hit.address);
             let (function, offset) = function.map_or((String::new(), 0), |(f, at)| (f.to_owned(), at));
             let name = thread_name(hit.thread).unwrap_or_default();
             pending[index].holders.push(Holder { thread: hit.thread, name, function, offset });
@@ -242,7 +243,7 @@ impl Inner {
 
 /// Where a word leads that keeps `image`: its code, and constants that end with it.
 fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
-    image.code.iter().chain(&image.constants).map(variables::range)
+    image.code.iter().chain(&image.constants).map(Block::range)
 }
 
 /// Whether some thread may hold what it was not found to hold.
@@ -260,10 +261,15 @@ fn unknown(findings: &Findings) -> String {
 }
 
 impl State {
-    /// Keeps a generation that has ended until nobody can be in it.
-    pub(super) fn retire(&mut self, module: Arc<str>, generation: Generation) {
-        self.retired_bytes += generation.bytes();
-        self.retired.push(Retired { module, generation });
+    /// Keeps those layers of a generation that no other one has until nobody can be in them.
+    pub(super) fn retire(&mut self, module: &Arc<str>, generation: Generation) {
+        let number = generation.number;
+        for layer in generation.layers {
+            if let Ok(layer) = Arc::try_unwrap(layer) {
+                self.retired_bytes += layer.bytes();
+                self.retired.push(Retired { module: module.clone(), number, layer });
+            }
+        }
     }
 
     /// The same for the gates of a commit.
@@ -275,7 +281,7 @@ impl State {
     /// Counts afresh: a variable that was shared may have become a generation's own.
     fn count_retired(&mut self) {
         let gates: usize = self.gates.iter().map(GateMemory::bytes).sum();
-        let images: usize = self.retired.iter().map(|retired| retired.generation.bytes()).sum();
+        let images: usize = self.retired.iter().map(|retired| retired.layer.bytes()).sum();
         self.retired_bytes = gates + images;
     }
 
@@ -288,25 +294,25 @@ impl State {
         let exits = builtins::exit_handlers(dso);
         let (kept, retired) = std::mem::take(&mut self.retired)
             .into_iter()
-            .partition(|retired| self.keeps(&retired.generation, &exits).is_some());
+            .partition(|retired| self.keeps(&retired.layer, &exits).is_some());
         self.retired = kept;
         Candidates { retired, gates: std::mem::take(&mut self.gates) }
     }
 
-    /// What keeps `generation` whatever the threads say. `exits` are the functions that are
-    /// to run at the end.
-    fn keeps(&self, generation: &Generation, exits: &[u64]) -> Option<String> {
-        if let Some(why) = generation.image.keeps
+    /// What keeps `layer` whatever the threads say. `exits` are the functions that are to run at
+    /// the end.
+    fn keeps(&self, layer: &Layer, exits: &[u64]) -> Option<String> {
+        if let Some(why) = layer.image.keeps
             && !bug(Bug::IgnoreKeeps)
         {
             return Some(why.reason().to_owned());
         }
         // Others wait for it by weak references.
-        if Arc::strong_count(&generation.life) > 1 {
+        if Arc::strong_count(&layer.life) > 1 {
             return Some("its initialisers have not all run".to_owned());
         }
-        let image = &generation.image;
-        generation.defined.iter().find_map(|&id| {
+        let image = &layer.image;
+        layer.defined.iter().find_map(|&id| {
             let symbol = self.symbols.get(id);
             if image.contains(self.symbols.slots.call(id.0)) && !symbol.is_local() {
                 return Some(format!("calls of {} go there until its resolver has run", symbol.name));
@@ -324,13 +330,14 @@ impl State {
         })
     }
 
-    /// Forgets the names that only `generation` used; its image is about to be freed. Functions
-    /// are kept by name if somebody may have their address (`keep_functions`): the index of one
-    /// must not become another's.
-    pub(super) fn forget(&mut self, generation: &Generation, keep_functions: bool) {
-        self.leave_variables(generation);
-        let image = &generation.image;
-        for &id in &generation.defined {
+    /// Forgets the names that only this used; its image is about to be freed. Functions are kept
+    /// by name if somebody may have their address (`keep_functions`): the index of one must not
+    /// become another's.
+    fn forget(&mut self, retired: &Retired, keep_functions: bool) {
+        let Retired { number, layer, .. } = retired;
+        self.leave_variables(layer);
+        let image = &layer.image;
+        for &id in &layer.defined {
             let symbol = self.symbols.get_mut(id);
             symbol.pinned |= keep_functions && symbol.was_function() && !symbol.is_local();
             let last = symbol.rare().and_then(|rare| rare.last_owner.as_ref()).map(|(_, number)| *number);
@@ -339,7 +346,7 @@ impl State {
                 // Variables have an end of their own.
                 Target::Data(at) if image.storage_at(at).is_some() => false,
                 Target::ThreadLocal(_) => false,
-                _ => last == Some(generation.number),
+                _ => last == Some(*number),
             };
             if symbol.retired().is_some_and(ends) {
                 symbol.drop_retired();
@@ -350,12 +357,12 @@ impl State {
             }
         }
         // Words of its memory that wait would be written after that is somebody else's.
-        for wanted in &generation.wanted {
+        for wanted in &layer.wanted {
             if let Some(rare) = self.symbols.get_mut(wanted.id).rare_if_any() {
                 rare.pending.retain(|p| !image.owns(p.address));
             }
         }
-        generation.release(&mut self.symbols);
+        layer.release(&mut self.symbols);
     }
 }
 
@@ -365,7 +372,7 @@ impl Candidates {
     fn ranges(&self) -> (Vec<Range<u64>>, Vec<usize>) {
         let mut all: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, retired) in self.retired.iter().enumerate() {
-            all.extend(ranges(&retired.generation.image).map(|range| (range, index)));
+            all.extend(ranges(&retired.layer.image).map(|range| (range, index)));
         }
         for (index, gates) in self.gates.iter().enumerate() {
             all.push((gates.code_range(), self.retired.len() + index));
@@ -384,7 +391,7 @@ impl Candidates {
         let (images, gates) = held.split_at_mut(self.retired.len());
         for (gates, _) in self.gates.iter().zip(gates).filter(|(_, held)| **held && !bug(Bug::IgnoreKeeps)) {
             for (retired, held) in self.retired.iter().zip(&mut *images) {
-                *held |= gates.targets().iter().any(|&body| retired.generation.image.contains(body));
+                *held |= gates.targets().iter().any(|&body| retired.layer.image.contains(body));
             }
         }
         if is_unknown(findings) && !bug(Bug::IgnoreSilent) {

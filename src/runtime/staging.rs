@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use super::describe::Described;
 use super::fitting::{Fitted, Replacement};
-use super::generation::{Generation, Wanted};
+use super::generation::{Generation, Layer, Wanted};
 use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::KeptStorage;
 use super::units::Incoming;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
-use crate::link::{self, Binding, Definition, Needs, Object, Place, Placement, SymbolKind};
+use crate::link::{self, Binding, Definition, Image, Needs, Object, Place, Placement, SymbolKind};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 use crate::tls::Part;
 
@@ -132,7 +132,7 @@ impl Batch<'_> {
             let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
             Wanted { id, signature, called, required }
         });
-        let wanted = wanted.collect();
+        let wanted: Vec<Wanted> = wanted.collect();
         let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
         defined.sort_unstable();
         defined.dedup();
@@ -143,21 +143,26 @@ impl Batch<'_> {
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
+        let layer = Layer {
+            life,
+            image: linked.image,
+            defined: defined.clone(),
+            wanted: wanted.clone(),
+            led,
+            order: 0,
+        };
+        layer.hold(&mut self.state.symbols);
         let generation = Generation {
             number: report.generation,
             source,
-            life,
-            image: linked.image,
+            layers: Vec::new(),
             defined,
             wanted,
-            led,
             variables: interface.variables.clone().into(),
             run,
-            order: 0,
             report: Arc::new(report),
         };
-        generation.hold(&mut self.state.symbols);
-        self.prepared.staged.push(Staged { name, id, replace, generation });
+        self.prepared.staged.push(Staged { name, id, replace, generation, layer, carried: Vec::new() });
         Ok(())
     }
 
@@ -222,7 +227,7 @@ impl Batch<'_> {
             let first = self.winner(definition.id).copied();
             // Where the first is gone the generation before may be the last to hold its block.
             // What is in its own block has been placed already.
-            let own = self.state.module(id).and_then(|m| m.current.image.thread_locals.as_ref());
+            let own = self.state.module(id).and_then(|m| m.current.variables()?.thread_locals.as_ref());
             let own = own.map(|locals| locals.block.word(0));
             let elsewhere = |p: &&Provider| {
                 p.owner == Owner::Module(id)
@@ -234,7 +239,7 @@ impl Batch<'_> {
                 first
             {
                 let live =
-                    self.state.module(owner).into_iter().flat_map(|m| m.current.image.thread_local_blocks());
+                    self.state.module(owner).into_iter().flat_map(|m| m.current.images().flat_map(Image::thread_local_blocks));
                 let holder =
                     self.thread_locals.iter().chain(live).find(|block| block.word(0) == word & !0xffff_ffff);
                 if let Some(part) = holder.and_then(|block| Part::at(block, word & 0xffff_ffff)) {

@@ -142,7 +142,7 @@ impl State {
 
     /// The module whose live code is at `address`.
     pub(super) fn module_at(&self, address: u64) -> Option<&Module> {
-        self.live().find(|module| module.current.image.contains(address))
+        self.live().find(|module| module.current.images().any(|image| image.contains(address)))
     }
 
     /// The provider that the process has for `name`.

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::generation::Generation;
+use super::generation::Layer;
 use super::state::State;
 use crate::link::Storage;
-use crate::memory::Block;
 use crate::reclaim::Findings;
 use crate::table::{SymbolId, Target};
 use crate::tls::Part;
@@ -23,7 +22,7 @@ enum Memory {
     ThreadLocal(Arc<Part>),
 }
 
-/// The memory of variables whose generation has been freed.
+/// The memory of variables whose layer has been freed.
 pub(super) struct Left {
     memory: Memory,
     /// The symbols that led there; each is held.
@@ -50,7 +49,7 @@ impl Left {
     /// Where a word leads that keeps it.
     pub(super) fn ranges(&self) -> Vec<Range<u64>> {
         match &self.memory {
-            Memory::Storage(storage) => vec![range(&storage.block)],
+            Memory::Storage(storage) => vec![storage.block.range()],
             Memory::ThreadLocal(part) => part.of_threads(),
         }
     }
@@ -66,40 +65,31 @@ impl Left {
     /// Whether an object that is to be destroyed at some end is in it.
     fn holds(&self, (objects, of_threads): &(Vec<u64>, Vec<u64>)) -> bool {
         match &self.memory {
-            Memory::Storage(storage) => objects.iter().any(|object| range(&storage.block).contains(object)),
+            Memory::Storage(storage) => objects.iter().any(|object| storage.block.range().contains(object)),
             Memory::ThreadLocal(part) => of_threads.iter().any(|&object| part.holds(object)),
         }
     }
 }
 
-pub(super) fn range(block: &Block) -> Range<u64> {
-    block.address()..block.address() + block.len() as u64
+/// Those of the layer's symbols that lead, or led last, to such a target.
+fn leading(layer: &Layer, is: impl Fn(Target) -> bool) -> SmallVec<[SymbolId; 1]> {
+    layer.led.iter().filter(|(_, target)| is(*target)).map(|(id, _)| *id).collect()
 }
 
 impl State {
-    /// Keeps the variables of a generation that is about to be freed.
-    pub(super) fn leave_variables(&mut self, generation: &Generation) {
-        let image = &generation.image;
+    /// Keeps the variables of a layer that is about to be freed.
+    pub(super) fn leave_variables(&mut self, layer: &Layer) {
+        let image = &layer.image;
         for stored in &image.storages {
-            let at = range(&stored.storage.block);
-            let symbols =
-                self.leading(generation, |target| matches!(target, Target::Data(to) if at.contains(&to)));
+            let at = stored.storage.block.range();
+            let symbols = leading(layer, |target| matches!(target, Target::Data(to) if at.contains(&to)));
             self.leave(Memory::Storage(stored.storage.clone()), symbols);
         }
         let own = image.thread_locals.iter().flat_map(|locals| &locals.variables).map(|local| &local.part);
-        for part in own.chain(&image.borrowed) {
-            let symbols = self.leading(
-                generation,
-                |target| matches!(target, Target::ThreadLocal(word) if part.is_named(word)),
-            );
-            self.leave(Memory::ThreadLocal(part.clone()), symbols);
+        for local in own.chain(&image.borrowed) {
+            let named = |target| matches!(target, Target::ThreadLocal(word) if local.is_named(word));
+            self.leave(Memory::ThreadLocal(local.clone()), leading(layer, named));
         }
-    }
-
-    /// Those of the generation's symbols that lead, or led last, to such a target.
-    fn leading(&self, generation: &Generation, is: impl Fn(Target) -> bool) -> SmallVec<[SymbolId; 1]> {
-        let led = generation.led.iter().filter(|(_, target)| is(*target)).map(|(id, _)| *id);
-        led.collect()
     }
 
     fn leave(&mut self, memory: Memory, symbols: SmallVec<[SymbolId; 1]>) {
@@ -160,7 +150,7 @@ impl State {
             }
             for &id in &left.symbols {
                 let leads = |target: Target| match (target, &left.memory) {
-                    (Target::Data(to), Memory::Storage(storage)) => range(&storage.block).contains(&to),
+                    (Target::Data(to), Memory::Storage(storage)) => storage.block.range().contains(&to),
                     (Target::ThreadLocal(word), Memory::ThreadLocal(part)) => part.is_named(word),
                     _ => false,
                 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::Runtime;
-use super::super::generation::Generation;
+use super::super::generation::{Generation, Layer};
 use super::super::state::State;
 use crate::link::{Image, Storage};
 use crate::memory::{Arena, Block};
@@ -43,7 +43,7 @@ pub(super) fn of(rt: &Runtime) -> Snapshot {
         }
     }
     for (at, retired) in state.retired.iter().enumerate() {
-        note(&format!("retired {at}"), format!("{} {}", retired.module, generation(&retired.generation)));
+        note(&format!("retired {at}"), format!("{} {}", retired.module, layer(&retired.layer)));
     }
     for (id, _) in state.symbols.iter() {
         let (record, cells) = symbol(&state, arena, id);
@@ -92,9 +92,15 @@ fn symbol(state: &State, arena: &Arena, id: SymbolId) -> (String, String) {
 }
 
 fn generation(it: &Generation) -> String {
-    let Generation { number, source, life, image, defined, wanted, order, report, .. } = it;
+    let Generation { number, source, layers, defined, wanted, report, .. } = it;
+    let layers: Vec<_> = layers.iter().map(|it| format!("{} {}", Arc::strong_count(it), layer(it))).collect();
+    format!("{number} {source:?} {layers:?} {defined:?} {wanted:?} {report:?}")
+}
+
+fn layer(it: &Layer) -> String {
+    let Layer { life, image, defined, wanted, order, led } = it;
     let life = Arc::weak_count(life);
-    format!("{number} {source:?} life {life} {} {defined:?} {wanted:?} {order} {report:?}", memory(image))
+    format!("life {life} {} {defined:?} {wanted:?} {led:?} {order}", memory(image))
 }
 
 /// An image's memory with its bytes; variables with the number of those who hold them.

@@ -69,8 +69,8 @@ pub(super) fn expand(state: &Forkable<State>, steps: Vec<Step>) -> Result<Expand
         let name: Arc<str> = name.into();
         if source.kind() != SourceKind::Archive {
             let replace = how == How::Replace;
-            let module = Incoming { name, source, replace, number: None };
-            expanded.units.push(Unit { module, on_demand: false });
+            let module = Incoming { name, source, replace, number: None, upgrade: false };
+            expanded.units.push(Unit { module, on_demand: false, patch: true });
             continue;
         }
         let before = members(&state.lock(), &name);
@@ -87,8 +87,8 @@ impl Expanded {
             self.restored.push((name, number));
         } else {
             let source = past.generation.source.clone();
-            let module = Incoming { name, source, replace: true, number: Some(number) };
-            self.units.push(Unit { module, on_demand: false });
+            let module = Incoming { name, source, replace: true, number: Some(number), upgrade: false };
+            self.units.push(Unit { module, on_demand: false, patch: false });
         }
         Ok(())
     }
@@ -129,8 +129,8 @@ impl Expanded {
             if how != How::Extend || !replace {
                 let on_demand = source.is_on_demand();
                 let source = source_of_member;
-                let module = Incoming { name: full, source, replace, number: None };
-                self.units.push(Unit { module, on_demand });
+                let module = Incoming { name: full, source, replace, number: None, upgrade: false };
+                self.units.push(Unit { module, on_demand, patch: true });
             }
         }
         let gone = before.iter().flatten().filter(|old| !seen.contains(*old));

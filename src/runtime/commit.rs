@@ -210,7 +210,7 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
 
 /// Enters a new generation into the records.
 fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
-    let Staged { name, id, replace, mut generation, mut layer, carried } = module;
+    let Staged { name, id, replace, upgrade, mut generation, mut layer, carried } = module;
     layer.order = state.order;
     let (number, image) = (generation.number, &mut layer.image);
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
@@ -232,7 +232,11 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
             let again = again.map(|at| module.past.remove(at));
             let ended = std::mem::replace(&mut module.current, generation);
             module.newest = module.newest.max(number);
-            shelve(state, &mut module, ended, provided);
+            if upgrade {
+                state.retire(&module.name, ended);
+            } else {
+                shelve(state, &mut module, ended, provided);
+            }
             if let Some(past) = again {
                 state.retire(&module.name, past.generation);
             }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::fitting::Fitted;
 use super::generation::Generation;
+use super::patch::Carried;
 use super::prepare::Batch;
 use super::report::{ModuleReport, StaleReader, TypesFrom};
-use crate::compile::{Interface, Types};
+use crate::compile::{Interface, Patch, Types};
 use crate::link::{Definition, Image, Initialiser, Links, Stored, ThreadLocal};
 use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
@@ -86,6 +87,18 @@ impl Batch<'_> {
             report.ineffective = ineffective(image, before);
         }
         (report, run)
+    }
+
+    /// Completes the report of a patch by what it leaves as it is.
+    pub(super) fn describe_patch(&self, patch: &Patch, carried: &Carried, report: &mut ModuleReport) {
+        let shared = |id: &&SymbolId| !self.state.symbols.get(**id).is_local();
+        let variables = carried.led.iter().filter(|(id, _)| shared(&id)).count();
+        report.variables += variables;
+        report.functions += carried.defined.iter().filter(shared).count() - variables;
+        report.new_functions = patch.new.clone();
+        report.changed_functions = patch.changed.clone();
+        report.unchanged_functions = patch.unchanged.clone();
+        report.removed_functions = patch.removed.clone();
     }
 
     /// Completes the report once everything is known.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::report::ModuleReport;
-use crate::compile::{Source, VariableType};
+use crate::compile::{Known, Source, VariableType};
 use crate::link::Image;
 use crate::memory::Block;
 use crate::table::{Provider, SignatureId, SymbolId, Symbols, Target};
@@ -69,6 +69,8 @@ pub(super) struct Generation {
     /// 1 for the first load, one more for each replacement.
     pub number: u64,
     pub source: Source,
+    /// What its code was made from, if the diff understands that.
+    pub known: Option<Known>,
     /// Newest first; never none once it is committed. The newest has all the variables.
     pub layers: Vec<Arc<Layer>>,
     /// The symbols that it provides, each once.
@@ -100,6 +102,12 @@ impl Generation {
     /// The update that the oldest of its layers was linked in.
     pub(super) fn linked_since(&self) -> u64 {
         self.layers.iter().map(|layer| layer.order).min().unwrap_or_default()
+    }
+
+    /// Names this state of it: what it consists of may become another without its being
+    /// replaced.
+    pub(super) fn serial(&self) -> u64 {
+        self.layers.first().map_or(0, |layer| layer.order)
     }
 
     /// Bytes that it takes, its variables included; some of it others may share.

@@ -16,7 +16,7 @@ use super::generation::{Generation, Layer};
 use super::report::{ModuleReport, Report};
 use super::staging::refuse_spanning_sets;
 use super::state::State;
-use super::units::Incoming;
+use super::units::{Incoming, Made};
 use crate::compile::Interface;
 use crate::error::{Error, Result};
 use crate::fault::step;
@@ -31,6 +31,7 @@ pub(super) struct Input<'d> {
     pub module: Incoming,
     pub object: Object<'d>,
     pub interface: Arc<Interface>,
+    pub made: Made,
 }
 
 /// A module ready to be committed.
@@ -38,6 +39,8 @@ pub(super) struct Staged {
     pub name: Arc<str>,
     pub id: u32,
     pub replace: bool,
+    /// The generation stays the same, with better code.
+    pub upgrade: bool,
     /// Still without layers.
     pub generation: Generation,
     pub layer: Layer,

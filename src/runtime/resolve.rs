@@ -41,6 +41,10 @@ impl Resolve for Batch<'_> {
         }
         let definition =
             Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
+        // A patch's own takes the place of the one before.
+        if let Some(staged) = self.prepared.providers.get_mut(&id) {
+            staged.retain(|provider| provider.owner != Owner::Module(self.current.id));
+        }
         self.stage_definitions(self.current.id, &Interface::default(), &[definition]);
         self.current.definitions.push(definition);
         Ok(id)

@@ -12,7 +12,8 @@ use super::fitting::{Fitted, Replacement};
 use super::generation::{Generation, Layer, Wanted};
 use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::KeptStorage;
-use super::units::Incoming;
+use super::patch::Carried;
+use super::units::{Incoming, Made};
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
@@ -38,6 +39,8 @@ pub(super) struct Placed<'d> {
     definitions: Vec<Definition>,
     borrowed: Vec<Arc<Part>>,
     fitted: Fitted,
+    made: Made,
+    carried: Carried,
 }
 
 impl Batch<'_> {
@@ -80,7 +83,7 @@ impl Batch<'_> {
         let mut placed = Vec::with_capacity(named.len());
         let mut problems = Vec::new();
         for (index, module) in named.into_iter().enumerate() {
-            let Named { input: Input { module, object, interface }, id, ids, needs } = module;
+            let Named { input: Input { module, object, interface, made }, id, ids, needs } = module;
             let replaces = module.replace.then_some(id);
             let kept = KeptStorage {
                 state: self.state,
@@ -103,7 +106,20 @@ impl Batch<'_> {
             self.index = index as u64;
             let (definitions, borrowed) = self.share_thread_locals(id, &placement, &ids);
             self.stage_definitions(id, &interface, &definitions);
-            placed.push(Placed { module, interface, id, ids, placement, definitions, borrowed, fitted });
+            let patch = made.patch.as_ref().map(|(patch, _)| patch);
+            let carried = patch.map(|patch| self.carry(id, patch, &definitions)).unwrap_or_default();
+            placed.push(Placed {
+                module,
+                interface,
+                id,
+                ids,
+                placement,
+                definitions,
+                borrowed,
+                fitted,
+                made,
+                carried,
+            });
         }
         if let Some(error) = Error::all(problems) {
             return Err(error);
@@ -119,50 +135,74 @@ impl Batch<'_> {
     }
 
     pub(super) fn link(&mut self, settings: &Settings<'_>, module: Placed<'_>) -> Result<()> {
-        let Placed { module, interface, id, ids, placement, definitions, borrowed, fitted } = module;
+        let Placed {
+            module,
+            interface,
+            id,
+            ids,
+            placement,
+            definitions,
+            borrowed,
+            fitted,
+            made,
+            mut carried,
+        } = module;
         let layout = *self.state.symbols.slots.layout();
         self.current = Current { id, name: module.name.clone(), definitions, ..Current::default() };
         let mut linked =
             link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
-        let Incoming { name, source, replace, number } = module;
+        let Incoming { name, source, replace, number, upgrade } = module;
         let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
             let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
             let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
             Wanted { id, signature, called, required }
         });
-        let wanted: Vec<Wanted> = wanted.collect();
+        let mut wanted: Vec<Wanted> = wanted.collect();
         let mut defined: Vec<SymbolId> = definitions.iter().map(|d| d.id).collect();
         defined.sort_unstable();
         defined.dedup();
         let led = definitions.iter().filter(|d| !matches!(d.target, Target::Function(_)));
-        let led = led.map(|d| (d.id, d.target)).collect();
+        let led = led.map(|d| (d.id, d.target)).chain(std::mem::take(&mut carried.led)).collect();
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
         self.prepared.indirect.extend(indirect);
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
-        let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
-        let layer = Layer {
-            life,
-            image: linked.image,
-            defined: defined.clone(),
-            wanted: wanted.clone(),
-            led,
-            order: 0,
-        };
+        let (mut report, mut run) = self.describe_module(&described, fitted, &mut linked, &definitions);
+        let mut variables = interface.variables.clone().into();
+        if let Some((patch, _)) = &made.patch {
+            self.carry_variables(id, patch, &mut linked.image);
+            variables = self.carry_types(id, patch, &interface.variables);
+            run = self.state.module(id).map(|module| module.current.run.clone()).unwrap_or_default();
+            self.describe_patch(patch, &carried, &mut report);
+        }
+        let mut image = linked.image;
+        image.storages.shrink_to_fit();
+        let layer = Layer { life, image, defined: defined.clone(), wanted: wanted.clone(), led, order: 0 };
         layer.hold(&mut self.state.symbols);
+        defined.append(&mut carried.defined);
+        defined.sort_unstable();
+        defined.dedup();
+        wanted.retain(|new| !carried.wanted.iter().any(|old| old.id == new.id));
+        wanted.append(&mut carried.wanted);
+        let mut report = Arc::new(report);
+        if let Some(live) = self.state.module(id).filter(|_| upgrade) {
+            report = live.current.report.clone();
+        }
         let generation = Generation {
             number: report.generation,
             source,
+            known: made.known,
             layers: Vec::new(),
             defined,
             wanted,
-            variables: interface.variables.clone().into(),
+            variables,
             run,
-            report: Arc::new(report),
+            report,
         };
-        self.prepared.staged.push(Staged { name, id, replace, generation, layer, carried: Vec::new() });
+        let carried = carried.layers;
+        self.prepared.staged.push(Staged { name, id, replace, upgrade, generation, layer, carried });
         Ok(())
     }
 

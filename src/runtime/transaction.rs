@@ -189,7 +189,7 @@ impl Work {
         let started = Instant::now();
         inner.arena.take_back().map_err(|error| Refusal { error, outdated: Vec::new() })?;
         let plain = |error: Error| Refusal { error, outdated: Vec::new() };
-        let inputs = parse(&self.ready).map_err(plain)?;
+        let inputs = parse(&self.ready, inner.arena.arch()).map_err(plain)?;
         let groups = archives::settle(state, &self.archives, &inputs, &self.removed).map_err(plain)?;
         let (removed, restored) =
             check_names(state, &inputs, &self.removed, &self.restored).map_err(plain)?;
@@ -217,8 +217,8 @@ impl Work {
             };
             let Some(source) = source else { return Err(unknown_module(&name)) };
             let source = source.rebuild().map_err(|e| e.in_module(&name))?;
-            let module = Incoming { name, source, replace: true, number: None };
-            units.push(Unit { module, on_demand: false });
+            let module = Incoming { name, source, replace: true, number: None, upgrade: false };
+            units.push(Unit { module, on_demand: false, patch: true });
         }
         self.ready.extend(compile_all(inner, units, &mut self.times)?);
         Ok(())

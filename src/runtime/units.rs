@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use runtime_stubs::Arch;
 
 use super::Inner;
 use super::prepare::Input;
 use super::report::Times;
-use crate::compile::{self, Interface, Source, SourceKind};
+use super::state::State;
+use crate::compile::{self, CompileTimes, Compiled, Interface, Known, Level, Patch, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
 
@@ -23,6 +25,8 @@ pub(super) struct Incoming {
     pub replace: bool,
     /// The number of the earlier generation that this is again.
     pub number: Option<u64>,
+    /// It is the live generation, with better code.
+    pub upgrade: bool,
 }
 
 impl Incoming {
@@ -37,14 +41,38 @@ pub(super) struct Unit {
     pub module: Incoming,
     /// Only wanted if it defines something that others need.
     pub on_demand: bool,
+    /// What did not change need not be compiled.
+    pub patch: bool,
 }
 
 /// A module whose object is ready to be linked.
 pub(super) struct Ready {
     pub module: Incoming,
+    /// Empty if nothing had to be compiled.
     pub object: Arc<[u8]>,
     interface: Arc<Interface>,
     pub on_demand: bool,
+    pub made: Made,
+}
+
+/// How the object of a module was made.
+#[derive(Clone, Default)]
+pub(super) struct Made {
+    /// What it was made from.
+    pub known: Option<Known>,
+    /// It has some of the module's functions, and goes with the rest of a generation, which is
+    /// named by its serial number.
+    pub patch: Option<(Arc<Patch>, u64)>,
+}
+
+impl Ready {
+    /// The generation that it was made for is not the live one any more.
+    pub(super) fn is_outdated(&self, state: &State) -> bool {
+        self.made.patch.as_ref().is_some_and(|(_, serial)| {
+            let module = state.module_id(&self.module.name).and_then(|id| state.module(id));
+            module.is_none_or(|module| module.current.serial() != *serial)
+        })
+    }
 }
 
 /// Compiles what is not an object yet, on several threads if there is enough to do.
@@ -85,9 +113,51 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
 }
 
 fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
-    let Unit { module, on_demand } = unit;
-    let (object, interface, times) = compiled(inner, &module.source).map_err(|e| module.blame(e))?;
-    Ok((Ready { module: module.clone(), object, interface, on_demand: *on_demand }, times))
+    let Unit { module, on_demand, patch } = unit;
+    let (object, interface, made, times) = make(inner, module, *patch).map_err(|e| module.blame(e))?;
+    Ok((Ready { module: module.clone(), object, interface, on_demand: *on_demand, made }, times))
+}
+
+/// What has to be linked for a module: all of it, or a patch for the generation that is live.
+#[allow(clippy::type_complexity, reason = "named above")]
+fn make(
+    inner: &Inner,
+    module: &Incoming,
+    patch: bool,
+) -> Result<(Arc<[u8]>, Arc<Interface>, Made, Times)> {
+    let source = &module.source;
+    if !matches!(source.kind(), SourceKind::Ir | SourceKind::Bitcode) {
+        let (object, interface, times) = compiled(inner, source)?;
+        return Ok((object, interface, Made::default(), times));
+    }
+    crate::fault::step("compile")?;
+    let bitcode = super::forks::passing(|| compile::to_bitcode(source, &inner.compile))?;
+    let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
+    let level = if inner.tiered && !module.upgrade { Level::Fast } else { inner.compile.full_level() };
+    let planned = base.and_then(|base| {
+        let provided = |name: &str| base.provided.contains(name);
+        let patch = if module.upgrade {
+            compile::upgrade(&base.known, &provided)
+        } else {
+            compile::plan(&base.known, bitcode.bytes(), &provided, level)?
+        };
+        Some((patch, base.serial))
+    });
+    if let Some((patch, serial)) = planned {
+        let known = Some(patch.known.clone());
+        if patch.is_empty() {
+            let made = Made { known, patch: Some((Arc::new(patch), serial)) };
+            return Ok((Arc::default(), Arc::default(), made, Times::default()));
+        }
+        if let Some(slice) = patch.slice(&bitcode) {
+            let compile = || compile::compile_patch(&slice, &inner.compile, level, &patch);
+            let (object, interface, times) = timed(super::forks::passing(compile)?);
+            return Ok((object, interface, Made { known, patch: Some((Arc::new(patch), serial)) }, times));
+        }
+    }
+    let (object, interface, times) = compiled(inner, &bitcode)?;
+    let known = Known::of(bitcode.bytes(), inner.compile.full_level());
+    Ok((object, interface, Made { known, patch: None }, times))
 }
 
 /// The object that `source` is or becomes, and what is known of its types.
@@ -99,14 +169,13 @@ pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc
         return Ok((source.bytes().clone(), interface, Times::default()));
     }
     // A child that compiles has ended by then.
-    let compiled = super::forks::passing(|| compile::compile(source, &inner.compile))?;
-    let times = Times {
-        parse: compiled.times.parse,
-        optimise: compiled.times.optimise,
-        codegen: compiled.times.codegen,
-        ..Times::default()
-    };
-    Ok((compiled.object.into(), Arc::new(compiled.interface), times))
+    Ok(timed(super::forks::passing(|| compile::compile(source, &inner.compile))?))
+}
+
+fn timed(compiled: Compiled) -> (Arc<[u8]>, Arc<Interface>, Times) {
+    let CompileTimes { parse, optimise, codegen } = compiled.times;
+    let times = Times { parse, optimise, codegen, ..Times::default() };
+    (compiled.object.into(), Arc::new(compiled.interface), times)
 }
 
 /// What `source` is compiled to, as a source.
@@ -116,13 +185,17 @@ pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
 }
 
 /// Reads every object, and lists all that are malformed.
-pub(super) fn parse(ready: &[Ready]) -> Result<Vec<Input<'_>>> {
+pub(super) fn parse(ready: &[Ready], arch: Arch) -> Result<Vec<Input<'_>>> {
     let (mut inputs, mut problems) = (Vec::with_capacity(ready.len()), Vec::new());
     for unit in ready {
-        match crate::fault::step("parse").and_then(|()| Object::parse(&unit.object)) {
+        let read = || match &unit.object[..] {
+            [] if unit.made.patch.is_some() => Ok(Object::empty(arch)),
+            bytes => Object::parse(bytes),
+        };
+        match crate::fault::step("parse").and_then(|()| read()) {
             Ok(object) => {
                 let (module, interface) = (unit.module.clone(), unit.interface.clone());
-                inputs.push(Input { module, object, interface });
+                inputs.push(Input { module, object, interface, made: unit.made.clone() });
             }
             Err(error) => problems.push(unit.module.blame(error)),
         }

@@ -1,0 +1,247 @@
+//! What has to be compiled along with some functions of a module.
+//!
+//! Owns the walk over what these refer to: bodies to look into, functions that have no slot and
+//! so must be compiled again beside whoever calls them, variables. Deliberately does not know
+//! why these functions are compiled; [`super::diff`] does.
+
+use super::Level;
+use super::bitcode::{self, Item, Summary};
+use super::diff::Provided;
+
+/// What becomes of a function of the module in a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// It is a declaration.
+    Absent,
+    /// It is there to be looked into.
+    Inlined,
+    /// It is compiled if something that is compiled needs it.
+    Optional,
+    /// It is compiled.
+    Wanted,
+}
+
+/// A part of a module, by the order of its summary.
+pub(crate) struct Extent {
+    pub(super) functions: Vec<Body>,
+    variables: Vec<bool>,
+    /// What the functions and variables that are not in it refer to.
+    referred: [Vec<bool>; 2],
+}
+
+/// An [`Extent`] in the making.
+pub(super) struct Plan<'a> {
+    summary: &'a Summary,
+    provided: &'a Provided<'a>,
+    level: Level,
+    functions: Vec<Body>,
+    variables: Vec<bool>,
+    /// Functions whose callers have to be compiled as well.
+    slotless: Vec<usize>,
+    /// What has not been looked into yet.
+    open: Vec<Item>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(summary: &'a Summary, provided: &'a Provided<'a>, level: Level) -> Self {
+        let functions = vec![Body::Absent; summary.functions.len()];
+        let variables = vec![false; summary.variables.len()];
+        Self { summary, provided, level, functions, variables, slotless: Vec::new(), open: Vec::new() }
+    }
+
+    /// A function that the module did not have.
+    pub(super) fn want(&mut self, at: usize) {
+        // Others can only be called by those who are compiled as well.
+        if !self.summary.functions[at].discardable {
+            self.set(at, Body::Wanted);
+        }
+    }
+
+    /// A function whose code is another one.
+    pub(super) fn change(&mut self, at: usize) {
+        let function = &self.summary.functions[at];
+        if (self.provided)(&function.name) {
+            self.set(at, Body::Wanted);
+        } else if function.local || function.discardable {
+            self.slotless.push(at);
+        } else {
+            self.set(at, Body::Wanted);
+        }
+    }
+
+    /// A variable that is new, or not what it was.
+    pub(super) fn include(&mut self, at: usize) {
+        if !std::mem::replace(&mut self.variables[at], true) {
+            self.open.push(Item::Variable(at as u32));
+        }
+    }
+
+    fn set(&mut self, at: usize, body: Body) {
+        if self.functions[at] == Body::Absent {
+            self.open.push(Item::Function(at as u32));
+        }
+        if (self.functions[at] as u8) < body as u8 {
+            self.functions[at] = body;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Extent {
+        self.add_callers();
+        while let Some(item) = self.open.pop() {
+            for &next in refers(self.summary, item) {
+                self.reach(next, matches!(item, Item::Function(_)));
+            }
+        }
+        let referred = self.staying();
+        Extent { functions: self.functions, variables: self.variables, referred }
+    }
+
+    /// Whoever refers to a function that has no slot, directly or through a constant, refers to
+    /// that very body.
+    fn add_callers(&mut self) {
+        let mut through: Vec<Item> = self.slotless.iter().map(|&at| Item::Function(at as u32)).collect();
+        if through.is_empty() {
+            return;
+        }
+        let mut users = vec![Vec::new(); self.functions.len()];
+        let mut users_of_variables = vec![Vec::new(); self.variables.len()];
+        let functions = (0..self.functions.len()).map(|at| Item::Function(at as u32));
+        let variables = (0..self.variables.len()).map(|at| Item::Variable(at as u32));
+        for user in functions.chain(variables) {
+            for &used in refers(self.summary, user) {
+                match used {
+                    Item::Function(at) => users[at as usize].push(user),
+                    Item::Variable(at) => users_of_variables[at as usize].push(user),
+                }
+            }
+        }
+        let mut seen = vec![false; self.functions.len()];
+        let mut seen_variables = vec![false; self.variables.len()];
+        while let Some(used) = through.pop() {
+            let (list, seen) = match used {
+                Item::Function(at) => (&users[at as usize], &mut seen[at as usize]),
+                Item::Variable(at) => (&users_of_variables[at as usize], &mut seen_variables[at as usize]),
+            };
+            if std::mem::replace(seen, true) {
+                continue;
+            }
+            for &user in list {
+                match user {
+                    Item::Function(at) => {
+                        let function = &self.summary.functions[at as usize];
+                        let slot = (self.provided)(&function.name);
+                        if !slot && (function.local || function.discardable) {
+                            through.push(user);
+                        } else if self.functions[at as usize] == Body::Absent {
+                            self.functions[at as usize] = Body::Wanted;
+                            self.open.push(user);
+                        }
+                    }
+                    // The address of a function in a variable is its stub's where it has one.
+                    Item::Variable(at) if self.summary.variables[at as usize].constant => through.push(user),
+                    Item::Variable(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Something that is compiled refers to `item`.
+    fn reach(&mut self, item: Item, by_code: bool) {
+        match item {
+            Item::Variable(at) => {
+                if self.summary.variables[at as usize].defined {
+                    self.include(at as usize);
+                }
+            }
+            Item::Function(index) => {
+                let at = index as usize;
+                let function = &self.summary.functions[at];
+                if !function.defined {
+                    return;
+                }
+                let slot = (self.provided)(&function.name);
+                let inlined = match self.level {
+                    Level::Fast => function.always_inline,
+                    Level::Optimised => function.candidate,
+                };
+                if !slot && (function.local || function.discardable) {
+                    self.set(at, Body::Optional);
+                } else if inlined && by_code {
+                    self.set(at, Body::Inlined);
+                }
+            }
+        }
+    }
+
+    /// What is not compiled, and stays, refers to.
+    fn staying(&self) -> [Vec<bool>; 2] {
+        let mut referred = [vec![false; self.functions.len()], vec![false; self.variables.len()]];
+        let mut open: Vec<Item> = Vec::new();
+        for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.defined) {
+            if matches!(self.functions[at], Body::Absent | Body::Inlined) && (self.provided)(&function.name) {
+                open.push(Item::Function(at as u32));
+            }
+        }
+        for (at, variable) in self.summary.variables.iter().enumerate() {
+            if variable.defined && !self.variables[at] && !variable.private {
+                open.push(Item::Variable(at as u32));
+            }
+        }
+        // What stays may have been given the bodies of others, and constants of its own.
+        while let Some(item) = open.pop() {
+            for &next in refers(self.summary, item) {
+                let (list, at) = match next {
+                    Item::Function(at) => (&mut referred[0], at as usize),
+                    Item::Variable(at) => (&mut referred[1], at as usize),
+                };
+                if std::mem::replace(&mut list[at], true) {
+                    continue;
+                }
+                match next {
+                    Item::Variable(_) => open.push(next),
+                    Item::Function(_) if self.summary.functions[at].candidate => open.push(next),
+                    Item::Function(_) if self.summary.functions[at].local => open.push(next),
+                    Item::Function(_) => {}
+                }
+            }
+        }
+        referred
+    }
+}
+
+/// What a function's body or a variable's initial value names.
+fn refers(summary: &Summary, item: Item) -> &[Item] {
+    match item {
+        Item::Function(at) => &summary.functions[at as usize].refers,
+        Item::Variable(at) => &summary.variables[at as usize].refers,
+    }
+}
+
+impl Extent {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.functions.contains(&Body::Wanted) && !self.variables.contains(&true)
+    }
+
+    pub(super) fn is_referred(&self, item: Item) -> bool {
+        match item {
+            Item::Function(at) => self.referred[0][at as usize],
+            Item::Variable(at) => self.referred[1][at as usize],
+        }
+    }
+
+    /// Notes that what is compiled is compiled at `level`.
+    pub(super) fn note_level(&self, fast: &mut [bool], level: Level) {
+        for (fast, body) in fast.iter_mut().zip(&self.functions) {
+            if matches!(body, Body::Wanted | Body::Optional) {
+                *fast = level == Level::Fast;
+            }
+        }
+    }
+
+    /// The part itself.
+    pub(super) fn slice(&self, summary: &Summary, bitcode: &[u8]) -> Option<Vec<u8>> {
+        let function = |at: usize| self.functions[at] != Body::Absent;
+        let variable = |at: usize| self.variables[at] || summary.variables[at].name.is_empty();
+        bitcode::slice(bitcode, &function, &variable).ok()
+    }
+}

@@ -1,0 +1,118 @@
+//! What a patch leaves as it is: functions, variables and references of the generation before.
+//!
+//! A patch is an object with some of a module's functions; the others stay where they are.
+//! Owns what that means for the records: the new generation provides, wants and has storage
+//! for all of it. Which functions a patch has is the compile stage's decision.
+
+use std::collections::HashSet;
+
+use super::generation::{Generation, Wanted};
+use super::prepare::Batch;
+use crate::compile::{Patch, VariableType};
+use crate::link::{Definition, Image, StorageKey, Stored};
+use crate::table::{Owner, Provider, SymbolId, Symbols, Target};
+
+/// What a generation that was patched takes from the one before.
+#[derive(Default)]
+pub(super) struct Carried {
+    pub defined: Vec<SymbolId>,
+    /// Where its variables and constants are.
+    pub led: Vec<(SymbolId, Target)>,
+    pub wanted: Vec<Wanted>,
+    /// Which of its layers.
+    pub layers: Vec<usize>,
+}
+
+impl Batch<'_> {
+    /// Stages what module `id` goes on providing and wanting beside the `definitions` of a
+    /// patch.
+    pub(super) fn carry(&mut self, id: u32, patch: &Patch, definitions: &[Definition]) -> Carried {
+        let mut carried = Carried::default();
+        let order = self.order();
+        let Some(module) = self.state.module(id) else { return carried };
+        let new: HashSet<SymbolId> = definitions.iter().map(|definition| definition.id).collect();
+        let symbols = &self.state.symbols;
+        let mut used = vec![false; module.current.layers.len()];
+        for &symbol in module.current.defined.iter().filter(|symbol| !new.contains(symbol)) {
+            let own = |p: &&Provider| p.owner == Owner::Module(id);
+            let Some(&provider) = symbols.get(symbol).providers.iter().find(own) else { continue };
+            if patch.is_gone(plain(symbols, symbol)) {
+                continue;
+            }
+            carried.defined.push(symbol);
+            match provider.target {
+                Target::Function(at) => mark(&module.current, &mut used, |image| image.contains(at)),
+                Target::Data(at) => mark(&module.current, &mut used, |image| image.owns(at)),
+                _ => {}
+            }
+            if !matches!(provider.target, Target::Function(_)) {
+                carried.led.push((symbol, provider.target));
+            }
+            let provider = Provider { order, ..provider };
+            self.prepared.providers.entry(symbol).or_default().push(provider);
+        }
+        carried.layers = (0..used.len()).filter(|&at| used[at]).collect();
+        for wanted in &module.current.wanted {
+            let symbol = symbols.get(wanted.id);
+            // What the module does not name its code may still want: memcpy.
+            let wants = patch.is_referred(&symbol.name)
+                || !patch.is_named(&symbol.name) && wanted.signature == Default::default();
+            if wants && !new.contains(&wanted.id) {
+                carried.wanted.push(*wanted);
+                let known = self.prepared.references.entry(wanted.id).or_default();
+                known.0 |= wanted.called;
+                known.1 |= wanted.required;
+            }
+        }
+        carried
+    }
+
+    /// Gives `image`, which is a patch's, the variables that it does not mention.
+    pub(super) fn carry_variables(&self, id: u32, patch: &Patch, image: &mut Image) {
+        let before = self.state.module(id).and_then(|module| module.current.variables());
+        let before = before.into_iter().flat_map(|image| &image.storages);
+        let carried: Vec<Stored> = before
+            .filter(|stored| !image.storages.iter().any(|new| new.key == stored.key))
+            .filter(|stored| match &stored.key {
+                StorageKey::Variable(name) => !patch.is_gone(name),
+                StorageKey::Shared(symbol) => !patch.is_gone(&self.state.symbols.get(*symbol).name),
+                StorageKey::Section(_) => !stored.names.iter().all(|name| patch.is_gone(name)),
+            })
+            .map(|stored| Stored {
+                key: stored.key.clone(),
+                storage: stored.storage.clone(),
+                initial: stored.initial,
+                kept: true,
+                names: stored.names.clone(),
+            })
+            .collect();
+        image.storages.extend(carried);
+    }
+
+    /// The types of the variables of module `id` after a patch, whose own are `new`.
+    pub(super) fn carry_types(
+        &self,
+        id: u32,
+        patch: &Patch,
+        new: &[(String, VariableType)],
+    ) -> Box<[(String, VariableType)]> {
+        let before = self.state.module(id).into_iter().flat_map(|module| &module.current.variables);
+        let before = before.filter(|(name, _)| {
+            !patch.is_gone(name) && new.binary_search_by(|(new, _)| new.cmp(name)).is_err()
+        });
+        let mut all: Vec<_> = before.chain(new).cloned().collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.into()
+    }
+}
+
+fn mark(generation: &Generation, used: &mut [bool], has: impl Fn(&Image) -> bool) {
+    if let Some(at) = generation.images().position(has) {
+        used[at] = true;
+    }
+}
+
+/// A symbol's name in its module: those of local functions are scoped in the table.
+fn plain(symbols: &Symbols, id: SymbolId) -> &str {
+    symbols.get(id).name.split('\0').next().unwrap_or_default()
+}

@@ -34,6 +34,8 @@ pub(super) struct Generation {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// Functions that only the module knows, and whose addresses its code or data uses.
+    pub exposed: Vec<SymbolId>,
     /// Where its variables are.
     pub led: Box<[(SymbolId, Target)]>,
     /// The types of its variables, as far as they are known.

@@ -11,7 +11,7 @@ use super::describe::Described;
 use super::fitting::{Fitted, Replacement};
 use super::generation::{Generation, Wanted};
 use super::prepare::{Batch, Current, Input, Settings, Staged};
-use super::resolve::KeptStorage;
+use super::resolve::{KeptStorage, scoped_name};
 use super::units::Incoming;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,7 +64,7 @@ impl Batch<'_> {
                 }
                 _ => free.next().unwrap_or(u32::MAX),
             };
-            let ids = self.name_symbols(&input.object).map_err(place)?;
+            let ids = self.name_symbols(&input.object, &module.name).map_err(place)?;
             named.push(Named { input, id, ids, needs });
         }
         Ok(named)
@@ -126,7 +126,7 @@ impl Batch<'_> {
             link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
         let Incoming { name, source, replace, number } = module;
-        let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
+        let Current { definitions, wanted, exposed, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
             let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
             let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
@@ -150,6 +150,7 @@ impl Batch<'_> {
             image: linked.image,
             defined,
             wanted,
+            exposed,
             led,
             variables: interface.variables.clone().into(),
             run,
@@ -161,9 +162,9 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Gives every global symbol, and every local indirect function, its place in the
-    /// table.
-    fn name_symbols(&mut self, object: &Object<'_>) -> Result<Vec<Option<SymbolId>>> {
+    /// Gives every global symbol its place in the table, those that only the module knows under
+    /// a name of its own.
+    fn name_symbols(&mut self, object: &Object<'_>, module: &str) -> Result<Vec<Option<SymbolId>>> {
         let mut ids = Vec::with_capacity(object.symbols.len());
         for symbol in &object.symbols {
             let global = symbol.binding != Binding::Local && !symbol.name.is_empty();
@@ -173,7 +174,10 @@ impl Batch<'_> {
                 ids.push(None);
                 continue;
             }
-            let (id, new) = self.state.symbols.intern(symbol.name)?;
+            let (id, new) = match symbol.scoped {
+                true => self.state.symbols.intern(&scoped_name(symbol.name, module, 0))?,
+                false => self.state.symbols.intern(symbol.name)?,
+            };
             if new {
                 self.prepared.created.push(id);
             }

@@ -54,6 +54,7 @@ mod memory;
 mod process;
 mod reclaim;
 mod runtime;
+mod scoped;
 mod seeded;
 mod table;
 mod tls;

@@ -21,6 +21,7 @@ use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::FileType;
 
+use super::locals::Locals;
 use super::machine::{self, Machine};
 use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, aliases, debug_info, ir};
 use crate::error::{Error, ErrorKind, Result};
@@ -66,7 +67,8 @@ fn compile_for(
             .hint("whatever produced this IR has a defect")
     })?;
     progress(Progress::Read);
-    let before = ir::prepare(&module, options.call_form);
+    let locals = Locals::of(&module);
+    let before = ir::prepare(&module, options.call_form, &locals, options.level);
     times.parse = started.elapsed();
 
     let started = Instant::now();

@@ -18,7 +18,10 @@ use inkwell::module::Module;
 use super::initialisers::{self, Initialised};
 use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, values};
 use super::redefine::{Global, redeclare, redefine, redefine_variable};
-use super::{CallForm, Interface, Types, labels, storage, thread_guards, types};
+
+use super::locals::{self, Locals};
+use super::{CallForm, Interface, OptLevel, Types, labels, storage, thread_guards, types};
+use crate::scoped;
 
 /// What can only be told before optimisation.
 pub(super) struct Before {
@@ -27,7 +30,7 @@ pub(super) struct Before {
 }
 
 /// Before optimisation: makes definitions replaceable and calls redirectable.
-pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Before {
+pub(super) fn prepare(module: &Module<'_>, form: CallForm, locals: &Locals, level: OptLevel) -> Before {
     let raw = module.as_mut_ptr();
     // SAFETY: the module is live, verified, and nobody else uses it or holds a value of
     // it; each value is read before it may be replaced.
@@ -69,11 +72,14 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm) -> Before {
                 redefine_variable(raw, variable);
             }
         }
-        set_call_form(raw, form);
         thread_guards::split(raw);
         keep_state(raw);
         // The optimiser makes calls of its own, and one of all initialisers.
-        Before { declared: types::declared(raw), initialised: initialisers::split(raw) }
+        let before = Before { declared: types::declared(raw), initialised: initialisers::split(raw) };
+        // Initialisers know constructors by their names.
+        locals::apply(raw, locals, level != OptLevel::O0);
+        set_call_form(raw, form);
+        before
     }
 }
 
@@ -83,6 +89,7 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
     let raw = module.as_mut_ptr();
     // SAFETY: as in `prepare`.
     unsafe {
+        locals::settle(raw);
         set_call_form(raw, form);
         let run_at_load = initialisers::functions(raw);
         let defined = |value: &LLVMValueRef| is_defined(*value);
@@ -283,7 +290,8 @@ unsafe fn separate(value: LLVMValueRef, family: &str, number: usize) {
             return;
         }
         let mut own = format!(".{family}.").into_bytes();
-        match symbol(name(value)) {
+        let name = symbol(name(value));
+        match name.strip_prefix(scoped::PREFIX.as_bytes()).unwrap_or(name) {
             [] => own.extend_from_slice(format!(".{number}").as_bytes()),
             name => own.extend_from_slice(name),
         }

@@ -23,13 +23,13 @@ pub(super) enum Global {
 /// Replaces a declaration by one that says nothing of where the definition is: what is
 /// hidden in a static link is another module here, reached through the table. LLVM's C
 /// interface cannot take the mark dso_local off a value, so a new one takes its place.
-pub(super) unsafe fn redeclare(module: LLVMModuleRef, old: LLVMValueRef, global: Global) {
+pub(super) unsafe fn redeclare(module: LLVMModuleRef, old: LLVMValueRef, global: Global) -> LLVMValueRef {
     // SAFETY: `old` is a declaration in `module`; it is deleted after its last use.
     unsafe {
         let kind = LLVMGlobalGetValueType(old);
         let space = LLVMGetPointerAddressSpace(LLVMTypeOf(old));
         let new = match global {
-            Global::Function if space != 0 => return,
+            Global::Function if space != 0 => return old,
             Global::Function => LLVMAddFunction(module, c"".as_ptr(), kind),
             Global::Variable => LLVMAddGlobalInAddressSpace(module, kind, c"".as_ptr(), space),
         };
@@ -45,6 +45,7 @@ pub(super) unsafe fn redeclare(module: LLVMModuleRef, old: LLVMValueRef, global:
             Global::Function => LLVMDeleteFunction(old),
             Global::Variable => LLVMDeleteGlobal(old),
         }
+        new
     }
 }
 
@@ -77,19 +78,29 @@ unsafe fn copy_variable(old: LLVMValueRef, new: LLVMValueRef) {
     }
 }
 
-/// The same for a function with a body: the body moves over, block by block.
-pub(super) unsafe fn redefine(module: LLVMModuleRef, old: LLVMValueRef) {
+/// Whether a function with a body can be copied whole. What the C interface has no call for
+/// stays as it is: data before the entry, several attachments of one kind.
+pub(super) unsafe fn is_copyable(function: LLVMValueRef) -> bool {
+    // SAFETY: a function of a live module; its operands are constants.
+    unsafe {
+        let operands = LLVMGetNumOperands(function) as c_uint;
+        let empty = |i| !LLVMIsAConstantPointerNull(LLVMGetOperand(function, i)).is_null();
+        (1..operands).all(empty)
+            && !has_twins(&metadata(function))
+            && LLVMGetPointerAddressSpace(LLVMTypeOf(function)) == 0
+    }
+}
+
+/// The same for a function with a body, if it can be: the body moves over, block by block.
+/// Returns the function that there is now.
+pub(super) unsafe fn redefine(module: LLVMModuleRef, old: LLVMValueRef) -> LLVMValueRef {
     // SAFETY: `old` is a definition in `module`. Blocks and uses of parameters move before
     // it is deleted; both functions have the same type, so the same parameters.
     unsafe {
-        // What the C interface cannot copy stays as it is: data before the entry, several
-        // attachments of one kind.
-        let operands = LLVMGetNumOperands(old) as c_uint;
-        let data = (1..operands).any(|i| LLVMIsAConstantPointerNull(LLVMGetOperand(old, i)).is_null());
-        let metadata = metadata(old);
-        if data || has_twins(&metadata) || LLVMGetPointerAddressSpace(LLVMTypeOf(old)) != 0 {
-            return;
+        if !is_copyable(old) {
+            return old;
         }
+        let metadata = metadata(old);
         let new = LLVMAddFunction(module, c"".as_ptr(), LLVMGlobalGetValueType(old));
         LLVMSetFunctionCallConv(new, LLVMGetFunctionCallConv(old));
         copy_attributes(old, new);
@@ -122,6 +133,7 @@ pub(super) unsafe fn redefine(module: LLVMModuleRef, old: LLVMValueRef) {
         }
         take_place(old, new, &[]);
         LLVMDeleteFunction(old);
+        new
     }
 }
 

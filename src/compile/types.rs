@@ -17,6 +17,7 @@ use inkwell::llvm_sys::target::{LLVMGetModuleDataLayout, LLVMTargetDataRef};
 use super::layout::stable_hash;
 use super::llvm::{is_defined, is_exported, symbol_name, users, values};
 use super::storage::{DEEPEST, describe, size_of};
+use crate::scoped;
 
 /// The text of a longer type is its size and a hash.
 const LONGEST_TEXT: usize = 200;
@@ -84,7 +85,9 @@ pub(super) unsafe fn defined(module: LLVMModuleRef) -> Vec<(String, String)> {
     unsafe {
         let layout = LLVMGetModuleDataLayout(module);
         for function in values(LLVMGetFirstFunction(module), LLVMGetNextFunction) {
-            if is_defined(function) && is_exported(function) {
+            // Of functions that only the module knows others cannot have another idea.
+            let own = scoped::plain(&symbol_name(function)).is_some();
+            if is_defined(function) && is_exported(function) && !own {
                 all.push((symbol_name(function), of_function(layout, function)));
             }
         }

@@ -94,6 +94,12 @@ impl Linker<'_, '_> {
     /// Notes a reference to a symbol that the object does not define.
     pub(super) fn refer(&mut self, site: &Site, id: SymbolId, called: bool) {
         let known = &mut self.known[site.symbol];
+        // A relative word in data is made from an address too.
+        let exposed = !called || site.kind != Kind::Code;
+        if exposed && !known.exposed && self.placement.object.symbols[site.symbol].scoped {
+            known.exposed = true;
+            self.resolve.expose(id);
+        }
         if known.referred && known.called >= called {
             return;
         }

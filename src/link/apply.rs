@@ -67,6 +67,8 @@ pub(super) struct Known {
     /// References have been noted, of any kind and by a call.
     pub(super) referred: bool,
     pub(super) called: bool,
+    /// For a function that only the module knows: its address is used, not only called.
+    pub(super) exposed: bool,
     /// Its address has been written somewhere.
     pub(super) baked: bool,
     /// What it will be, once asked.

@@ -30,6 +30,9 @@ pub(crate) trait Resolve {
     /// The symbol for a local function of this module whose address is taken, the
     /// `ordinal`-th of its name. Asked once for each.
     fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId>;
+    /// Notes that the address of `id`, a function that only this module knows, is in its code or
+    /// data, and so may be anywhere.
+    fn expose(&mut self, id: SymbolId);
     /// Whether what `id` will be is this module's.
     fn is_own(&self, id: SymbolId) -> bool;
     /// The word behind a thread-local variable of a shared library.
@@ -57,6 +60,8 @@ impl Placement<'_> {
         for (index, symbol) in self.object.symbols.iter().enumerate() {
             let Some(id) = ids[index] else { continue };
             let rank = match symbol.binding {
+                // Whether it may be discarded is the compiler's business.
+                _ if symbol.scoped => Rank::Strong,
                 Binding::Weak | Binding::Unique => Rank::Weak,
                 _ => Rank::Strong,
             };

@@ -95,6 +95,8 @@ pub(crate) struct Symbol<'d> {
     pub size: u64,
     pub binding: Binding,
     pub kind: SymbolKind,
+    /// Only this module knows it, although its references go through the table.
+    pub scoped: bool,
 }
 
 pub(crate) struct Object<'d> {
@@ -237,7 +239,11 @@ impl<'d> Object<'d> {
         if binding != Binding::Local && name.is_empty() && place != Place::Undefined {
             return Err(malformed("a global symbol without a name"));
         }
-        Ok(Symbol { name, place, value, size, binding, kind })
+        // Parts that the compiler made of such a function have the prefix too.
+        let plain = crate::scoped::plain(name);
+        let scoped = plain.is_some() && binding != Binding::Local;
+        let name = plain.unwrap_or(name);
+        Ok(Symbol { name, place, value, size, binding, kind, scoped })
     }
 
     fn attach_relocations(

@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::object::{Binding, Kind, Object, Place, SymbolKind};
+pub(super) use crate::scoped::is_parallel_part;
 use crate::table::SymbolId;
 
 pub(super) struct Starts {
@@ -57,6 +58,8 @@ impl Starts {
         let ordinals = self.ordinals.get_or_init(|| {
             let mut seen: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
             let mut ordinals = Vec::with_capacity(object.symbols.len());
+            // Those that have a symbol of their own in the table are the first of their name.
+            seen.extend(object.symbols.iter().filter(|s| s.scoped).map(|s| (s.name, 1)));
             for symbol in &object.symbols {
                 let function = matches!(symbol.kind, SymbolKind::Function | SymbolKind::IndirectFunction);
                 if function && symbol.binding == Binding::Local {
@@ -77,12 +80,6 @@ impl Starts {
 /// coroutine's frame has to stay that of the generation that laid the frame out.
 pub(super) fn is_coroutine_part(name: &str) -> bool {
     name.split('.').skip(1).any(|part| matches!(part, "resume" | "destroy" | "cleanup" | "actor"))
-}
-
-/// Whether a local function of this name is the body of a parallel region or task of OpenMP. It
-/// gets a record that its own generation laid out.
-pub(super) fn is_parallel_part(name: &str) -> bool {
-    ["_omp_fn.", "_omp_cpyfn.", "omp_outlined", "omp_task_"].iter().any(|part| name.contains(part))
 }
 
 /// Whether gcc gives a function inside of another one such a name. It reads that one's frame.

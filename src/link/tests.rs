@@ -73,6 +73,8 @@ impl Kept for Earlier<'_> {
 }
 
 impl Resolve for World {
+    fn expose(&mut self, _: SymbolId) {}
+
     fn is_own(&self, _id: SymbolId) -> bool {
         false
     }

@@ -260,6 +260,7 @@ fn names_of(object: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
     for symbol in &object.symbols {
         match (symbol.binding, symbol.place) {
             (Binding::Local, _) => {}
+            _ if symbol.scoped => {}
             (Binding::Weak, Place::Undefined) => {}
             (_, Place::Undefined) => needs.push(symbol.name.to_owned()),
             _ => defines.push(symbol.name.to_owned()),

@@ -276,6 +276,9 @@ fn engage(state: &mut State, id: u32, generation: &Generation) {
         let want = Want::new(id, wanted.called, wanted.required);
         state.symbols.get_mut(wanted.id).wanted_by.push(want);
     }
+    for &id in generation.layers.iter().flat_map(|layer| &layer.exposed) {
+        state.symbols.get_mut(id).exposed = true;
+    }
 }
 
 /// Keeps a generation that has ended among those that can be returned to; the oldest goes.

@@ -37,7 +37,7 @@ impl Batch<'_> {
         definitions: &[Definition],
     ) -> (ModuleReport, Box<[Box<str>]>) {
         let old = module.replaces.and_then(|id| self.state.module(id));
-        // Local functions whose address is taken are in the table too, under scoped names.
+        // Functions that only the module knows are in the table too, under scoped names.
         let exported = definitions.iter().filter(|d| !self.state.symbols.get(d.id).is_local());
         let (mut functions, mut variables) = (0, 0);
         for definition in exported {
@@ -133,7 +133,7 @@ impl Batch<'_> {
                 moved.contains(symbol) && !self.winner(**symbol).is_some_and(own)
             };
             for symbol in module.current.images().flat_map(|image| &image.baked).filter(stale_now) {
-                let symbol = self.state.symbols.get(*symbol).name.to_string();
+                let symbol = self.state.symbols.get(*symbol).plain_name().to_owned();
                 stale.push(StaleReader { symbol, module: module.name.to_string() });
             }
         }

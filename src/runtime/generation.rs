@@ -33,6 +33,8 @@ pub(super) struct Layer {
     /// The symbols that it defines, each once.
     pub defined: Vec<SymbolId>,
     pub wanted: Vec<Wanted>,
+    /// Functions that only the module knows, and whose addresses its code or data uses.
+    pub exposed: Vec<SymbolId>,
     /// Where its variables are, and those of its generation that it does not define.
     pub led: Box<[(SymbolId, Target)]>,
     /// The number of the update that it was linked in; set when that is committed.

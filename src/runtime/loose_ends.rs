@@ -21,7 +21,7 @@ impl Batch<'_> {
                 _ => {}
             }
         }
-        let name = |id: &SymbolId| self.state.symbols.get(*id).name.to_string();
+        let name = |id: &SymbolId| self.state.symbols.get(*id).plain_name().to_owned();
         undefined.sort_by_key(name);
         let mut undefined: Vec<Undefined> = undefined
             .into_iter()
@@ -51,7 +51,7 @@ impl Batch<'_> {
         let others = strong().filter(|&(p, fresh)| p.owner != winner && (fresh || new));
         found.extend(others.map(|(p, fresh)| {
             let shadowed = Shadowed {
-                symbol: self.state.symbols.get(id).name.to_string(),
+                symbol: self.state.symbols.get(id).plain_name().to_owned(),
                 used: self.owner_name(winner),
                 shadowed: self.owner_name(p.owner),
             };

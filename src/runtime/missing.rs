@@ -163,7 +163,7 @@ fn last_body(state: &State, index: u32) -> Option<u64> {
 fn describe(state: &State, lookup: &Lookup, index: u32, return_address: u64) -> Error {
     let symbol = state.symbols.at_index(index);
     let last_owner = symbol.and_then(|symbol| symbol.rare()?.last_owner.as_ref());
-    let name = symbol.map(|symbol| plain(&symbol.name));
+    let name = symbol.map(Symbol::plain_name);
     let known_by = name.unwrap_or("a function without a known name");
     // The call is the instruction before, which may be the last one of its function.
     let call = return_address.wrapping_sub(1);
@@ -198,13 +198,8 @@ fn describe(state: &State, lookup: &Lookup, index: u32, return_address: u64) -> 
     }
 }
 
-/// A symbol's name without what keeps local functions apart.
-fn plain(name: &str) -> &str {
-    name.split('\0').next().unwrap_or_default()
-}
-
-/// The function of `module` that `address` lies in, as far as the symbol table knows it: of
-/// static functions it does not.
+/// The function of `module` that `address` lies in, as far as the symbol table knows it: of an
+/// object's static functions it knows those whose addresses are taken.
 fn function_at<'s>(state: &'s State, module: &Module, address: u64) -> Option<&'s str> {
     let owner = Owner::Module(state.module_id(&module.name)?);
     let symbols = module.current.defined.iter().filter_map(|id| state.symbols.at_index(id.0));
@@ -216,5 +211,5 @@ fn function_at<'s>(state: &'s State, module: &Module, address: u64) -> Option<&'
         }
         _ => false,
     };
-    symbols.into_iter().find(|symbol| symbol.providers.iter().any(covers)).map(|symbol| plain(&symbol.name))
+    symbols.into_iter().find(|symbol| symbol.providers.iter().any(covers)).map(Symbol::plain_name)
 }

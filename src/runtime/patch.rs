@@ -10,7 +10,7 @@ use super::generation::{Generation, Wanted};
 use super::prepare::Batch;
 use crate::compile::{Patch, VariableType};
 use crate::link::{Definition, Image, StorageKey, Stored};
-use crate::table::{Owner, Provider, SymbolId, Symbols, Target};
+use crate::table::{Owner, Provider, SymbolId, Target};
 
 /// What a generation that was patched takes from the one before.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Batch<'_> {
         for &symbol in module.current.defined.iter().filter(|symbol| !new.contains(symbol)) {
             let own = |p: &&Provider| p.owner == Owner::Module(id);
             let Some(&provider) = symbols.get(symbol).providers.iter().find(own) else { continue };
-            if patch.is_gone(plain(symbols, symbol)) {
+            if patch.is_gone(symbols.get(symbol).plain_name()) {
                 continue;
             }
             carried.defined.push(symbol);
@@ -55,8 +55,8 @@ impl Batch<'_> {
         for wanted in &module.current.wanted {
             let symbol = symbols.get(wanted.id);
             // What the module does not name its code may still want: memcpy.
-            let wants = patch.is_referred(&symbol.name)
-                || !patch.is_named(&symbol.name) && wanted.signature == Default::default();
+            let wants = patch.is_referred(symbol.plain_name())
+                || !patch.is_named(symbol.plain_name()) && wanted.signature == Default::default();
             if wants && !new.contains(&wanted.id) {
                 carried.wanted.push(*wanted);
                 let known = self.prepared.references.entry(wanted.id).or_default();
@@ -110,9 +110,4 @@ fn mark(generation: &Generation, used: &mut [bool], has: impl Fn(&Image) -> bool
     if let Some(at) = generation.images().position(has) {
         used[at] = true;
     }
-}
-
-/// A symbol's name in its module: those of local functions are scoped in the table.
-fn plain(symbols: &Symbols, id: SymbolId) -> &str {
-    symbols.get(id).name.split('\0').next().unwrap_or_default()
 }

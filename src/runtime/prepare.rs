@@ -199,6 +199,8 @@ pub(super) struct Current {
     pub(super) id: u32,
     pub(super) name: Arc<str>,
     pub(super) definitions: Vec<Definition>,
+    /// Functions that only it knows, and whose addresses it uses.
+    pub(super) exposed: Vec<SymbolId>,
     /// See [`super::generation::Layer::life`].
     pub(super) life: Arc<()>,
     /// By a call, and not only weakly.

@@ -17,6 +17,15 @@ use crate::link::{
 use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Pending, Provider, Rank, SignatureId, SymbolId, Target};
 
+/// What the table calls a function that only `module` knows. A zero byte keeps these apart from
+/// every global name.
+pub(super) fn scoped_name(name: &str, module: &str, ordinal: u32) -> String {
+    match ordinal {
+        0 => format!("{name}\0{module}"),
+        n => format!("{name}\0{module}\0{n}"),
+    }
+}
+
 impl Resolve for Batch<'_> {
     fn target(&mut self, id: SymbolId) -> Option<Target> {
         match self.winner(id) {
@@ -30,11 +39,7 @@ impl Resolve for Batch<'_> {
     }
 
     fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId> {
-        // A zero byte keeps these apart from every global name.
-        let scoped = match ordinal {
-            0 => format!("{name}\0{}", self.current.name),
-            n => format!("{name}\0{}\0{n}", self.current.name),
-        };
+        let scoped = scoped_name(name, &self.current.name, ordinal);
         let (id, new) = self.state.symbols.intern(&scoped)?;
         if new {
             self.prepared.created.push(id);
@@ -47,7 +52,12 @@ impl Resolve for Batch<'_> {
         }
         self.stage_definitions(self.current.id, &Interface::default(), &[definition]);
         self.current.definitions.push(definition);
+        self.current.exposed.push(id);
         Ok(id)
+    }
+
+    fn expose(&mut self, id: SymbolId) {
+        self.current.exposed.push(id);
     }
 
     fn foreign_thread_local(&mut self, id: SymbolId) -> Option<u64> {

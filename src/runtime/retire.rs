@@ -321,9 +321,11 @@ impl State {
             if !image.contains(body) || symbol.winner().is_some_and(|p| p.target != Target::Function(body)) {
                 return None;
             }
-            let name = symbol.name.split('\0').next().unwrap_or_default();
+            let name = symbol.plain_name();
             if symbol.is_local() {
-                return Some(format!("the address of {name} was taken, and nothing else defines it"));
+                // One that is only called is needed by its module's code alone.
+                let why = || format!("the address of {name} was taken, and nothing else defines it");
+                return symbol.exposed.then(why);
             }
             let exit = exits.contains(&self.symbols.slots.stub(id.0));
             exit.then(|| format!("{name} is to run at the end"))

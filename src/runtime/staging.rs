@@ -11,8 +11,8 @@ use super::describe::Described;
 use super::fitting::{Fitted, Replacement};
 use super::generation::{Generation, Layer, Wanted};
 use super::prepare::{Batch, Current, Input, Settings, Staged};
-use super::resolve::KeptStorage;
 use super::patch::Carried;
+use super::resolve::{KeptStorage, scoped_name};
 use super::units::{Incoming, Made};
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
@@ -67,7 +67,7 @@ impl Batch<'_> {
                 }
                 _ => free.next().unwrap_or(u32::MAX),
             };
-            let ids = self.name_symbols(&input.object).map_err(place)?;
+            let ids = self.name_symbols(&input.object, &module.name).map_err(place)?;
             named.push(Named { input, id, ids, needs });
         }
         Ok(named)
@@ -153,7 +153,7 @@ impl Batch<'_> {
             link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
         let Incoming { name, source, replace, number, upgrade } = module;
-        let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
+        let Current { definitions, wanted, exposed, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
             let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
             let signature = declared.map(|text| self.state.signatures.intern(text)).unwrap_or_default();
@@ -179,7 +179,15 @@ impl Batch<'_> {
         }
         let mut image = linked.image;
         image.storages.shrink_to_fit();
-        let layer = Layer { life, image, defined: defined.clone(), wanted: wanted.clone(), led, order: 0 };
+        let layer = Layer {
+            life,
+            image,
+            defined: defined.clone(),
+            wanted: wanted.clone(),
+            exposed,
+            led,
+            order: 0,
+        };
         layer.hold(&mut self.state.symbols);
         defined.append(&mut carried.defined);
         defined.sort_unstable();
@@ -206,9 +214,9 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Gives every global symbol, and every local indirect function, its place in the
-    /// table.
-    fn name_symbols(&mut self, object: &Object<'_>) -> Result<Vec<Option<SymbolId>>> {
+    /// Gives every global symbol its place in the table, those that only the module knows under
+    /// a name of its own.
+    fn name_symbols(&mut self, object: &Object<'_>, module: &str) -> Result<Vec<Option<SymbolId>>> {
         let mut ids = Vec::with_capacity(object.symbols.len());
         for symbol in &object.symbols {
             let global = symbol.binding != Binding::Local && !symbol.name.is_empty();
@@ -218,7 +226,10 @@ impl Batch<'_> {
                 ids.push(None);
                 continue;
             }
-            let (id, new) = self.state.symbols.intern(symbol.name)?;
+            let (id, new) = match symbol.scoped {
+                true => self.state.symbols.intern(&scoped_name(symbol.name, module, 0))?,
+                false => self.state.symbols.intern(symbol.name)?,
+            };
             if new {
                 self.prepared.created.push(id);
             }

@@ -111,6 +111,8 @@ pub(crate) struct Symbol {
     function: bool,
     /// It is a local function of some module, under a name that includes the module's.
     local: bool,
+    /// It is one, and its address may be anywhere: not only calls refer to it.
+    pub exposed: bool,
     /// Kept for good: a handle, an address or a host definition refers to it.
     pub pinned: bool,
     /// How many images, of code that is live, kept or only prepared, name its cells.
@@ -150,11 +152,17 @@ impl Symbol {
             wanted_by: SmallVec::new(),
             function: false,
             local: name.contains('\0'),
+            exposed: false,
             pinned: false,
             holds: 0,
             wants: 0,
             rare: None,
         }
+    }
+
+    /// The name as the source has it, without the module that a local function is scoped to.
+    pub(crate) fn plain_name(&self) -> &str {
+        self.name.split('\0').next().unwrap_or_default()
     }
 
     /// It is a local function of some module.

@@ -98,9 +98,9 @@ fn generation(it: &Generation) -> String {
 }
 
 fn layer(it: &Layer) -> String {
-    let Layer { life, image, defined, wanted, order, led } = it;
+    let Layer { life, image, defined, wanted, exposed, order, led } = it;
     let life = Arc::weak_count(life);
-    format!("life {life} {} {defined:?} {wanted:?} {led:?} {order}", memory(image))
+    format!("life {life} {} {defined:?} {wanted:?} {exposed:?} {led:?} {order}", memory(image))
 }
 
 /// An image's memory with its bytes; variables with the number of those who hold them.

@@ -68,6 +68,8 @@ impl World {
 }
 
 impl Resolve for World {
+    fn expose(&mut self, _: SymbolId) {}
+
     fn is_own(&self, _id: SymbolId) -> bool {
         false
     }

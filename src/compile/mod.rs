@@ -11,6 +11,8 @@
 
 mod aliases;
 mod archive;
+#[allow(dead_code, unused_imports)] // the updates that use it come next
+mod bitcode;
 mod child;
 mod debug_info;
 mod debug_sections;

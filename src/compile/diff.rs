@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use super::bitcode::{self, Function, Item, Summary};
 use super::extent::{Extent, Plan};
-use super::Level;
+use super::part::Roles;
+use super::{Level, Source};
 
-type Names<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
+pub(super) type Names<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
 
 /// What the code of a generation was made from.
 #[derive(Clone)]
@@ -200,8 +201,13 @@ impl Patch {
         self.known.source.by_name.get(name).is_some_and(|&item| self.extent.is_referred(item))
     }
 
-    /// The module with the patch's functions only.
-    pub(crate) fn slice(&self, bitcode: &[u8]) -> Option<Vec<u8>> {
-        self.extent.slice(&self.known.source.summary, bitcode)
+    /// The module with the patch's functions only; `None` where it cannot be had.
+    pub(crate) fn slice(&self, bitcode: &Source) -> Option<Source> {
+        let slice = self.extent.slice(&self.known.source.by_name, bitcode.bytes())?;
+        Some(bitcode.with_bitcode(slice))
+    }
+
+    pub(super) fn roles(&self) -> &Roles {
+        &self.extent.roles
     }
 }

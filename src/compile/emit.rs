@@ -23,7 +23,10 @@ use inkwell::targets::FileType;
 
 use super::locals::Locals;
 use super::machine::{self, Machine};
-use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, aliases, debug_info, ir};
+use super::part::{self, Roles};
+use super::{
+    CompileOptions, CompileTimes, Compiled, Interface, OptLevel, Source, SourceKind, aliases, debug_info, ir,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a compilation tells while it runs.
@@ -38,19 +41,32 @@ pub(super) enum Progress {
 /// LLVM names this in front of line and column; it is taken off again.
 const BUFFER: &str = "ir";
 
-/// Compiles IR or bitcode to an object for this machine.
+/// What a compilation is to make.
+#[derive(Clone, Copy)]
+pub(super) enum Goal<'a> {
+    /// An object of the whole module.
+    Object,
+    /// An object of a slice.
+    Part(&'a Roles),
+    /// Bitcode of this LLVM.
+    Bitcode,
+}
+
+/// Compiles IR or bitcode for this machine.
 pub(super) fn compile(
     source: &Source,
     options: &CompileOptions,
+    goal: Goal<'_>,
     progress: &dyn Fn(Progress),
 ) -> Result<Compiled> {
-    machine::with(options, |machine| compile_for(machine, source, options, progress))
+    machine::with(options, |machine| compile_for(machine, source, options, goal, progress))
 }
 
 fn compile_for(
     machine: &Machine,
     source: &Source,
     options: &CompileOptions,
+    goal: Goal<'_>,
     progress: &dyn Fn(Progress),
 ) -> Result<Compiled> {
     let mut times = CompileTimes::default();
@@ -60,6 +76,13 @@ fn compile_for(
     listener.attach(context.raw());
     let module = read(&context, source)?;
     listener.check(ErrorKind::Parse)?;
+    if matches!(goal, Goal::Bitcode) {
+        let object = module.write_bitcode_to_memory().as_slice().to_vec();
+        return Ok(Compiled { object, interface: Interface::default(), times });
+    }
+    if matches!(goal, Goal::Part(_)) {
+        part::strip(&module);
+    }
     machine.adopt(&module)?;
     aliases::flatten(&module);
     module.verify().map_err(|message| {
@@ -67,7 +90,10 @@ fn compile_for(
             .hint("whatever produced this IR has a defect")
     })?;
     progress(Progress::Read);
-    let locals = Locals::of(&module);
+    let locals = match goal {
+        Goal::Part(roles) => part::locals(&module, roles),
+        _ => Locals::of(&module),
+    };
     let before = ir::prepare(&module, options.call_form, &locals, options.level);
     times.parse = started.elapsed();
 

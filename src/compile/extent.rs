@@ -5,14 +5,17 @@
 //! why these functions are compiled; [`super::diff`] does.
 
 use super::Level;
-use super::bitcode::{self, Item, Summary};
-use super::diff::Provided;
+use super::bitcode::{self, Definition, Item, Summary};
+use super::diff::{Names, Provided};
+use super::part::{Role, Roles};
 
 /// What becomes of a function of the module in a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Body {
-    /// It is a declaration.
+    /// It is a declaration that nothing needs.
     Absent,
+    /// It is a declaration.
+    Declared,
     /// It is there to be looked into.
     Inlined,
     /// It is compiled if something that is compiled needs it.
@@ -25,6 +28,7 @@ pub(super) enum Body {
 pub(crate) struct Extent {
     pub(super) functions: Vec<Body>,
     variables: Vec<bool>,
+    pub(super) roles: Roles,
     /// What the functions and variables that are not in it refer to.
     referred: [Vec<bool>; 2],
 }
@@ -77,12 +81,11 @@ impl<'a> Plan<'a> {
     }
 
     fn set(&mut self, at: usize, body: Body) {
-        if self.functions[at] == Body::Absent {
+        let has = |body| !matches!(body, Body::Absent | Body::Declared);
+        if !has(self.functions[at]) && has(body) {
             self.open.push(Item::Function(at as u32));
         }
-        if (self.functions[at] as u8) < body as u8 {
-            self.functions[at] = body;
-        }
+        self.functions[at] = self.functions[at].max(body);
     }
 
     pub(super) fn finish(mut self) -> Extent {
@@ -93,7 +96,8 @@ impl<'a> Plan<'a> {
             }
         }
         let referred = self.staying();
-        Extent { functions: self.functions, variables: self.variables, referred }
+        let roles = self.roles();
+        Extent { functions: self.functions, variables: self.variables, roles, referred }
     }
 
     /// Whoever refers to a function that has no slot, directly or through a constant, refers to
@@ -132,9 +136,8 @@ impl<'a> Plan<'a> {
                         let slot = (self.provided)(&function.name);
                         if !slot && (function.local || function.discardable) {
                             through.push(user);
-                        } else if self.functions[at as usize] == Body::Absent {
-                            self.functions[at as usize] = Body::Wanted;
-                            self.open.push(user);
+                        } else {
+                            self.set(at as usize, Body::Wanted);
                         }
                     }
                     // The address of a function in a variable is its stub's where it has one.
@@ -168,9 +171,32 @@ impl<'a> Plan<'a> {
                     self.set(at, Body::Optional);
                 } else if inlined && by_code {
                     self.set(at, Body::Inlined);
+                } else {
+                    self.set(at, Body::Declared);
                 }
             }
         }
+    }
+
+    fn roles(&self) -> Roles {
+        let mut roles = Roles::default();
+        for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.defined) {
+            let slot = (self.provided)(&function.name);
+            let role = match self.functions[at] {
+                Body::Absent => continue,
+                Body::Declared if function.local => Role::Elsewhere,
+                Body::Declared => continue,
+                Body::Inlined => Role::Shown,
+                body => Role::Compiled {
+                    candidate: function.candidate,
+                    once: function.calls == 1 && !function.address_taken,
+                    kept: body == Body::Wanted,
+                    slot,
+                },
+            };
+            roles.0.insert(function.name.to_string(), role);
+        }
+        roles
     }
 
     /// What is not compiled, and stays, refers to.
@@ -178,7 +204,7 @@ impl<'a> Plan<'a> {
         let mut referred = [vec![false; self.functions.len()], vec![false; self.variables.len()]];
         let mut open: Vec<Item> = Vec::new();
         for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.defined) {
-            if matches!(self.functions[at], Body::Absent | Body::Inlined) && (self.provided)(&function.name) {
+            if self.functions[at] <= Body::Inlined && (self.provided)(&function.name) {
                 open.push(Item::Function(at as u32));
             }
         }
@@ -239,9 +265,12 @@ impl Extent {
     }
 
     /// The part itself.
-    pub(super) fn slice(&self, summary: &Summary, bitcode: &[u8]) -> Option<Vec<u8>> {
-        let function = |at: usize| self.functions[at] != Body::Absent;
-        let variable = |at: usize| self.variables[at] || summary.variables[at].name.is_empty();
-        bitcode::slice(bitcode, &function, &variable).ok()
+    pub(super) fn slice(&self, by_name: &Names<Item>, bitcode: &[u8]) -> Option<Vec<u8>> {
+        let keep = |_: Definition, name: &str| match by_name.get(name) {
+            Some(&Item::Function(at)) => self.functions[at as usize] > Body::Declared,
+            Some(&Item::Variable(at)) => self.variables[at as usize],
+            None => false,
+        };
+        bitcode::slice(bitcode, &keep).ok()
     }
 }

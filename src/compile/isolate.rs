@@ -18,7 +18,7 @@ use inkwell::llvm_sys::error_handling::LLVMInstallFatalErrorHandler;
 use parking_lot::RwLock;
 
 use super::child::{Child, PIPE, settle_descriptors};
-use super::emit::{self, Progress};
+use super::emit::{self, Goal, Progress};
 use super::{CompileOptions, Compiled, Source, machine, wire};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -47,14 +47,14 @@ static WAS_READ: AtomicBool = AtomicBool::new(false);
 /// never inherits a lock inside LLVM that another of our threads holds.
 static LLVM: RwLock<()> = RwLock::new(());
 
-pub(super) fn in_process(source: &Source, options: &CompileOptions) -> Result<Compiled> {
+pub(super) fn in_process(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Compiled> {
     let _running = LLVM.read();
-    emit::compile(source, options, &|_| {})
+    emit::compile(source, options, goal, &|_| {})
 }
 
-pub(super) fn in_child(source: &Source, options: &CompileOptions) -> Result<Compiled> {
+pub(super) fn in_child(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Compiled> {
     let patience = PATIENCE + PATIENCE_PER_MIB * (source.bytes().len() >> 20) as u32;
-    let work = |progress: &dyn Fn(Progress)| emit::compile(source, options, progress);
+    let work = |progress: &dyn Fn(Progress)| emit::compile(source, options, goal, progress);
     {
         let _running = LLVM.read();
         machine::warm(options)?;

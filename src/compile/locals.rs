@@ -36,6 +36,8 @@ pub(super) enum Local {
     },
     /// It is only declared: its body is in another part of the module.
     Elsewhere,
+    /// The same, with the body to be looked into.
+    Shown,
 }
 
 /// What becomes of a module's static functions, by name. Those that are not named stay as they
@@ -207,6 +209,11 @@ pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bo
             let new = match local {
                 Local::Elsewhere if is_defined(function) => continue,
                 Local::Elsewhere => redeclare(module, function, Global::Function),
+                Local::Shown => {
+                    LLVMSetComdat(function, std::ptr::null_mut());
+                    LLVMSetLinkage(function, LLVMLinkage::LLVMAvailableExternallyLinkage);
+                    function
+                }
                 _ if !is_local(function) || !is_copyable(function) => continue,
                 Local::Copied { once, kept } => {
                     if let Some(call) = only_call(function).filter(|_| once && optimised) {
@@ -243,6 +250,9 @@ pub(super) unsafe fn settle(module: LLVMModuleRef) {
             let own = name(function).starts_with(scoped::PREFIX.as_bytes());
             if own && is_defined(function) && is_exported(function) {
                 redefine(module, function);
+            } else if own && !is_defined(function) {
+                let new = redeclare(module, function, Global::Function);
+                LLVMSetLinkage(new, LLVMLinkage::LLVMExternalLinkage);
             }
         }
     }

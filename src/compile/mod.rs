@@ -17,7 +17,9 @@ mod child;
 mod debug_info;
 mod debug_sections;
 mod debug_types;
+mod diff;
 mod emit;
+mod extent;
 mod initialisers;
 mod inlining;
 mod interface;
@@ -28,6 +30,7 @@ mod layout;
 mod llvm;
 mod locals;
 mod machine;
+mod part;
 mod redefine;
 mod signature;
 mod source;
@@ -47,6 +50,8 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use debug_info::interface_of_object;
+pub(crate) use diff::{Known, Patch, plan, upgrade};
+use emit::Goal;
 pub(crate) use interface::{Interface, Types};
 pub(crate) use layout::VariableType;
 pub use machine::llvm_version;
@@ -104,11 +109,52 @@ pub(crate) struct Compiled {
     pub times: CompileTimes,
 }
 
+/// How good code is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// It is there soonest.
+    Fast,
+    /// As good as the runtime's level says.
+    Optimised,
+}
+
+impl CompileOptions {
+    /// The level of code that is there to stay.
+    pub(crate) fn full_level(&self) -> Level {
+        if self.level == OptLevel::O0 { Level::Fast } else { Level::Optimised }
+    }
+}
+
 /// Compiles a source of IR or bitcode. May be called from several threads at once.
 pub(crate) fn compile(source: &Source, options: &CompileOptions) -> Result<Compiled> {
+    run(source, options, Goal::Object)
+}
+
+/// Compiles a part of a module, of which `slice` is the bitcode.
+pub(crate) fn compile_patch(
+    slice: &Source,
+    options: &CompileOptions,
+    level: Level,
+    patch: &Patch,
+) -> Result<Compiled> {
+    let level = if level == Level::Fast { OptLevel::O0 } else { options.level };
+    run(slice, &CompileOptions { level, ..options.clone() }, Goal::Part(patch.roles()))
+}
+
+/// Bitcode in the form that can be compared.
+pub(crate) fn to_bitcode(source: &Source, options: &CompileOptions) -> Result<Source> {
+    if source.kind() == SourceKind::Bitcode {
+        return Ok(source.clone());
+    }
+    Ok(source.with_bitcode(run(source, options, Goal::Bitcode)?.object))
+}
+
+fn run(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Compiled> {
     match source.kind() {
-        SourceKind::Ir | SourceKind::Bitcode if source.is_trusted() => isolate::in_process(source, options),
-        SourceKind::Ir | SourceKind::Bitcode => isolate::in_child(source, options),
+        SourceKind::Ir | SourceKind::Bitcode if source.is_trusted() => {
+            isolate::in_process(source, options, goal)
+        }
+        SourceKind::Ir | SourceKind::Bitcode => isolate::in_child(source, options, goal),
         SourceKind::Object | SourceKind::Archive => {
             Err(Error::new(ErrorKind::Compile, "only IR and bitcode are compiled"))
         }

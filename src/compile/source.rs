@@ -197,6 +197,11 @@ impl Source {
         Ok(new)
     }
 
+    /// The same as bitcode, or some of it.
+    pub(crate) fn with_bitcode(&self, bitcode: Vec<u8>) -> Self {
+        Self { kind: SourceKind::Bitcode, bytes: bitcode.into(), ..self.clone() }
+    }
+
     /// The object that this was compiled to, with its types; otherwise the same source.
     pub(crate) fn compiled_to(&self, object: Arc<[u8]>, interface: Arc<Interface>) -> Self {
         Self { kind: SourceKind::Object, bytes: object, interface: Some(interface), ..self.clone() }

@@ -113,6 +113,11 @@ fn malformed(what: impl std::fmt::Display) -> Error {
 }
 
 impl<'d> Object<'d> {
+    /// An object with nothing in it.
+    pub(crate) fn empty(arch: Arch) -> Self {
+        Self { arch, sections: Vec::new(), symbols: Vec::new(), bounded: Vec::new() }
+    }
+
     pub(crate) fn parse(data: &'d [u8]) -> Result<Self> {
         if data.get(..5) == Some(&[0x7f, b'E', b'L', b'F', elf::ELFCLASS32.0]) {
             return Err(Error::new(ErrorKind::Parse, "a 32-bit object").hint("compile it with -m64"));

@@ -32,7 +32,9 @@ mod threads;
 
 #[cfg(test)]
 pub(crate) use threads::forget_context;
-pub(crate) use threads::{Caller, ask_threads, remember_context, survive_forks, thread_name};
+pub(crate) use threads::{
+    Caller, ask_threads, leave_signals_to_others, remember_context, survive_forks, thread_name,
+};
 
 /// Somebody holds a range.
 #[derive(Debug, Clone, PartialEq, Eq)]

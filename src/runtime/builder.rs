@@ -10,9 +10,10 @@ use super::entry::Arguments;
 use super::forks;
 use super::missing::MissingEntry;
 use super::state::State;
+use super::tiers::Worker;
 use super::{Inner, Runtime};
 use crate::builtins;
-use crate::compile::{CallForm, CompileOptions, OptLevel};
+use crate::compile::{CallForm, CompileOptions, Level, OptLevel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
 use crate::process::Process;
@@ -30,6 +31,7 @@ pub struct Builder {
     arguments: Vec<CString>,
     history: usize,
     retained_limit: Option<usize>,
+    tiered: bool,
 }
 
 impl Default for Builder {
@@ -42,6 +44,7 @@ impl Default for Builder {
             arguments: Vec::new(),
             history: 4,
             retained_limit: None,
+            tiered: true,
         }
     }
 }
@@ -59,6 +62,16 @@ impl Builder {
     /// otherwise. Objects are taken as they are.
     pub fn opt_level(mut self, level: OptLevel) -> Self {
         self.compile.level = level;
+        self
+    }
+
+    /// Whether functions that change go live without optimisation first, which is soonest, and
+    /// are optimised by a thread of the runtime's afterwards; on unless said otherwise. Without
+    /// effect where [`Self::opt_level`] is O0. What is loaded first is optimised either way.
+    ///
+    /// The thread starts with the first such function and ends with the runtime.
+    pub fn tiered(mut self, tiered: bool) -> Self {
+        self.tiered = tiered;
         self
     }
 
@@ -151,6 +164,7 @@ impl Builder {
         let reclaiming = Arc::new(Forkable::new(()));
         forks::add(&reclaiming, &state, &arena);
         Ok(Runtime {
+            worker: Some(Arc::new(Worker::new())),
             inner: Arc::new(Inner {
                 state,
                 reclaiming,
@@ -158,6 +172,7 @@ impl Builder {
                 retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
                 missing,
                 dso,
+                tiered: self.tiered && self.compile.full_level() == Level::Optimised,
                 compile: self.compile,
                 threads: self.threads,
                 arguments: Arguments::new(self.arguments),

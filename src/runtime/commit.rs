@@ -48,7 +48,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     let (changed, gates, indirect) = (prepared.changed, prepared.gates, prepared.indirect);
     let mut after = Afterwards::default();
     state.epoch.advance();
-    state.totals.commits += 1;
+    let upgrades = staged.iter().filter(|staged| staged.upgrade).count();
+    state.totals.upgrades += upgrades as u64;
+    state.totals.commits += u64::from(upgrades == 0);
     state.order += ONE_UPDATE;
     for id in prepared.departed {
         state.symbols.get_mut(id).rare_mut().departed = state.order;

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::generation::{Module, Past, Wanted};
+use super::generation::{self, Module, Past, Wanted};
 use super::prepare::Batch;
 use super::report::ModuleReport;
 use super::state::State;
@@ -97,10 +97,14 @@ impl State {
             }
             _ => true,
         };
+        storages && locals && self.is_up_to_date(&past.generation)
+    }
+
+    /// Whether the addresses of others that the code of `generation` holds are right.
+    pub(super) fn is_up_to_date(&self, generation: &generation::Generation) -> bool {
         let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
-        let order = past.generation.linked_since();
-        let others = past.generation.wanted.iter().all(|wanted| departed(wanted.id) <= order);
-        storages && locals && others && order >= self.moved
+        let order = generation.linked_since();
+        order >= self.moved && generation.wanted.iter().all(|wanted| departed(wanted.id) <= order)
     }
 }
 

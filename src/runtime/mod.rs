@@ -20,6 +20,7 @@ mod guard;
 mod history;
 mod loose_ends;
 mod missing;
+mod patch;
 mod prepare;
 mod report;
 mod resolve;
@@ -30,6 +31,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod thunks;
+mod tiers;
 mod transaction;
 mod units;
 mod update;
@@ -61,6 +63,7 @@ use crate::tls::Forkable;
 use entry::Arguments;
 use missing::MissingEntry;
 use state::State;
+use tiers::Worker;
 
 /// A JIT runtime: modules of generated code that call each other through one table.
 ///
@@ -69,6 +72,8 @@ use state::State;
 /// and exit handlers of the code run, and all of its memory is returned.
 #[derive(Clone)]
 pub struct Runtime {
+    // Ends before what it works on. The worker itself has none.
+    worker: Option<Arc<Worker>>,
     inner: Arc<Inner>,
 }
 
@@ -84,6 +89,8 @@ struct Inner {
     /// What `__dso_handle` is in this runtime.
     dso: Block,
     compile: CompileOptions,
+    /// What changes goes live at the fast level.
+    tiered: bool,
     threads: usize,
     /// What constructors get as argc and argv.
     arguments: Arguments,
@@ -128,6 +135,8 @@ pub struct Stats {
 pub struct Totals {
     /// Updates committed.
     pub commits: u64,
+    /// Generations that were given better code.
+    pub upgrades: u64,
     /// Generations freed.
     pub reclaimed: u64,
     /// Bytes of replaced code and data freed.
@@ -146,6 +155,12 @@ impl Runtime {
     /// As [`Builder::build`].
     pub fn new() -> Result<Self> {
         Self::builder().build()
+    }
+
+    /// Waits until all functions that went live without optimisation have been optimised; see
+    /// [`Builder::tiered`]. Returns at once where there are none.
+    pub fn settle(&self) {
+        self.worker.iter().for_each(|worker| worker.settle());
     }
 
     /// Starts an update of any number of modules.

@@ -167,6 +167,10 @@ impl Batch<'_> {
         let led = led.map(|d| (d.id, d.target)).chain(std::mem::take(&mut carried.led)).collect();
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
         self.prepared.indirect.extend(indirect);
+        let number = match self.state.module(id) {
+            Some(live) if upgrade => Some(live.current.number),
+            _ => number,
+        };
         let described =
             Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
         let (mut report, mut run) = self.describe_module(&described, fitted, &mut linked, &definitions);

@@ -3,12 +3,13 @@
 //! Owns the records of loaded modules and the lookups over them. Changes are made by
 //! [`super::prepare`] and [`super::commit`] only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Totals;
 use super::generation::{Module, Retired};
 use super::variables::Left;
+use crate::compile::Known;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -65,6 +66,21 @@ pub(super) struct State {
 
 /// What [`State::order`] grows by with each update; the low half orders its modules.
 pub(super) const ONE_UPDATE: u64 = 1 << 32;
+
+/// What a patch has to fit.
+pub(super) struct Base {
+    pub known: Known,
+    pub serial: u64,
+    /// The plain names of what the module provides.
+    pub provided: HashSet<Box<str>, foldhash::fast::RandomState>,
+}
+
+impl Base {
+    /// Whether the module provides a name.
+    pub(super) fn provides(&self) -> impl Fn(&str) -> bool + '_ {
+        |name| self.provided.contains(name)
+    }
+}
 
 impl State {
     pub(super) fn new(symbols: Symbols, process: Process, history: usize) -> Self {
@@ -138,6 +154,14 @@ impl State {
 
     pub(super) fn live(&self) -> impl Iterator<Item = &Module> {
         self.modules.iter().flatten().map(|module| &**module)
+    }
+
+    /// What a patch of the module `name` has to fit; `None` if it has to be replaced whole.
+    pub(super) fn base(&self, name: &str) -> Option<Base> {
+        let module = self.module(self.module_id(name)?)?;
+        let known = module.current.known.clone().filter(|_| self.is_up_to_date(&module.current))?;
+        let provided = module.current.defined.iter().map(|&id| self.symbols.get(id).plain_name().into());
+        Some(Base { known, serial: module.current.serial(), provided: provided.collect() })
     }
 
     /// The module whose live code is at `address`.

@@ -14,10 +14,10 @@ use super::fitting::{Migration, Rules};
 use super::prepare::{self, Input, Prepared, Refusal, Request, Settings};
 use super::report::{Report, Times};
 use super::state::State;
-use super::units::{Incoming, Ready, Unit, compile_all, parse};
+use super::units::{self, Incoming, Ready, Unit, compile_all, parse};
 use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
-use crate::compile::CallForm;
+use crate::compile::{CallForm, Known};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process;
 use crate::reclaim::Caller;
@@ -48,6 +48,7 @@ pub struct PreparedUpdate {
 }
 
 /// What is left of a plan once everything is compiled: enough to link it again.
+#[derive(Default)]
 struct Work {
     ready: Vec<Ready>,
     removed: Vec<Arc<str>>,
@@ -58,6 +59,9 @@ struct Work {
     times: Times,
 }
 
+/// How often a patch is made anew because its module was replaced meanwhile.
+const PATCHES: usize = 4;
+
 /// How often callers of a function whose type changes are rebuilt until all agree.
 const REBUILDS: usize = 8;
 
@@ -67,7 +71,10 @@ impl PreparedUpdate {
         inner.arena.take_back()?;
         inner.check_retained(caller)?;
         let Plan { steps, wants, strict, rules, rebuild } = plan;
-        let Expanded { units, removed, archives, restored } = archives::expand(&inner.state, steps)?;
+        let Expanded { mut units, removed, archives, restored } = archives::expand(&inner.state, steps)?;
+        // Code that stays would go on with the variables as they are.
+        let whole = rules.all.is_some() || !rules.named.is_empty();
+        units.iter_mut().for_each(|unit| unit.patch &= !whole);
         let mut times = Times::default();
         let mut ready = compile_all(inner, units, &mut times)?;
         archives::select(&inner.state, &mut ready, wants)?;
@@ -75,11 +82,13 @@ impl PreparedUpdate {
         let mut rounds = if rebuild { REBUILDS } else { 0 };
         let mut prepared = loop {
             // A round's callers are compiled without the lock.
-            let _loading = process::loading();
-            let refusal = match work.prepare(inner, &mut inner.state.lock()) {
-                Ok(prepared) => break prepared,
-                Err(refusal) if rounds == 0 || refusal.outdated.is_empty() => return Err(refusal.error),
-                Err(refusal) => refusal,
+            let refusal = {
+                let (mut state, _loading) = work.lock(inner)?;
+                match work.prepare(inner, &mut state) {
+                    Ok(prepared) => break prepared,
+                    Err(refusal) if rounds == 0 || refusal.outdated.is_empty() => return Err(refusal.error),
+                    Err(refusal) => refusal,
+                }
             };
             rounds -= 1;
             work.add_rebuilt(inner, refusal)?;
@@ -87,6 +96,47 @@ impl PreparedUpdate {
         let mut report = std::mem::take(&mut prepared.report);
         report.times = work.times;
         Ok(Self { runtime: runtime.clone(), work, prepared: Some(prepared), report })
+    }
+
+    /// Gives the module `name` better code where it is worth having. It stays the same generation.
+    pub(super) fn upgrade(runtime: &Runtime, name: &Arc<str>) -> Result<()> {
+        let inner = &*runtime.inner;
+        let caller = Caller::here();
+        inner.check_retained(&caller)?;
+        let live = {
+            let state = inner.state.lock();
+            let module = state.module_id(name).and_then(|id| state.module(id));
+            module.map(|module| module.current.source.clone()).zip(state.base(name))
+        };
+        let Some((source, base)) = live else { return Ok(()) };
+        let module = Incoming { name: name.clone(), source, replace: true, number: None, upgrade: true };
+        let mut times = Times::default();
+        let Some(ready) = units::upgrade(inner, module, &base, &mut times)? else { return Ok(()) };
+        let mut work = Work { ready: vec![ready], times, ..Work::default() };
+        let after = {
+            let _loading = process::loading();
+            let mut state = inner.state.lock();
+            inner.arena.take_back()?;
+            if work.ready[0].is_outdated(&state) {
+                return Ok(());
+            }
+            let prepared = work.prepare(inner, &mut state).map_err(|refusal| refusal.error)?;
+            commit::commit(&mut state, prepared)
+        };
+        run_afterwards(inner, &after);
+        inner.reclaim_if_due(&caller);
+        Ok(())
+    }
+
+    /// The lock to commit under. An update that has to be linked again may ask the dynamic linker.
+    fn lock<'i>(&mut self, inner: &'i Inner) -> Result<Locked<'i>> {
+        let state = inner.state.lock();
+        let overtaken = |p: &Prepared| state.epoch.has_overtaken(p.epoch);
+        if !self.prepared.as_ref().is_some_and(overtaken) {
+            return Ok((state, None));
+        }
+        drop(state);
+        self.work.lock(inner).map_err(|error| overtaken_by(&inner.state.lock(), error))
     }
 
     /// What the update will do.
@@ -116,7 +166,7 @@ impl PreparedUpdate {
         let caller = Caller::here();
         let inner = self.runtime.inner.clone();
         let started = Instant::now();
-        let (mut state, _loading) = lock_for(&inner, self.prepared.as_ref());
+        let (mut state, _loading) = self.lock(&inner)?;
         inner.arena.take_back()?;
         let Some(prepared) = &self.prepared else { return Ok(Report::default()) };
         // Somebody may have asked for a handle since.
@@ -127,12 +177,17 @@ impl PreparedUpdate {
         if relied_on || state.epoch.has_overtaken(prepared.epoch) {
             self.prepared.take().into_iter().for_each(|prepared| prepared.abandon(&mut state));
             let again = self.work.prepare(&inner, &mut state);
-            let again = self.prepared.insert(again.map_err(|r| overtaken(&state, r.error))?);
+            let again = self.prepared.insert(again.map_err(|r| overtaken_by(&state, r.error))?);
             self.report = std::mem::take(&mut again.report);
         }
         // The host's code: if that panics nothing has changed, and `self` takes back the rest.
         self.prepared.iter().flat_map(|prepared| &prepared.migrations).for_each(Migration::run);
         let Some(prepared) = self.prepared.take() else { return Ok(Report::default()) };
+        let fast = prepared.staged.iter().filter(|staged| {
+            let known = staged.generation.known.as_ref();
+            inner.tiered && known.is_some_and(Known::has_fast)
+        });
+        let mut fast: Vec<Arc<str>> = fast.map(|staged| staged.name.clone()).collect();
         let after = commit::commit(&mut state, prepared);
         drop((state, _loading));
         let mut report = std::mem::take(&mut self.report);
@@ -140,6 +195,7 @@ impl PreparedUpdate {
         report.times.publish = started.elapsed();
         run_afterwards(&inner, &after);
         inner.reclaim_if_due(&caller);
+        self.runtime.worker.iter().for_each(|worker| worker.add(&inner, std::mem::take(&mut fast)));
         Ok(report)
     }
 }
@@ -158,23 +214,11 @@ impl std::fmt::Debug for PreparedUpdate {
     }
 }
 
-/// The lock to commit under. An update that has to be linked again may ask the dynamic linker.
-fn lock_for<'i>(
-    inner: &'i Inner,
-    prepared: Option<&Prepared>,
-) -> (Guard<'i, State>, Option<Guard<'static, ()>>) {
-    let overtaken = |state: &State| prepared.is_some_and(|p| state.epoch.has_overtaken(p.epoch));
-    let state = inner.state.lock();
-    if !overtaken(&state) {
-        return (state, None);
-    }
-    drop(state);
-    let loading = process::loading();
-    (inner.state.lock(), loading)
-}
+/// The lock of the state, and that of the dynamic linker where it may be asked.
+type Locked<'i> = (Guard<'i, State>, Option<Guard<'static, ()>>);
 
 /// The error of an update that no longer fits.
-fn overtaken(state: &State, error: Error) -> Error {
+fn overtaken_by(state: &State, error: Error) -> Error {
     let by = match &state.latest[..] {
         [] => "a change by the host".to_owned(),
         modules => format!("an update of {}", modules.iter().map(|m| &**m).collect::<Vec<_>>().join(", ")),
@@ -185,6 +229,30 @@ fn overtaken(state: &State, error: Error) -> Error {
 }
 
 impl Work {
+    /// The locks to prepare under, with every patch made for the generation that is live then.
+    fn lock<'i>(&mut self, inner: &'i Inner) -> Result<Locked<'i>> {
+        let mut tries = 0;
+        loop {
+            let loading = process::loading();
+            let state = inner.state.lock();
+            let (outdated, fits): (Vec<Ready>, Vec<Ready>) =
+                std::mem::take(&mut self.ready).into_iter().partition(|ready| ready.is_outdated(&state));
+            if outdated.is_empty() {
+                self.ready = fits;
+                return Ok((state, loading));
+            }
+            drop((state, loading));
+            // Whole modules are never outdated.
+            tries += 1;
+            let patch = tries < PATCHES;
+            let again = outdated.iter();
+            let again = again.map(|r| Unit { module: r.module.clone(), on_demand: r.on_demand, patch });
+            let again = again.collect();
+            self.ready = fits;
+            self.ready.extend(compile_all(inner, again, &mut self.times)?);
+        }
+    }
+
     fn prepare(&mut self, inner: &Inner, state: &mut State) -> Result<Prepared, Refusal> {
         let started = Instant::now();
         inner.arena.take_back().map_err(|error| Refusal { error, outdated: Vec::new() })?;

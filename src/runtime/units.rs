@@ -12,7 +12,7 @@ use runtime_stubs::Arch;
 use super::Inner;
 use super::prepare::Input;
 use super::report::Times;
-use super::state::State;
+use super::state::{Base, State};
 use crate::compile::{self, CompileTimes, Compiled, Interface, Known, Level, Patch, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
@@ -118,13 +118,11 @@ fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
     Ok((Ready { module: module.clone(), object, interface, on_demand: *on_demand, made }, times))
 }
 
+/// An object, what is known of its types, how it was made, and how long that took.
+type Outcome = (Arc<[u8]>, Arc<Interface>, Made, Times);
+
 /// What has to be linked for a module: all of it, or a patch for the generation that is live.
-#[allow(clippy::type_complexity, reason = "named above")]
-fn make(
-    inner: &Inner,
-    module: &Incoming,
-    patch: bool,
-) -> Result<(Arc<[u8]>, Arc<Interface>, Made, Times)> {
+fn make(inner: &Inner, module: &Incoming, patch: bool) -> Result<Outcome> {
     let source = &module.source;
     if !matches!(source.kind(), SourceKind::Ir | SourceKind::Bitcode) {
         let (object, interface, times) = compiled(inner, source)?;
@@ -133,31 +131,55 @@ fn make(
     crate::fault::step("compile")?;
     let bitcode = super::forks::passing(|| compile::to_bitcode(source, &inner.compile))?;
     let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
-    let level = if inner.tiered && !module.upgrade { Level::Fast } else { inner.compile.full_level() };
-    let planned = base.and_then(|base| {
-        let provided = |name: &str| base.provided.contains(name);
-        let patch = if module.upgrade {
-            compile::upgrade(&base.known, &provided)
-        } else {
-            compile::plan(&base.known, bitcode.bytes(), &provided, level)?
-        };
-        Some((patch, base.serial))
-    });
-    if let Some((patch, serial)) = planned {
-        let known = Some(patch.known.clone());
-        if patch.is_empty() {
-            let made = Made { known, patch: Some((Arc::new(patch), serial)) };
-            return Ok((Arc::default(), Arc::default(), made, Times::default()));
-        }
-        if let Some(slice) = patch.slice(&bitcode) {
-            let compile = || compile::compile_patch(&slice, &inner.compile, level, &patch);
-            let (object, interface, times) = timed(super::forks::passing(compile)?);
-            return Ok((object, interface, Made { known, patch: Some((Arc::new(patch), serial)) }, times));
-        }
+    let level = if inner.tiered { Level::Fast } else { inner.compile.full_level() };
+    if let Some(base) = base
+        && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
+        && let Some(made) = make_patch(inner, &bitcode, patch, level, base.serial)?
+    {
+        return Ok(made);
     }
     let (object, interface, times) = compiled(inner, &bitcode)?;
     let known = Known::of(bitcode.bytes(), inner.compile.full_level());
     Ok((object, interface, Made { known, patch: None }, times))
+}
+
+/// Compiles a patch for the generation that is called `serial`; `None` where the module has to be
+/// compiled whole.
+fn make_patch(
+    inner: &Inner,
+    bitcode: &Source,
+    patch: Patch,
+    level: Level,
+    serial: u64,
+) -> Result<Option<Outcome>> {
+    let (mut object, mut interface, mut times) = Default::default();
+    if !patch.is_empty() {
+        let Some(slice) = patch.slice(bitcode) else { return Ok(None) };
+        let compile = || compile::compile_patch(&slice, &inner.compile, level, &patch);
+        (object, interface, times) = timed(super::forks::passing(compile)?);
+    }
+    let made = Made { known: Some(patch.known.clone()), patch: Some((Arc::new(patch), serial)) };
+    Ok(Some((object, interface, made, times)))
+}
+
+/// Compiles those functions of `module`, which is live, that have no optimised code; `None` if
+/// there are none.
+pub(super) fn upgrade(
+    inner: &Inner,
+    module: Incoming,
+    base: &Base,
+    times: &mut Times,
+) -> Result<Option<Ready>> {
+    if !base.known.has_fast() {
+        return Ok(None);
+    }
+    let bitcode = super::forks::passing(|| compile::to_bitcode(&module.source, &inner.compile))?;
+    let patch = compile::upgrade(&base.known, &base.provides());
+    let made = make_patch(inner, &bitcode, patch, Level::Optimised, base.serial)?;
+    Ok(made.map(|(object, interface, made, spent)| {
+        *times = spent;
+        Ready { module, object, interface, on_demand: false, made }
+    }))
 }
 
 /// The object that `source` is or becomes, and what is known of its types.

@@ -33,7 +33,7 @@ impl Batch<'_> {
 
     /// Within one update the first definition wins, as it does for a linker; a later
     /// update's come before those of earlier ones.
-    fn order(&self) -> u64 {
+    pub(super) fn order(&self) -> u64 {
         self.state.order + (u64::from(u32::MAX) - self.index)
     }
 

@@ -29,6 +29,7 @@ pub(crate) use contexts::forget as forget_context;
 pub(crate) use contexts::remember as remember_context;
 pub(crate) use forks::survive as survive_forks;
 use memory::{Mappings, this_thread};
+pub(crate) use signal::leave_signals_to_others;
 use signal::{Line, Reply};
 use stack::{Memory, Seen, Thread, Told};
 use task::Doing;

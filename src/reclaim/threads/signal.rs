@@ -367,3 +367,18 @@ fn wait_on(registers: &mut [i64; 23]) {
         registers[libc::REG_RIP as usize] = pc.wrapping_sub(2) as i64;
     }
 }
+
+/// Has the calling thread, which is none of the program's, handle no signal of the program's:
+/// another thread of it may be waiting for them. The real-time signals stay, of which one is ours.
+pub(crate) fn leave_signals_to_others() {
+    // SAFETY: valid for writes; the set is filled before it is used.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut set);
+        let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+        for signal in faults.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
+            libc::sigdelset(&mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, null_mut());
+    }
+}

@@ -1,0 +1,101 @@
+//! Compiling a part of a module: a slice of its bitcode, with the roles of what is in it.
+//!
+//! Owns what a slice cannot say by itself: which of its bodies are only there to be looked into,
+//! which declarations are static functions of the same module. Deliberately does not choose
+//! them; [`super::extent`] does.
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+
+use inkwell::llvm_sys::LLVMLinkage;
+use inkwell::llvm_sys::core::*;
+use inkwell::module::Module;
+
+use super::llvm::{name, symbol_name, values};
+use super::locals::{Local, Locals};
+
+/// What becomes of a function of a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A static function whose body is elsewhere.
+    Elsewhere,
+    /// Its body is only to be looked into.
+    Shown,
+    Compiled {
+        /// Its body may be copied.
+        candidate: bool,
+        /// By the only call that there is.
+        once: bool,
+        /// It is wanted even if nothing here needs it.
+        kept: bool,
+        /// Others know it by its slot.
+        slot: bool,
+    },
+}
+
+/// The functions of a slice that need one.
+#[derive(Debug, Default)]
+pub(crate) struct Roles(pub(super) HashMap<String, Role, foldhash::fast::RandomState>);
+
+/// Takes out the declarations that nothing in the slice refers to.
+pub(super) fn strip(module: &Module<'_>) {
+    let raw = module.as_mut_ptr();
+    // SAFETY: the module is live and nobody else holds a value of it; what is deleted has no
+    // uses.
+    unsafe {
+        for variable in values(LLVMGetFirstGlobal(raw), LLVMGetNextGlobal) {
+            let unused = LLVMGetFirstUse(variable).is_null();
+            // The lists of what runs at the beginning are the whole module's.
+            if LLVMIsDeclaration(variable) != 0 && (unused || name(variable).starts_with(b"llvm.")) {
+                LLVMDeleteGlobal(variable);
+            }
+        }
+        for function in values(LLVMGetFirstFunction(raw), LLVMGetNextFunction) {
+            if LLVMIsDeclaration(function) != 0 && LLVMGetFirstUse(function).is_null() {
+                LLVMDeleteFunction(function);
+            }
+        }
+    }
+}
+
+/// Gives the functions of a slice the linkage of their roles; returns what becomes of those
+/// that only the module knows.
+pub(super) fn locals(module: &Module<'_>, roles: &Roles) -> Locals {
+    let raw = module.as_mut_ptr();
+    let mut own = Locals::of(module);
+    let mut all = HashMap::new();
+    // SAFETY: as in `strip`.
+    unsafe {
+        for function in values(LLVMGetFirstFunction(raw), LLVMGetNextFunction) {
+            let name = symbol_name(function);
+            let Some(&role) = roles.0.get(&name) else { continue };
+            let linkage = LLVMGetLinkage(function);
+            let local =
+                matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage);
+            match role {
+                Role::Elsewhere => {
+                    all.insert(name, Local::Elsewhere);
+                }
+                Role::Shown if local => {
+                    all.insert(name, Local::Shown);
+                }
+                Role::Shown => LLVMSetLinkage(function, LLVMLinkage::LLVMAvailableExternallyLinkage),
+                // Those that are to stay static have no slot.
+                Role::Compiled { candidate, once, kept, slot } if local => {
+                    if slot || own.functions.remove(&name).is_some() {
+                        let copied = Local::Copied { once, kept };
+                        all.insert(name, if candidate { copied } else { Local::Apart });
+                    }
+                }
+                Role::Compiled { kept: true, .. } if linkage == LLVMLinkage::LLVMLinkOnceODRLinkage => {
+                    LLVMSetLinkage(function, LLVMLinkage::LLVMWeakODRLinkage);
+                }
+                Role::Compiled { kept: true, .. } if linkage == LLVMLinkage::LLVMLinkOnceAnyLinkage => {
+                    LLVMSetLinkage(function, LLVMLinkage::LLVMWeakAnyLinkage);
+                }
+                Role::Compiled { .. } => {}
+            }
+        }
+    }
+    Locals { functions: all }
+}

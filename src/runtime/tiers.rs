@@ -1,0 +1,126 @@
+//! Better code for functions that went live without optimisation.
+//!
+//! Owns the thread that makes it, one for each runtime and only once there is something to do,
+//! and the line of modules that wait for it. What it makes is committed like any update, unless
+//! the module has become another one meanwhile: then it is dropped, and the newer one waits in
+//! line itself. Deliberately does not know which functions these are; the compile stage does.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::transaction::PreparedUpdate;
+use super::{Inner, Runtime};
+use crate::reclaim;
+
+/// The end of the worker; held by everybody but the worker itself.
+pub(super) struct Worker {
+    line: Arc<Line>,
+    thread: Mutex<Option<(u32, JoinHandle<()>)>>,
+}
+
+#[derive(Default)]
+struct Line {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    modules: VecDeque<Arc<str>>,
+    /// The worker is at one that it has taken out of the line.
+    busy: bool,
+    stop: bool,
+}
+
+impl Line {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'l>(&self, waiting: MutexGuard<'l, Waiting>) -> MutexGuard<'l, Waiting> {
+        self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next module; `None` at the end.
+    fn next(&self) -> Option<Arc<str>> {
+        let mut waiting = self.lock();
+        waiting.busy = false;
+        self.changed.notify_all();
+        loop {
+            if waiting.stop {
+                return None;
+            }
+            if let Some(module) = waiting.modules.pop_front() {
+                waiting.busy = true;
+                return Some(module);
+            }
+            waiting = self.wait(waiting);
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn new() -> Self {
+        Self { line: Arc::default(), thread: Mutex::new(None) }
+    }
+
+    /// Has the code of `modules` made better some time soon.
+    pub(super) fn add(&self, inner: &Arc<Inner>, modules: Vec<Arc<str>>) {
+        if modules.is_empty() {
+            return;
+        }
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut waiting = self.line.lock();
+            for module in modules {
+                if !waiting.modules.contains(&module) {
+                    waiting.modules.push_back(module);
+                }
+            }
+            self.line.changed.notify_all();
+        }
+        if thread.is_none() {
+            let (line, inner) = (self.line.clone(), inner.clone());
+            let work = move || {
+                reclaim::leave_signals_to_others();
+                let runtime = Runtime { worker: None, inner };
+                while let Some(module) = line.next() {
+                    // What cannot be made better stays as it is.
+                    let _ = PreparedUpdate::upgrade(&runtime, &module);
+                }
+            };
+            let spawned = std::thread::Builder::new().name("hotslot optimiser".into()).spawn(work);
+            // Without a thread nothing is made better.
+            *thread = spawned.ok().map(|thread| (std::process::id(), thread));
+        }
+    }
+
+    /// Waits until there is nothing left to do.
+    pub(super) fn settle(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.as_ref().is_none_or(|(process, _)| *process != std::process::id()) {
+            return;
+        }
+        drop(thread);
+        let mut waiting = self.line.lock();
+        while waiting.busy || !waiting.modules.is_empty() {
+            waiting = self.line.wait(waiting);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((process, thread)) = thread else { return };
+        // A child of fork has the handle and not the thread.
+        if process != std::process::id() {
+            std::mem::forget(thread);
+            return;
+        }
+        self.line.lock().stop = true;
+        self.line.changed.notify_all();
+        let _ = thread.join();
+    }
+}

@@ -13,8 +13,6 @@ mod digest;
 mod file;
 mod globals;
 mod slice;
-mod stub;
-pub(crate) use stub::*;
 #[cfg(test)]
 mod tests_input;
 #[cfg(test)]

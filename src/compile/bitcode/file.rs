@@ -4,8 +4,10 @@
 //! constants, and where the function bodies lie. Metadata and attributes are left to the
 //! summary.
 
+use std::collections::VecDeque;
+
 use super::bitstream::{Block, BlockInfo, Entry, Reader, Record};
-use super::constants::{BLOCK_ADDRESS, Constants, Operand, operands};
+use super::constants::{BLOCK_ADDRESS, Constant, Constants, Operand, operands};
 use super::globals::{Global, code};
 use super::types::Types;
 use super::{NotUnderstood, Understood};
@@ -133,7 +135,10 @@ pub(super) struct Outline<'a> {
     pub constants: Constants,
     /// For each global whether it is a function with a body, and where that is.
     pub bodies: Vec<Option<Block>>,
-    unmet: std::collections::VecDeque<usize>,
+    unmet: VecDeque<usize>,
+    /// Constants of the function being read, and the number of the first.
+    pub local: Constants,
+    pub local_base: u64,
 }
 
 impl<'a> Outline<'a> {
@@ -176,6 +181,21 @@ impl<'a> Outline<'a> {
         if self.unmet.is_empty() { Ok(()) } else { Err(NotUnderstood("a function without its body")) }
     }
 
+    /// A constant by its number, its operands, and its place among all constants.
+    pub fn constant(&self, value: u64) -> Understood<(&Constant, &[u64], usize)> {
+        let unknown = NotUnderstood("an unknown constant");
+        let index = value.checked_sub(self.globals.len() as u64).ok_or(unknown)?;
+        let count = self.constants.list.len() as u64;
+        if index < count {
+            let constant = &self.constants.list[index as usize];
+            return Ok((constant, self.constants.ops(constant), index as usize));
+        }
+        let local = value.checked_sub(self.local_base).ok_or(unknown)?;
+        let constant =
+            usize::try_from(local).ok().and_then(|local| self.local.list.get(local)).ok_or(unknown)?;
+        Ok((constant, self.local.ops(constant), (count + local) as usize))
+    }
+
     /// Calls `visit` for every global that the constant `from` is made of.
     ///
     /// `seen` keeps what has been visited; its users decide how long.
@@ -193,12 +213,10 @@ impl<'a> Outline<'a> {
                 visit(Reached::Global(value as usize))?;
                 continue;
             }
-            let index = (value - globals) as usize;
-            let constant = self.constants.list.get(index).ok_or(NotUnderstood("an unknown constant"))?;
+            let (constant, ops, index) = self.constant(value)?;
             if !seen.mark(index) {
                 continue;
             }
-            let ops = self.constants.ops(constant);
             if constant.code == BLOCK_ADDRESS {
                 visit(Reached::BlockOf(ops.get(1).copied().unwrap_or(u64::MAX), index))?;
             }

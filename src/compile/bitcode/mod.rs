@@ -2,17 +2,29 @@
 //!
 //! [`bitstream`] is the container and [`writer`] the little writing of it; [`file`] finds the
 //! module and its outline ([`types`], [`globals`], [`constants`]); [`slice`] makes a module of
-//! some of its definitions.
+//! some of its definitions. [`summary`] says on what the code of each function depends: it reads
+//! the other tables too ([`module`], of [`attributes`], [`names`] and [`metadata`]), finds what
+//! values are by their content ([`contents`]), and digests bodies ([`function`],
+//! [`instructions`]) and what they lead to ([`components`]).
 //!
 //! Written for bitcode as LLVM 19 writes it. Anything not known is [`NotUnderstood`]; the caller
 //! then does without. Nothing here knows LLVM, and nothing panics on damaged input.
 
+mod attributes;
 mod bitstream;
+mod components;
 mod constants;
+mod contents;
 mod digest;
 mod file;
+mod function;
 mod globals;
+mod instructions;
+mod metadata;
+mod module;
+mod names;
 mod slice;
+mod summary;
 #[cfg(test)]
 mod tests_input;
 #[cfg(test)]
@@ -22,7 +34,10 @@ mod writer;
 
 use std::fmt;
 
+pub(crate) use attributes::Flags;
+pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, slice};
+pub(crate) use summary::{Function, Linkage, Summary, Variable, is_inline_candidate, summarise};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

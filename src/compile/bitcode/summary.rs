@@ -1,0 +1,389 @@
+//! What the code of each function of a module can depend on, as digests.
+//!
+//! Two modules whose digests of a function are equal give the same code for it, whatever else
+//! has changed: names, positions in the source and the numbers that everything else shifts do
+//! not count. Owns what depends on what: whose bodies the optimiser may look into, and what runs
+//! when a module is loaded.
+
+use super::Understood;
+use super::attributes::Flags;
+use super::components::Graph;
+use super::contents::Contents;
+use super::digest::{Content, Digest};
+use super::file::{File, Reached, Seen};
+use super::function::{Body, Uses, Walker};
+use super::globals::{Global, Kind, linkage, place};
+use super::module::Module;
+
+/// Linkage of a function or variable, as in IR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    External,
+    AvailableExternally,
+    LinkOnce,
+    LinkOnceOdr,
+    Weak,
+    WeakOdr,
+    Appending,
+    Internal,
+    Private,
+    ExternWeak,
+    Common,
+}
+
+/// A module as far as code depends on it.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// What all code depends on: target, assembly, flags.
+    pub module: Digest,
+    /// Aliases and ifuncs.
+    pub indirections: Digest,
+    /// What runs on loading and unloading: the lists of constructors and destructors, the
+    /// functions they name, and internal functions that those refer to; and what is marked as
+    /// used. `None` when one of the functions is not understood.
+    pub initialisers: Option<Digest>,
+    pub functions: Vec<Function>,
+    pub variables: Vec<Variable>,
+}
+
+/// A function of a module, defined or declared.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub name: String,
+    pub linkage: Linkage,
+    pub is_defined: bool,
+    /// The function by itself, with what must be inlined into it. `None` for a declaration, and
+    /// for a body that is not understood, which counts as changed.
+    pub own: Option<Digest>,
+    /// The same and all that the optimiser may look into from it.
+    pub deep: Option<Digest>,
+    pub instructions: u32,
+    /// What it refers to: places in [`Summary::functions`] and [`Summary::variables`].
+    pub functions: Vec<u32>,
+    pub variables: Vec<u32>,
+    /// Used other than as what a call calls.
+    pub address_taken: bool,
+    /// Someone has the address of a block of it.
+    pub block_address_taken: bool,
+    pub direct_calls: u32,
+    pub flags: Flags,
+    /// It calls a function that returns twice.
+    pub calls_returns_twice: bool,
+    /// See [`is_inline_candidate`].
+    pub is_inline_candidate: bool,
+}
+
+/// A variable of a module, defined or declared.
+#[derive(Debug)]
+pub(crate) struct Variable {
+    pub name: String,
+    pub linkage: Linkage,
+    pub is_constant: bool,
+    pub is_thread_local: bool,
+    /// All but the initialiser.
+    pub declaration: Digest,
+    /// `None` for a declaration.
+    pub initialiser: Option<Digest>,
+    /// What its initialiser refers to.
+    pub functions: Vec<u32>,
+    pub variables: Vec<u32>,
+}
+
+/// Whether the optimiser may look into the body of a function from others.
+///
+/// C++ inline functions and the like always: their body is the same wherever it is. Internal
+/// functions when they are small enough that inlining them is likely and recompiling their
+/// callers is cheap, when they must be inlined, or when they have one caller only. Never what
+/// must not be inlined. A choice of ours and not of LLVM's: code generation makes it so, by
+/// letting the optimiser see no other bodies.
+pub(crate) fn is_inline_candidate(function: &Function) -> bool {
+    if !function.is_defined || function.flags.no_inline || function.flags.opt_none {
+        return false;
+    }
+    match function.linkage {
+        Linkage::LinkOnceOdr | Linkage::WeakOdr | Linkage::AvailableExternally => true,
+        Linkage::Internal | Linkage::Private => {
+            let alone = function.direct_calls == 1 && !function.address_taken;
+            function.flags.always_inline
+                || function.instructions <= 60
+                || function.flags.inline_hint && function.instructions <= 120
+                || alone && function.instructions <= 300
+        }
+        _ => false,
+    }
+}
+
+/// Reads bitcode and digests what its code depends on.
+pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
+    let file = File::read(bitcode)?;
+    let (mut module, outline) = Module::read(&file)?;
+    let mut contents =
+        Contents::new(outline, &module.attributes, &module.names, &module.metadata, file.strtab)?;
+    let count = contents.outline.globals.len();
+    let mut uses = Uses::new(count);
+    let mut bodies: Vec<Option<Body>> = Vec::with_capacity(count);
+    let mut walker = Walker::new(&mut module, &mut contents, &mut uses);
+    for index in 0..count {
+        let body = walker.contents.outline.bodies[index];
+        bodies.push(body.and_then(|body| walker.read(index, &body).ok()));
+    }
+    let mut summing = Summing { module, contents, uses, bodies, leads: Graph::default(), places: Vec::new() };
+    summing.follow_constants()?;
+    summing.finish()
+}
+
+struct Summing<'a> {
+    module: Module<'a>,
+    contents: Contents<'a>,
+    uses: Uses,
+    /// For each global that is a function with a body, what was understood of it.
+    bodies: Vec<Option<Body>>,
+    /// For each global what its record and its initialiser refer to.
+    leads: Graph,
+    /// For each global its place among the functions or among the variables.
+    places: Vec<u32>,
+}
+
+impl Summing<'_> {
+    /// Notes what initialisers and aliases refer to.
+    fn follow_constants(&mut self) -> Understood<()> {
+        let mut seen = Seen::default();
+        let (mut functions, mut variables) = (0, 0);
+        for global in &self.contents.outline.globals {
+            let next = if global.is_function() { &mut functions } else { &mut variables };
+            self.places.push(*next);
+            *next += u32::from(matches!(global.kind, Kind::Function | Kind::Variable));
+            let mut to = Vec::new();
+            if let Some(value) = global.initialiser().or(global.aliasee()) {
+                seen.forget();
+                self.contents.outline.reach(value, &mut seen, &mut |reached| {
+                    if let Reached::Global(other) = reached {
+                        to.push(other as u32);
+                    }
+                    self.uses.take(reached)
+                })?;
+            }
+            self.leads.push(to);
+        }
+        // Of a body that is not understood nobody knows what it uses.
+        let lost = |(body, at): (&Option<Body>, &Option<_>)| body.is_none() && at.is_some();
+        if self.bodies.iter().zip(&self.contents.outline.bodies).any(lost) {
+            self.uses.address_taken.fill(true);
+            self.uses.block_address_taken.fill(true);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Understood<Summary> {
+        let globals = &self.contents.outline.globals;
+        let mut described = Vec::with_capacity(globals.len());
+        for (index, global) in globals.iter().enumerate() {
+            described.push(if global.is_function() { Some(self.function(index, global)?) } else { None });
+        }
+        let own = self.own(&described);
+        let deep = self.deep(&described, &own);
+        let mut functions = Vec::with_capacity(globals.len());
+        let mut variables = Vec::new();
+        for (index, function) in described.into_iter().enumerate() {
+            match function {
+                Some(function) => {
+                    let deep = deep[index].filter(|_| function.is_defined);
+                    functions.push(Function { own: own[index], deep, ..function });
+                }
+                None if globals[index].kind == Kind::Variable => variables.push(self.variable(index)?),
+                None => {}
+            }
+        }
+        Ok(Summary {
+            module: self.module.whole,
+            indirections: self.indirections(),
+            initialisers: self.initialisers(&own)?,
+            functions,
+            variables,
+        })
+    }
+
+    fn function(&self, index: usize, global: &Global<'_>) -> Understood<Function> {
+        let body = self.bodies[index].as_ref();
+        let (functions, variables) = self.split(body.map(|b| &b.references[..]).unwrap_or_default());
+        let mut function = Function {
+            name: global.name.to_owned(),
+            linkage: linkage_of(global),
+            is_defined: global.has_body(),
+            own: None,
+            deep: None,
+            instructions: body.map_or(0, |b| b.instructions),
+            functions,
+            variables,
+            address_taken: self.uses.address_taken[index],
+            block_address_taken: self.uses.block_address_taken[index],
+            direct_calls: self.uses.direct_calls[index],
+            flags: self.module.attributes.get(global.op(place::function::ATTRIBUTES))?.1,
+            calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
+            is_inline_candidate: false,
+        };
+        function.is_inline_candidate = is_inline_candidate(&function) && body.is_some();
+        Ok(function)
+    }
+
+    fn variable(&self, index: usize) -> Understood<Variable> {
+        let global = &self.contents.outline.globals[index];
+        let (functions, variables) = self.split(self.leads.of(index));
+        Ok(Variable {
+            name: global.name.to_owned(),
+            linkage: linkage_of(global),
+            is_constant: global.is_constant(),
+            is_thread_local: global.op(place::variable::THREAD_LOCAL) != 0,
+            declaration: self.contents.declared[index],
+            initialiser: global.initialiser().map(|value| self.contents.digest(value)).transpose()?,
+            functions,
+            variables,
+        })
+    }
+
+    /// References as places among functions and variables; those to aliases lead on.
+    fn split(&self, references: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let (mut functions, mut variables) = (Vec::new(), Vec::new());
+        let mut left: Vec<u32> = references.iter().rev().copied().collect();
+        // As many aliases as there are, in case one leads to itself.
+        let mut aliases = self.contents.outline.globals.len();
+        while let Some(index) = left.pop() {
+            let (list, place) = match self.contents.outline.globals[index as usize].kind {
+                Kind::Function => (&mut functions, self.places[index as usize]),
+                Kind::Variable => (&mut variables, self.places[index as usize]),
+                Kind::Alias | Kind::Ifunc => {
+                    if aliases > 0 {
+                        aliases -= 1;
+                        left.extend_from_slice(self.leads.of(index as usize));
+                    }
+                    continue;
+                }
+            };
+            list.push(place);
+        }
+        (functions, variables)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.contents.outline.globals.iter().map(|global| global.name).collect()
+    }
+
+    /// Digests of functions by themselves, and of what must be inlined into them.
+    fn own(&self, described: &[Option<Function>]) -> Vec<Option<Digest>> {
+        let mut content = Content::default();
+        let mut graph = Graph::default();
+        let mut own = Vec::with_capacity(described.len());
+        let function = |index: &u32| described[*index as usize].as_ref();
+        for (body, described) in self.bodies.iter().zip(described) {
+            let (Some(body), Some(described)) = (body, described) else {
+                graph.push([]);
+                own.push(None);
+                continue;
+            };
+            content.digest(body.digest);
+            content.number(u64::from(described.is_inline_candidate));
+            for other in body.references.iter().filter_map(function) {
+                content.number(u64::from(other.is_inline_candidate));
+            }
+            own.push(Some(content.finish()));
+            let must = |i: &u32| function(i).is_some_and(|f| f.is_defined && f.flags.always_inline);
+            graph.push(body.references.iter().copied().filter(must));
+        }
+        graph.deep(&own, &self.names())
+    }
+
+    /// Digests of functions with all that the optimiser may look into.
+    fn deep(&self, described: &[Option<Function>], own: &[Option<Digest>]) -> Vec<Option<Digest>> {
+        let globals = &self.contents.outline.globals;
+        let mut graph = Graph::default();
+        let mut contents = Vec::with_capacity(own.len());
+        // What is not understood may be looked into like anything else.
+        let looked_into = |index: &u32| match &described[*index as usize] {
+            Some(function) => {
+                function.is_inline_candidate
+                    || function.is_defined && self.bodies[*index as usize].is_none() && may_be_seen(function)
+            }
+            None => Contents::leads_on(&globals[*index as usize]).is_some(),
+        };
+        for index in 0..own.len() {
+            let references = match &self.bodies[index] {
+                Some(body) => &body.references[..],
+                None if Contents::leads_on(&globals[index]).is_some() => self.leads.of(index),
+                None => &[],
+            };
+            graph.push(references.iter().copied().filter(looked_into));
+            let is_function = described[index].is_some();
+            contents.push(if is_function { own[index] } else { Some(self.contents.referred[index]) });
+        }
+        graph.deep(&contents, &self.names())
+    }
+
+    fn indirections(&self) -> Digest {
+        let mut content = Content::default();
+        for (index, global) in self.contents.outline.globals.iter().enumerate() {
+            if matches!(global.kind, Kind::Alias | Kind::Ifunc) {
+                content.digest(self.contents.declared[index]);
+                content.number(self.leads.of(index).len() as u64);
+                for of in self.leads.of(index) {
+                    content.bytes(self.contents.outline.globals[*of as usize].name.as_bytes());
+                }
+            }
+        }
+        content.finish()
+    }
+
+    fn initialisers(&self, own: &[Option<Digest>]) -> Understood<Option<Digest>> {
+        let globals = &self.contents.outline.globals;
+        let mut content = Content::default();
+        let mut left: Vec<u32> = Vec::new();
+        for (index, global) in globals.iter().enumerate() {
+            let runs = match global.name {
+                "llvm.global_ctors" | "llvm.global_dtors" => true,
+                "llvm.used" | "llvm.compiler.used" => false,
+                _ => continue,
+            };
+            content.bytes(global.name.as_bytes());
+            if let Some(value) = global.initialiser() {
+                content.digest(self.contents.digest(value)?);
+            }
+            if runs {
+                left.extend(self.leads.of(index).iter().rev());
+            }
+        }
+        let mut met = vec![false; globals.len()];
+        while let Some(index) = left.pop() {
+            let index = index as usize;
+            if std::mem::replace(&mut met[index], true) || !globals[index].has_body() {
+                continue;
+            }
+            let (Some(body), Some(own)) = (&self.bodies[index], own[index]) else {
+                return Ok(None);
+            };
+            content.digest(own);
+            let local = |i: &&u32| globals[**i as usize].is_function() && globals[**i as usize].is_local();
+            left.extend(body.references.iter().rev().filter(local));
+        }
+        Ok(Some(content.finish()))
+    }
+}
+
+/// Whether it could be an inline candidate if one knew its size.
+fn may_be_seen(function: &Function) -> bool {
+    !matches!(function.linkage, Linkage::External | Linkage::LinkOnce | Linkage::Weak)
+}
+
+fn linkage_of(global: &Global<'_>) -> Linkage {
+    match global.linkage() {
+        linkage::APPENDING => Linkage::Appending,
+        linkage::INTERNAL => Linkage::Internal,
+        linkage::EXTERN_WEAK => Linkage::ExternWeak,
+        linkage::COMMON => Linkage::Common,
+        linkage::PRIVATE => Linkage::Private,
+        linkage::AVAILABLE_EXTERNALLY => Linkage::AvailableExternally,
+        linkage::WEAK => Linkage::Weak,
+        linkage::WEAK_ODR => Linkage::WeakOdr,
+        linkage::LINKONCE => Linkage::LinkOnce,
+        linkage::LINKONCE_ODR => Linkage::LinkOnceOdr,
+        _ => Linkage::External,
+    }
+}

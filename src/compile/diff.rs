@@ -12,12 +12,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::bitcode::{self, Function, Item, Summary};
-use super::extent::{Extent, Plan};
+use super::bitcode::{self, Function, Linkage, Summary};
+use super::extent::{Extent, Item, Plan, is_defined};
 use super::part::Roles;
 use super::{Level, Source};
 
-pub(super) type Names<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
+pub(super) type Names<T> = HashMap<String, T, foldhash::fast::RandomState>;
 
 /// What the code of a generation was made from.
 #[derive(Clone)]
@@ -48,8 +48,8 @@ impl Indexed {
 
     fn defines(&self, item: Item) -> bool {
         match item {
-            Item::Function(at) => self.summary.functions[at as usize].defined,
-            Item::Variable(at) => self.summary.variables[at as usize].defined,
+            Item::Function(at) => is_defined(&self.summary.functions[at as usize]),
+            Item::Variable(at) => self.summary.variables[at as usize].initialiser.is_some(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Known {
     /// Whether some of its code can be made better.
     pub(crate) fn has_fast(&self) -> bool {
         let mut functions = self.source.summary.functions.iter().zip(&self.fast);
-        functions.any(|(function, fast)| function.defined && *fast)
+        functions.any(|(function, fast)| is_defined(function) && *fast)
     }
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct Patch {
     /// What is compiled.
     pub(super) extent: Extent,
     /// What was defined before and is not any more.
-    gone: HashSet<Box<str>, foldhash::fast::RandomState>,
+    gone: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// Plans the replacement of what `old` is known of by `bitcode`, at a level; `None` if all of it
@@ -110,14 +110,16 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     let new = Indexed::new(bitcode::summarise(bitcode).ok()?);
     let (was, is) = (&old.source.summary, &new.summary);
     let whole = |s: &Summary| (s.module, s.indirections, s.initialisers);
-    let unnamed = is.functions.iter().any(|function| function.defined && function.name.is_empty());
-    if unnamed || whole(was) != whole(is) {
+    // What cannot be named cannot be told apart; what is not understood may be anything.
+    let odd = is.functions.iter().any(|f| is_defined(f) && (f.name.is_empty() || f.own.is_none()))
+        || is.aliases.iter().any(|a| a.is_ifunc || matches!(a.linkage, Linkage::Internal | Linkage::Private));
+    if odd || is.initialisers.is_none() || whole(was) != whole(is) {
         return None;
     }
     let mut plan = Plan::new(is, provided, level);
     let mut fast = vec![false; is.functions.len()];
     let [mut added, mut changed, mut unchanged, mut removed] = [const { Vec::new() }; 4];
-    for (at, function) in is.functions.iter().enumerate().filter(|(_, function)| function.defined) {
+    for (at, function) in is.functions.iter().enumerate().filter(|(_, function)| is_defined(function)) {
         let name = function.name.to_string();
         let Some(before) = old.source.function(&function.name) else {
             added.push(name);
@@ -134,14 +136,15 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
             plan.change(at);
         }
     }
-    for (at, variable) in is.variables.iter().enumerate().filter(|(_, variable)| variable.defined) {
+    for (at, variable) in is.variables.iter().enumerate().filter(|(_, variable)| variable.initialiser.is_some()) {
         let same = old.source.variable(&variable.name).is_some_and(|before| {
             let before = &was.variables[before];
             (before.declaration, before.initialiser) == (variable.declaration, variable.initialiser)
         });
         // A module has one block of thread-locals. Constants without a name to others come with
         // whoever uses them.
-        if variable.thread_local || !same && !variable.private {
+        let listed = variable.name.starts_with("llvm.");
+        if variable.is_thread_local || !same && variable.linkage != Linkage::Private && !listed {
             plan.include(at);
         }
     }
@@ -165,12 +168,12 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
 pub(crate) fn upgrade(known: &Known, provided: &Provided<'_>) -> Patch {
     let mut plan = Plan::new(&known.source.summary, provided, Level::Optimised);
     for (at, function) in known.source.summary.functions.iter().enumerate() {
-        if function.defined && known.fast[at] {
+        if is_defined(function) && known.fast[at] {
             plan.change(at);
         }
     }
     for (at, variable) in known.source.summary.variables.iter().enumerate() {
-        if variable.defined && variable.thread_local {
+        if variable.initialiser.is_some() && variable.is_thread_local {
             plan.include(at);
         }
     }
@@ -203,7 +206,7 @@ impl Patch {
 
     /// The module with the patch's functions only; `None` where it cannot be had.
     pub(crate) fn slice(&self, bitcode: &Source) -> Option<Source> {
-        let slice = self.extent.slice(&self.known.source.by_name, bitcode.bytes())?;
+        let slice = self.extent.slice(&self.known.source.summary, &self.known.source.by_name, bitcode.bytes())?;
         Some(bitcode.with_bitcode(slice))
     }
 

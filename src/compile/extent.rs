@@ -5,9 +5,31 @@
 //! why these functions are compiled; [`super::diff`] does.
 
 use super::Level;
-use super::bitcode::{self, Definition, Item, Summary};
+use super::bitcode::{self, Definition, Function, Linkage, Summary};
 use super::diff::{Names, Provided};
 use super::part::{Role, Roles};
+
+/// A function or variable of a module, by its place in the summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Item {
+    Function(u32),
+    Variable(u32),
+}
+
+/// Whether code is made for it.
+pub(super) fn is_defined(function: &Function) -> bool {
+    function.is_defined && function.linkage != Linkage::AvailableExternally
+}
+
+pub(super) fn is_local(function: &Function) -> bool {
+    matches!(function.linkage, Linkage::Internal | Linkage::Private)
+}
+
+/// Whether it is only there as long as something calls it.
+fn is_discardable(function: &Function) -> bool {
+    matches!(function.linkage, Linkage::LinkOnce | Linkage::LinkOnceOdr)
+        || is_local(function) && function.is_inline_candidate
+}
 
 /// What becomes of a function of the module in a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +62,8 @@ pub(super) struct Plan<'a> {
     level: Level,
     functions: Vec<Body>,
     variables: Vec<bool>,
+    /// Functions that aliases lead to.
+    aliased: Vec<bool>,
     /// Functions whose callers have to be compiled as well.
     slotless: Vec<usize>,
     /// What has not been looked into yet.
@@ -50,13 +74,18 @@ impl<'a> Plan<'a> {
     pub(super) fn new(summary: &'a Summary, provided: &'a Provided<'a>, level: Level) -> Self {
         let functions = vec![Body::Absent; summary.functions.len()];
         let variables = vec![false; summary.variables.len()];
-        Self { summary, provided, level, functions, variables, slotless: Vec::new(), open: Vec::new() }
+        let mut aliased = vec![false; summary.functions.len()];
+        for &at in summary.aliases.iter().flat_map(|alias| &alias.functions) {
+            aliased[at as usize] = true;
+        }
+        let (slotless, open) = Default::default();
+        Self { summary, provided, level, functions, variables, aliased, slotless, open }
     }
 
     /// A function that the module did not have.
     pub(super) fn want(&mut self, at: usize) {
         // Others can only be called by those who are compiled as well.
-        if !self.summary.functions[at].discardable {
+        if self.aliased[at] || !is_discardable(&self.summary.functions[at]) {
             self.set(at, Body::Wanted);
         }
     }
@@ -64,13 +93,18 @@ impl<'a> Plan<'a> {
     /// A function whose code is another one.
     pub(super) fn change(&mut self, at: usize) {
         let function = &self.summary.functions[at];
-        if (self.provided)(&function.name) {
-            self.set(at, Body::Wanted);
-        } else if function.local || function.discardable {
+        let slotless = self.is_slotless(function);
+        if slotless {
             self.slotless.push(at);
-        } else {
+        }
+        if !slotless || self.aliased[at] {
             self.set(at, Body::Wanted);
         }
+    }
+
+    /// Nobody reaches it through the table.
+    fn is_slotless(&self, function: &Function) -> bool {
+        (is_local(function) || is_discardable(function)) && !(self.provided)(&function.name)
     }
 
     /// A variable that is new, or not what it was.
@@ -91,7 +125,7 @@ impl<'a> Plan<'a> {
     pub(super) fn finish(mut self) -> Extent {
         self.add_callers();
         while let Some(item) = self.open.pop() {
-            for &next in refers(self.summary, item) {
+            for next in refers(self.summary, item) {
                 self.reach(next, matches!(item, Item::Function(_)));
             }
         }
@@ -112,7 +146,7 @@ impl<'a> Plan<'a> {
         let functions = (0..self.functions.len()).map(|at| Item::Function(at as u32));
         let variables = (0..self.variables.len()).map(|at| Item::Variable(at as u32));
         for user in functions.chain(variables) {
-            for &used in refers(self.summary, user) {
+            for used in refers(self.summary, user) {
                 match used {
                     Item::Function(at) => users[at as usize].push(user),
                     Item::Variable(at) => users_of_variables[at as usize].push(user),
@@ -133,15 +167,14 @@ impl<'a> Plan<'a> {
                 match user {
                     Item::Function(at) => {
                         let function = &self.summary.functions[at as usize];
-                        let slot = (self.provided)(&function.name);
-                        if !slot && (function.local || function.discardable) {
+                        if self.is_slotless(function) {
                             through.push(user);
                         } else {
                             self.set(at as usize, Body::Wanted);
                         }
                     }
                     // The address of a function in a variable is its stub's where it has one.
-                    Item::Variable(at) if self.summary.variables[at as usize].constant => through.push(user),
+                    Item::Variable(at) if self.summary.variables[at as usize].is_constant => through.push(user),
                     Item::Variable(_) => {}
                 }
             }
@@ -152,22 +185,22 @@ impl<'a> Plan<'a> {
     fn reach(&mut self, item: Item, by_code: bool) {
         match item {
             Item::Variable(at) => {
-                if self.summary.variables[at as usize].defined {
+                let variable = &self.summary.variables[at as usize];
+                if variable.initialiser.is_some() {
                     self.include(at as usize);
                 }
             }
             Item::Function(index) => {
                 let at = index as usize;
                 let function = &self.summary.functions[at];
-                if !function.defined {
+                if !function.is_defined {
                     return;
                 }
-                let slot = (self.provided)(&function.name);
                 let inlined = match self.level {
-                    Level::Fast => function.always_inline,
-                    Level::Optimised => function.candidate,
+                    Level::Fast => function.flags.always_inline,
+                    Level::Optimised => function.is_inline_candidate,
                 };
-                if !slot && (function.local || function.discardable) {
+                if self.is_slotless(function) {
                     self.set(at, Body::Optional);
                 } else if inlined && by_code {
                     self.set(at, Body::Inlined);
@@ -180,16 +213,16 @@ impl<'a> Plan<'a> {
 
     fn roles(&self) -> Roles {
         let mut roles = Roles::default();
-        for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.defined) {
+        for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.is_defined) {
             let slot = (self.provided)(&function.name);
             let role = match self.functions[at] {
                 Body::Absent => continue,
-                Body::Declared if function.local => Role::Elsewhere,
+                Body::Declared if is_local(function) => Role::Elsewhere,
                 Body::Declared => continue,
                 Body::Inlined => Role::Shown,
                 body => Role::Compiled {
-                    candidate: function.candidate,
-                    once: function.calls == 1 && !function.address_taken,
+                    candidate: function.is_inline_candidate,
+                    once: function.direct_calls == 1 && !function.address_taken,
                     kept: body == Body::Wanted,
                     slot,
                 },
@@ -203,19 +236,20 @@ impl<'a> Plan<'a> {
     fn staying(&self) -> [Vec<bool>; 2] {
         let mut referred = [vec![false; self.functions.len()], vec![false; self.variables.len()]];
         let mut open: Vec<Item> = Vec::new();
-        for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.defined) {
+        for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.is_defined) {
             if self.functions[at] <= Body::Inlined && (self.provided)(&function.name) {
                 open.push(Item::Function(at as u32));
             }
         }
         for (at, variable) in self.summary.variables.iter().enumerate() {
-            if variable.defined && !self.variables[at] && !variable.private {
+            let named = variable.linkage != Linkage::Private && !variable.name.starts_with("llvm.");
+            if variable.initialiser.is_some() && !self.variables[at] && named {
                 open.push(Item::Variable(at as u32));
             }
         }
         // What stays may have been given the bodies of others, and constants of its own.
         while let Some(item) = open.pop() {
-            for &next in refers(self.summary, item) {
+            for next in refers(self.summary, item) {
                 let (list, at) = match next {
                     Item::Function(at) => (&mut referred[0], at as usize),
                     Item::Variable(at) => (&mut referred[1], at as usize),
@@ -225,8 +259,8 @@ impl<'a> Plan<'a> {
                 }
                 match next {
                     Item::Variable(_) => open.push(next),
-                    Item::Function(_) if self.summary.functions[at].candidate => open.push(next),
-                    Item::Function(_) if self.summary.functions[at].local => open.push(next),
+                    Item::Function(_) if self.summary.functions[at].is_inline_candidate => open.push(next),
+                    Item::Function(_) if is_local(&self.summary.functions[at]) => open.push(next),
                     Item::Function(_) => {}
                 }
             }
@@ -236,11 +270,19 @@ impl<'a> Plan<'a> {
 }
 
 /// What a function's body or a variable's initial value names.
-fn refers(summary: &Summary, item: Item) -> &[Item] {
-    match item {
-        Item::Function(at) => &summary.functions[at as usize].refers,
-        Item::Variable(at) => &summary.variables[at as usize].refers,
-    }
+fn refers(summary: &Summary, item: Item) -> impl Iterator<Item = Item> + use<'_> {
+    let (functions, variables) = match item {
+        Item::Function(at) => {
+            let function = &summary.functions[at as usize];
+            (&function.functions, &function.variables)
+        }
+        Item::Variable(at) => {
+            let variable = &summary.variables[at as usize];
+            (&variable.functions, &variable.variables)
+        }
+    };
+    let functions = functions.iter().map(|&at| Item::Function(at));
+    functions.chain(variables.iter().map(|&at| Item::Variable(at)))
 }
 
 impl Extent {
@@ -265,8 +307,17 @@ impl Extent {
     }
 
     /// The part itself.
-    pub(super) fn slice(&self, by_name: &Names<Item>, bitcode: &[u8]) -> Option<Vec<u8>> {
-        let keep = |_: Definition, name: &str| match by_name.get(name) {
+    pub(super) fn slice(&self, summary: &Summary, by_name: &Names<Item>, bitcode: &[u8]) -> Option<Vec<u8>> {
+        let leads = |name: &str| {
+            let alias = summary.aliases.iter().find(|alias| alias.name == name);
+            alias.is_some_and(|alias| {
+                let mut functions = alias.functions.iter().map(|&at| self.functions[at as usize]);
+                let mut variables = alias.variables.iter().map(|&at| self.variables[at as usize]);
+                functions.all(|body| body == Body::Wanted) && variables.all(|included| included)
+            })
+        };
+        let keep = |kind: Definition, name: &str| match by_name.get(name) {
+            _ if kind == Definition::Alias => leads(name),
             Some(&Item::Function(at)) => self.functions[at as usize] > Body::Declared,
             Some(&Item::Variable(at)) => self.variables[at as usize],
             None => false,

@@ -44,6 +44,18 @@ pub(crate) struct Summary {
     pub initialisers: Option<Digest>,
     pub functions: Vec<Function>,
     pub variables: Vec<Variable>,
+    pub aliases: Vec<Alias>,
+}
+
+/// An alias or an ifunc.
+#[derive(Debug)]
+pub(crate) struct Alias {
+    pub name: String,
+    pub linkage: Linkage,
+    pub is_ifunc: bool,
+    /// What it leads to: places in [`Summary::functions`] and [`Summary::variables`].
+    pub functions: Vec<u32>,
+    pub variables: Vec<u32>,
 }
 
 /// A function of a module, defined or declared.
@@ -194,7 +206,14 @@ impl Summing<'_> {
                 None => {}
             }
         }
+        let aliases = globals.iter().enumerate().filter(|(_, g)| matches!(g.kind, Kind::Alias | Kind::Ifunc));
+        let aliases = aliases.map(|(index, global)| {
+            let (functions, variables) = self.split(self.leads.of(index));
+            let (name, is_ifunc) = (global.name.to_owned(), global.kind == Kind::Ifunc);
+            Alias { name, linkage: linkage_of(global), is_ifunc, functions, variables }
+        });
         Ok(Summary {
+            aliases: aliases.collect(),
             module: self.module.whole,
             indirections: self.indirections(),
             initialisers: self.initialisers(&own)?,

@@ -13,8 +13,8 @@ use hotslot::{ErrorKind, Function, OptLevel, Runtime, Source};
 type Nullary = extern "C" fn() -> i64;
 
 fn runtime(history: usize) -> Runtime {
-    let builder = Runtime::builder().arena_size(64 << 20).opt_level(OptLevel::O1);
-    builder.history(history).build().unwrap()
+    let builder = Runtime::builder().tiered(false).arena_size(64 << 20).opt_level(OptLevel::O1);
+    builder.history(history).tiered(false).build().unwrap()
 }
 
 /// With a section for each variable, as hotslot itself makes objects: each is kept alone.
@@ -37,7 +37,7 @@ fn call(rt: &Runtime, name: &str) -> i64 {
 
 /// Numbers of the generations in memory, and the live one.
 fn numbers(rt: &Runtime, module: &str) -> (Vec<u64>, u64) {
-    let history = rt.history(module).unwrap();
+    let history = rt.history(module).tiered(false).unwrap();
     let live: Vec<u64> = history.iter().filter(|g| g.live).map(|g| g.number).collect();
     assert_eq!(live.len(), 1, "{history:?}");
     (history.iter().map(|g| g.number).collect(), live[0])

@@ -13,7 +13,7 @@ use hotslot::{Error, ErrorKind, Function, OptLevel, PreparedUpdate, Runtime, Sou
 type Nullary = extern "C" fn() -> i64;
 
 fn runtime() -> Runtime {
-    Runtime::builder().arena_size(64 << 20).opt_level(OptLevel::O1).build().unwrap()
+    Runtime::builder().tiered(false).arena_size(64 << 20).opt_level(OptLevel::O1).build().unwrap()
 }
 
 fn ir(text: &str) -> Source {

@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("process", &["error", "tls"]),
     ("libraries", &["error", "process"]),
     ("builtins", &["tls", "reclaim"]),
+    ("cache", &[]),
     ("compile", &["error"]),
     ("table", &["error", "memory"]),
     ("link", &["error", "unwind", "memory", "tls", "table"]),
@@ -38,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
             "reclaim",
             "builtins",
+            "cache",
             "compile",
             "table",
             "link",
@@ -66,6 +68,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "builtins/contexts.rs",
     "builtins/thread_end.rs",
     "builtins/threads.rs",
+    // Asks who the user is.
+    "cache/location.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.

@@ -22,7 +22,8 @@ use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::FileType;
 
 use super::machine::{self, Machine};
-use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind, aliases, debug_info, ir};
+use super::{CompileOptions, CompileTimes, Compiled, OptLevel, Source, SourceKind};
+use super::{aliases, assembly, debug_info, ir};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a compilation tells while it runs.
@@ -66,6 +67,7 @@ fn compile_for(
             .hint("whatever produced this IR has a defect")
     })?;
     progress(Progress::Read);
+    let lasting = !assembly::reads_files(&module);
     let before = ir::prepare(&module, options.call_form);
     times.parse = started.elapsed();
 
@@ -84,7 +86,7 @@ fn compile_for(
     let object = object.as_slice().to_vec();
     debug_info::add_members(&object, &mut interface);
     times.codegen = started.elapsed();
-    Ok(Compiled { object, interface, times })
+    Ok(Compiled { object, interface, lasting, times })
 }
 
 fn read<'ctx>(context: &'ctx Context, source: &Source) -> Result<Module<'ctx>> {

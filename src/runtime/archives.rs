@@ -69,7 +69,7 @@ pub(super) fn expand(state: &Forkable<State>, steps: Vec<Step>) -> Result<Expand
         let name: Arc<str> = name.into();
         if source.kind() != SourceKind::Archive {
             let replace = how == How::Replace;
-            let module = Incoming { name, source, replace, number: None };
+            let module = Incoming { name, source, replace, number: None, cached: false };
             expanded.units.push(Unit { module, on_demand: false });
             continue;
         }
@@ -87,7 +87,7 @@ impl Expanded {
             self.restored.push((name, number));
         } else {
             let source = past.generation.source.clone();
-            let module = Incoming { name, source, replace: true, number: Some(number) };
+            let module = Incoming { name, source, replace: true, number: Some(number), cached: false };
             self.units.push(Unit { module, on_demand: false });
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Expanded {
             if how != How::Extend || !replace {
                 let on_demand = source.is_on_demand();
                 let source = source_of_member;
-                let module = Incoming { name: full, source, replace, number: None };
+                let module = Incoming { name: full, source, replace, number: None, cached: false };
                 self.units.push(Unit { module, on_demand });
             }
         }

@@ -12,6 +12,7 @@ use super::missing::MissingEntry;
 use super::state::State;
 use super::{Inner, Runtime};
 use crate::builtins;
+use crate::cache::Cache;
 use crate::compile::{CallForm, CompileOptions, OptLevel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
@@ -30,6 +31,7 @@ pub struct Builder {
     arguments: Vec<CString>,
     history: usize,
     retained_limit: Option<usize>,
+    cache: Option<Cache>,
 }
 
 impl Default for Builder {
@@ -42,6 +44,7 @@ impl Default for Builder {
             arguments: Vec::new(),
             history: 4,
             retained_limit: None,
+            cache: None,
         }
     }
 }
@@ -105,6 +108,15 @@ impl Builder {
         self
     }
 
+    /// Where compiled modules are kept for later processes, and looked for before anything is
+    /// compiled; nowhere unless said otherwise. `Cache::of_user()` is the user's own place.
+    /// What is found is the same code that would have been made: the key is of the whole source,
+    /// every setting, the processor, LLVM and hotslot.
+    pub fn cache(mut self, cache: impl Into<Option<Cache>>) -> Self {
+        self.cache = cache.into();
+        self
+    }
+
     /// The program's arguments, its name first, which the C library passes to constructors;
     /// none unless said otherwise. A word ends at its first zero byte.
     pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -159,6 +171,7 @@ impl Builder {
                 missing,
                 dso,
                 compile: self.compile,
+                cache: self.cache,
                 threads: self.threads,
                 arguments: Arguments::new(self.arguments),
                 arena,

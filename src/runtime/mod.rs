@@ -27,6 +27,7 @@ mod retire;
 mod signature_gate;
 mod staging;
 mod state;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod thunks;
@@ -51,6 +52,7 @@ pub use transaction::PreparedUpdate;
 pub use update::Update;
 
 use crate::builtins;
+use crate::cache::Cache;
 use crate::compile::{CompileOptions, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
@@ -84,6 +86,7 @@ struct Inner {
     /// What `__dso_handle` is in this runtime.
     dso: Block,
     compile: CompileOptions,
+    cache: Option<Cache>,
     threads: usize,
     /// What constructors get as argc and argv.
     arguments: Arguments,

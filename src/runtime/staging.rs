@@ -125,7 +125,7 @@ impl Batch<'_> {
         let mut linked =
             link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
-        let Incoming { name, source, replace, number } = module;
+        let Incoming { name, source, replace, number, cached } = module;
         let Current { definitions, wanted, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
             let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
@@ -141,7 +141,7 @@ impl Batch<'_> {
         let indirect = definitions.iter().filter(|d| d.indirect).map(|d| (d.id, Owner::Module(id)));
         self.prepared.indirect.extend(indirect);
         let described =
-            Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
+            Described { name: &name, replaces: replace.then_some(id), number, cached, interface: &interface };
         let (report, run) = self.describe_module(&described, fitted, &mut linked, &definitions);
         let generation = Generation {
             number: report.generation,

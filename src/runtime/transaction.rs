@@ -217,7 +217,7 @@ impl Work {
             };
             let Some(source) = source else { return Err(unknown_module(&name)) };
             let source = source.rebuild().map_err(|e| e.in_module(&name))?;
-            let module = Incoming { name, source, replace: true, number: None };
+            let module = Incoming { name, source, replace: true, number: None, cached: false };
             units.push(Unit { module, on_demand: false });
         }
         self.ready.extend(compile_all(inner, units, &mut self.times)?);

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::Inner;
 use super::prepare::Input;
 use super::report::Times;
+use super::stored;
 use crate::compile::{self, Interface, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
@@ -23,6 +24,8 @@ pub(super) struct Incoming {
     pub replace: bool,
     /// The number of the earlier generation that this is again.
     pub number: Option<u64>,
+    /// Its code was found in the cache.
+    pub cached: bool,
 }
 
 impl Incoming {
@@ -86,32 +89,36 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
 
 fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
     let Unit { module, on_demand } = unit;
-    let (object, interface, times) = compiled(inner, &module.source).map_err(|e| module.blame(e))?;
-    Ok((Ready { module: module.clone(), object, interface, on_demand: *on_demand }, times))
+    let (object, interface, times, cached) = compiled(inner, &module.source).map_err(|e| module.blame(e))?;
+    let module = Incoming { cached, ..module.clone() };
+    Ok((Ready { module, object, interface, on_demand: *on_demand }, times))
 }
 
-/// The object that `source` is or becomes, and what is known of its types.
-pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times)> {
+/// The object that `source` is or becomes, what is known of its types, and whether it was in the
+/// cache.
+fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times, bool)> {
     crate::fault::step("compile")?;
     if source.kind() == SourceKind::Object {
         let known = source.interface().cloned();
         let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
-        return Ok((source.bytes().clone(), interface, Times::default()));
+        return Ok((source.bytes().clone(), interface, Times::default(), false));
     }
-    // A child that compiles has ended by then.
-    let compiled = super::forks::passing(|| compile::compile(source, &inner.compile))?;
+    let (compiled, cached) = stored::compiled(inner.cache.as_ref(), source, &inner.compile)?;
+    if cached {
+        return Ok((compiled.object.into(), Arc::new(compiled.interface), Times::default(), true));
+    }
     let times = Times {
         parse: compiled.times.parse,
         optimise: compiled.times.optimise,
         codegen: compiled.times.codegen,
         ..Times::default()
     };
-    Ok((compiled.object.into(), Arc::new(compiled.interface), times))
+    Ok((compiled.object.into(), Arc::new(compiled.interface), times, false))
 }
 
 /// What `source` is compiled to, as a source.
 pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
-    let (object, interface, _) = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
+    let (object, interface, ..) = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
     Ok(source.compiled_to(object, interface))
 }
 

@@ -1,7 +1,7 @@
 //! A cache in one process: what comes back, what does not, and what is removed.
 
 use std::fs::{OpenOptions, Permissions, set_permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
@@ -139,6 +139,24 @@ fn a_folder_that_others_may_write_to_is_not_used() {
         set_permissions(&folder.0, Permissions::from_mode(0o755)).unwrap();
         assert_eq!(folder.cache().get(&key(1)).unwrap(), b"content");
     }
+}
+
+#[test]
+fn a_folder_or_file_of_somebody_else_is_not_used() {
+    let folder = Folder::new();
+    folder.cache().put(&key(1), "", b"content");
+    // Only root can give things away.
+    if chown(&folder.0, Some(12345), None).is_err() {
+        return;
+    }
+    let cache = folder.cache();
+    assert_eq!(cache.get(&key(1)), None);
+    assert!(cache.info().problem.unwrap().contains("another user"));
+    chown(&folder.0, Some(0), None).unwrap();
+    let cache = folder.cache();
+    assert_eq!(cache.get(&key(1)).unwrap(), b"content");
+    chown(folder.file(&key(1)), Some(12345), None).unwrap();
+    assert_eq!(cache.get(&key(1)), None);
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl Kept {
             return;
         };
         // One that is not in the list was not read as it is known here.
-        if !files.iter().any(|file| file == path) || files.iter().any(|file| self.is_of_the_moment(file)) {
+        let named = path.strip_prefix(".").unwrap_or(path);
+        if !files.iter().any(|file| file == named) || files.iter().any(|file| self.is_of_the_moment(file)) {
             return;
         }
         let Some(result) = self.with_contents(ticket.key.clone(), &files) else { return };

@@ -106,8 +106,14 @@ fn load(
     cache: Option<Cache>,
 ) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
-    let mut sources = sources(files, frontend, &progress)?;
-    let runtime = build(options, cache)?;
+    let noted = cache.is_some();
+    let (mut sources, kept) = sources(files, frontend, &progress)?;
+    if noted {
+        let files = files.iter().filter(|file| matches!(file.kind, Kind::Source(_))).count();
+        timing::note(&format!("{kept} of {files} files were in the cache"));
+    }
+    // To compile again is to do just that.
+    let runtime = build(options, cache.filter(|_| !options.stress.recompile))?;
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
@@ -143,9 +149,10 @@ fn load(
     for (name, took) in phases(&report) {
         timing::phase(name, took);
     }
-    let (modules, kept) =
-        (report.modules.len(), report.modules.iter().filter(|module| module.cached).count());
-    timing::note(&format!("{kept} of {modules} modules were in the cache"));
+    if noted {
+        let kept = report.modules.iter().filter(|module| module.cached).count();
+        timing::note(&format!("{kept} of {} modules were in the cache", report.modules.len()));
+    }
     let entry = Entry::find(runtime.clone(), &options.entry)?;
     if let Some(plan) = plan {
         stress::start(plan, &runtime, &originals, &sources)?;
@@ -153,12 +160,13 @@ fn load(
     Ok(entry)
 }
 
-/// A named source for each file, in the order given.
+/// A named source for each file, in the order given, and how many of them clang has compiled for
+/// an earlier run.
 fn sources(
     files: &[Input<'_>],
     frontend: &Frontend,
     progress: &Progress,
-) -> Result<Vec<(String, Source)>, Failure> {
+) -> Result<(Vec<(String, Source)>, usize), Failure> {
     let jobs: Vec<Job> = files
         .iter()
         .filter_map(|file| match file.kind {
@@ -169,8 +177,7 @@ fn sources(
     let begun = Instant::now();
     let compiled = frontend.compile(&jobs, progress)?;
     timing::phase("front end", begun.elapsed());
-    timing::note(&format!("{} of {} files were in the cache", compiled.kept, jobs.len()));
-    let mut compiled = compiled.bitcode.into_iter();
+    let (mut compiled, kept) = (compiled.bitcode.into_iter(), compiled.kept);
 
     let mut sources = Vec::with_capacity(files.len());
     for file in files {
@@ -186,7 +193,7 @@ fn sources(
         };
         sources.push((name, source));
     }
-    Ok(sources)
+    Ok((sources, kept))
 }
 
 fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure> {

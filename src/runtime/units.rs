@@ -12,7 +12,7 @@ use super::Inner;
 use super::prepare::Input;
 use super::report::Times;
 use super::stored;
-use crate::compile::{self, Interface, Source, SourceKind};
+use crate::compile::{self, CompileTimes, Interface, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
 
@@ -89,36 +89,44 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
 
 fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
     let Unit { module, on_demand } = unit;
-    let (object, interface, times, cached) = compiled(inner, &module.source).map_err(|e| module.blame(e))?;
+    let Code { object, interface, times, cached } =
+        compiled(inner, &module.source).map_err(|e| module.blame(e))?;
     let module = Incoming { cached, ..module.clone() };
     Ok((Ready { module, object, interface, on_demand: *on_demand }, times))
 }
 
-/// The object that `source` is or becomes, what is known of its types, and whether it was in the
-/// cache.
-fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times, bool)> {
+/// What a source is or becomes.
+struct Code {
+    object: Arc<[u8]>,
+    interface: Arc<Interface>,
+    times: Times,
+    /// It was in the cache.
+    cached: bool,
+}
+
+fn compiled(inner: &Inner, source: &Source) -> Result<Code> {
     crate::fault::step("compile")?;
     if source.kind() == SourceKind::Object {
         let known = source.interface().cloned();
         let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
-        return Ok((source.bytes().clone(), interface, Times::default(), false));
+        return Ok(Code {
+            object: source.bytes().clone(),
+            interface,
+            times: Times::default(),
+            cached: false,
+        });
     }
     let (compiled, cached) = stored::compiled(inner.cache.as_ref(), source, &inner.compile)?;
-    if cached {
-        return Ok((compiled.object.into(), Arc::new(compiled.interface), Times::default(), true));
-    }
-    let times = Times {
-        parse: compiled.times.parse,
-        optimise: compiled.times.optimise,
-        codegen: compiled.times.codegen,
-        ..Times::default()
-    };
-    Ok((compiled.object.into(), Arc::new(compiled.interface), times, false))
+    // What it took then is not what it took now.
+    let spent = if cached { CompileTimes::default() } else { compiled.times };
+    let CompileTimes { parse, optimise, codegen } = spent;
+    let times = Times { parse, optimise, codegen, ..Times::default() };
+    Ok(Code { object: compiled.object.into(), interface: Arc::new(compiled.interface), times, cached })
 }
 
 /// What `source` is compiled to, as a source.
 pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
-    let (object, interface, ..) = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
+    let Code { object, interface, .. } = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
     Ok(source.compiled_to(object, interface))
 }
 

@@ -44,6 +44,24 @@ mod tests {
     use crate::compile::{CallForm, OptLevel};
 
     #[test]
+    fn an_entry_that_says_something_else_is_made_anew() {
+        let folder = std::env::temp_dir().join(format!("hotslot-stored-{}", std::process::id()));
+        let cache = Cache::at(&folder);
+        let source = Source::ir("define i32 @f() { ret i32 1 }");
+        let options = CompileOptions::default();
+        let key = key(source.bytes(), &options);
+        let is_cached = || compiled(Some(&cache), &source, &options).unwrap().1;
+        assert!(!is_cached() && is_cached());
+        let whole = cache.get(&key).unwrap();
+        for other in [&b""[..], b"nonsense", &whole[..whole.len() - 1], &[&whole[..], &whole[..]].concat()] {
+            // A sound entry with such a content.
+            cache.put(&key, "", other);
+            assert!(!is_cached() && is_cached(), "{} bytes", other.len());
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn every_setting_has_keys_of_its_own() {
         let plain = CompileOptions::default;
         let all = [

@@ -45,6 +45,7 @@
 //! What updates guarantee, and where that ends, is in `docs/guarantees.md`.
 
 mod builtins;
+mod cache;
 mod compile;
 mod error;
 mod fault;
@@ -60,6 +61,7 @@ mod table;
 mod tls;
 mod unwind;
 
+pub use cache::{Cache, CacheInfo, CacheKey, KeyBuilder};
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
 pub use runtime::{

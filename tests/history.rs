@@ -37,7 +37,7 @@ fn call(rt: &Runtime, name: &str) -> i64 {
 
 /// Numbers of the generations in memory, and the live one.
 fn numbers(rt: &Runtime, module: &str) -> (Vec<u64>, u64) {
-    let history = rt.history(module).tiered(false).unwrap();
+    let history = rt.history(module).unwrap();
     let live: Vec<u64> = history.iter().filter(|g| g.live).map(|g| g.number).collect();
     assert_eq!(live.len(), 1, "{history:?}");
     (history.iter().map(|g| g.number).collect(), live[0])

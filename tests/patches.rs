@@ -98,14 +98,15 @@ fn functions_come_and_go() {
     let source = |body: &str| bitcode(&format!("int x = 5; int get(void) {{ return x++; }}\n{body}"));
     each_way(|rt| {
         rt.load("m", source("int f(void) { return 1; }")).unwrap();
-        let report = replace(rt, source("static int g(int a) { return a + 1; } int f(void) { return g(1); }"));
+        let report =
+            replace(rt, source("static int g(int a) { return a + 1; } int f(void) { return g(1); }"));
         assert_eq!(report.new_functions, ["g"]);
         assert_eq!((call(rt, "f"), call(rt, "get")), (2, 5));
         let report = replace(rt, source("int y = 9; int h(void) { return get() * 10 + y; }"));
-        assert_eq!((report.removed_functions, report.new_functions), (
-            vec!["f".to_owned(), "g".to_owned()],
-            vec!["h".to_owned()]
-        ));
+        assert_eq!(
+            (report.removed_functions, report.new_functions),
+            (vec!["f".to_owned(), "g".to_owned()], vec!["h".to_owned()])
+        );
         assert!(rt.address_of("f").is_err());
         assert_eq!((call(rt, "h"), call(rt, "get")), (69, 7));
         rt.settle();
@@ -144,7 +145,9 @@ fn a_thousand_edits_leave_nothing() {
         bitcode(&format!(
             "static int a(void) {{ return {}; }} static int b(void) {{ return {}; }} int f(void) {{ return a() + b(); }}\n\
              __attribute__((noinline)) static int c(void) {{ return {}; }} int g(void) {{ return f() + c(); }}",
-            n, n % 7, n % 3
+            n,
+            n % 7,
+            n % 3
         ))
     };
     each_way(|rt| {

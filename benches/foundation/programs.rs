@@ -107,7 +107,8 @@ fn compare(title: &str, program: &Program, arguments: &[String]) -> Vec<Row> {
 
 fn hotslot(program: &Program, set: &FileSet, calls: &str, arguments: &[String]) -> Command {
     let binary = Path::new(env!("CARGO_BIN_EXE_hotslot"));
-    let mut before = vec!["run".into(), "--argv0".into(), "program".into()];
+    let mut before = vec!["run".into(), "--cache".into(), "none".into()];
+    before.extend(["--argv0".into(), "program".into()]);
     before.extend(["--calls".into(), calls.into(), set.level.into()]);
     before.extend(program.libs.iter().flat_map(|lib| ["-l".into(), PathBuf::from(lib)]));
     before.extend(set.files.iter().cloned());

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use super::failure::Failure;
 use super::options::DoctorOptions;
-use super::probe;
+use super::{cache, probe};
 
 /// The address space a runtime reserves when nobody says how much.
 const RESERVATION: usize = 1 << 30;
@@ -89,6 +89,12 @@ fn examine(options: &DoctorOptions) -> Vec<Finding> {
             name: "/proc",
             outcome: probe::proc().map(|()| "mounted".to_owned()),
             advice: "mount /proc (in a chroot: mount -t proc proc /proc)",
+        },
+        Finding {
+            name: "cache",
+            // Everything works without.
+            outcome: Ok(cache::chosen(&options.cache).map_or("none".into(), |cache| cache::described(&cache))),
+            advice: "",
         },
     ]
 }

@@ -10,8 +10,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use hotslot::Cache;
+
 use super::doctor;
 use super::failure::Failure;
+use super::kept::{Found, Kept, Made};
 use super::options::{Level, RunOptions};
 use super::progress::Progress;
 use super::words;
@@ -49,11 +52,20 @@ pub struct Frontend {
     cc: PathBuf,
     cxx: PathBuf,
     flags: Vec<OsString>,
+    kept: Option<Kept>,
+}
+
+/// What all files were compiled to.
+pub struct Compiled {
+    /// In the order of the jobs.
+    pub bitcode: Vec<Vec<u8>>,
+    /// How many of them were compiled by an earlier run.
+    pub kept: usize,
 }
 
 impl Frontend {
     /// Works out clang's arguments from ours.
-    pub fn new(options: &RunOptions) -> Result<Self, Failure> {
+    pub fn new(options: &RunOptions, cache: Option<&Cache>) -> Result<Self, Failure> {
         let mut flags: Vec<OsString> = vec!["-c".into(), "-emit-llvm".into()];
         match options.optimise {
             // Functions are marked as not to be optimised, which is what is wanted.
@@ -77,11 +89,13 @@ impl Frontend {
             // It reaches the terminal through us, which clang cannot see.
             flags.push("-fcolor-diagnostics".into());
         }
+        let own = flags.len();
         for text in &options.cflags {
             let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
             flags.extend(words.into_iter().map(OsString::from));
         }
-        Ok(Self { cc: options.compilers.cc.clone(), cxx: options.compilers.cxx.clone(), flags })
+        let kept = cache.and_then(|cache| Kept::new(cache.clone(), &flags, own));
+        Ok(Self { cc: options.compilers.cc.clone(), cxx: options.compilers.cxx.clone(), flags, kept })
     }
 
     /// Compiles every job and returns the bitcode in the same order. The line on
@@ -90,15 +104,16 @@ impl Frontend {
     /// What clang says is passed on unchanged, in the order of the jobs however
     /// they finish. All jobs are compiled even when one fails, so that all
     /// errors are seen at once.
-    pub fn compile(&self, jobs: &[Job], progress: &Progress) -> Result<Vec<Vec<u8>>, Failure> {
+    pub fn compile(&self, jobs: &[Job], progress: &Progress) -> Result<Compiled, Failure> {
         let total = jobs.len();
         if total == 0 {
-            return Ok(Vec::new());
+            return Ok(Compiled { bitcode: Vec::new(), kept: 0 });
         }
         progress.say(format!("compiled 0 of {total}"));
         let width = std::thread::available_parallelism().map_or(1, |n| n.get()).min(jobs.len());
         let next = AtomicUsize::new(0);
         let (sender, results) = mpsc::channel();
+        let mut kept = 0;
         let mut finished: Vec<Option<Result<Vec<u8>, Failure>>> = Vec::new();
         finished.resize_with(jobs.len(), || None);
         std::thread::scope(|scope| {
@@ -109,7 +124,7 @@ impl Frontend {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(job) = jobs.get(index) else { return };
-                        if sender.send((index, self.spawn(job))).is_err() {
+                        if sender.send((index, self.make(job))).is_err() {
                             return;
                         }
                     }
@@ -118,10 +133,10 @@ impl Frontend {
             drop(sender);
             let mut diagnostics: Vec<Option<Vec<u8>>> = vec![None; jobs.len()];
             let mut printed = 0;
-            for (count, (index, output)) in results.into_iter().enumerate() {
-                let (result, text) = self.judge(&jobs[index], output);
+            for (count, (index, Answer { result, said, found })) in results.into_iter().enumerate() {
                 finished[index] = Some(result);
-                diagnostics[index] = Some(text);
+                diagnostics[index] = Some(said);
+                kept += usize::from(found);
                 progress.say(format!("compiled {} of {total}", count + 1));
                 while let Some(Some(text)) = diagnostics.get(printed) {
                     progress.print(text);
@@ -137,7 +152,7 @@ impl Frontend {
                 Err(failure) => failures.push(failure),
             }
         }
-        Failure::all(failures).map_or(Ok(bitcode), Err)
+        Failure::all(failures).map_or(Ok(Compiled { bitcode, kept }), Err)
     }
 
     fn compiler(&self, language: Language) -> &Path {
@@ -147,13 +162,32 @@ impl Frontend {
         }
     }
 
-    fn spawn(&self, job: &Job) -> std::io::Result<Output> {
-        Command::new(self.compiler(job.language))
-            .args(&self.flags)
-            .args(["-o", "-"])
-            .arg(as_operand(&job.path))
-            .stdin(Stdio::null())
-            .output()
+    /// Takes what an earlier run has kept, or starts the compiler.
+    fn make(&self, job: &Job) -> Answer {
+        let path = as_operand(&job.path);
+        let compiler = self.compiler(job.language);
+        let ticket = match self.kept.as_ref().map(|kept| (kept, kept.find(compiler, &path))) {
+            Some((_, Found::Made(Made { bitcode, said }))) => {
+                return Answer { result: Ok(bitcode), said, found: true };
+            }
+            Some((kept, Found::Nothing(Some(ticket)))) => Some((kept, ticket)),
+            Some((_, Found::Nothing(None))) | None => None,
+        };
+        let mut command = Command::new(compiler);
+        command.args(&self.flags).args(["-o", "-"]);
+        if let Some((_, ticket)) = &ticket {
+            command.arg("-MD").arg("-MF").arg(&ticket.rule);
+        }
+        let output = command.arg(&path).stdin(Stdio::null()).output();
+        let (result, said) = self.judge(job, output);
+        match (result, ticket) {
+            (Ok(bitcode), Some((kept, ticket))) => {
+                let made = Made { bitcode, said };
+                kept.keep(&ticket, &path, &made);
+                Answer { result: Ok(made.bitcode), said: made.said, found: false }
+            }
+            (result, _) => Answer { result, said, found: false },
+        }
     }
 
     /// The bitcode or the failure, and what the compiler had to say.
@@ -187,6 +221,15 @@ impl Frontend {
         };
         (result, output.stderr)
     }
+}
+
+/// What comes of a job.
+struct Answer {
+    result: Result<Vec<u8>, Failure>,
+    /// By the compiler, for the user.
+    said: Vec<u8>,
+    /// It was compiled by an earlier run.
+    found: bool,
 }
 
 /// A path that clang cannot take for an option.

@@ -4,15 +4,20 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod cache;
+mod compiler;
 mod doctor;
 mod enter;
 mod failure;
+mod flags;
 mod frontend;
+mod kept;
 mod libraries;
 mod members;
 mod options;
 mod probe;
 mod progress;
+mod rule;
 mod run;
 mod signals;
 mod stress;
@@ -38,6 +43,7 @@ pub fn main() -> ExitCode {
     let result = match options.command {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
         Command::Doctor(options) => doctor::doctor(&options),
+        Command::Cache(command) => cache::run(&command),
     };
     result.unwrap_or_else(|failure| fail(&failure))
 }

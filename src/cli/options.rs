@@ -24,6 +24,8 @@ pub enum Command {
     Run(Box<RunOptions>),
     /// Say whether LLVM, clang and the kernel have what hotslot needs
     Doctor(DoctorOptions),
+    /// Look at what is kept from earlier runs, or remove it
+    Cache(CacheCommand),
 }
 
 /// `hotslot run`.
@@ -88,6 +90,10 @@ pub struct RunOptions {
     pub cpu: Option<String>,
 
     #[command(flatten)]
+    /// Where compiled code is kept.
+    pub cache: CacheOptions,
+
+    #[command(flatten)]
     /// Whether modules are replaced while the program runs.
     pub stress: StressOptions,
 }
@@ -132,6 +138,40 @@ pub struct DoctorOptions {
     #[command(flatten)]
     /// Which compilers to look for.
     pub compilers: Compilers,
+
+    #[command(flatten)]
+    /// Which cache to look at.
+    pub cache: CacheOptions,
+}
+
+/// `--cache`.
+#[derive(Debug, Args)]
+pub struct CacheOptions {
+    /// Keep compiled code in DIR for later runs, instead of the user's cache folder; `none` keeps
+    /// nothing
+    #[arg(long, value_name = "DIR|none", global = true)]
+    pub cache: Option<PathBuf>,
+}
+
+/// `hotslot cache`.
+#[derive(Debug, Args)]
+pub struct CacheCommand {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: CacheAction,
+
+    #[command(flatten)]
+    /// Which one.
+    pub cache: CacheOptions,
+}
+
+/// What is done with a cache.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum CacheAction {
+    /// Say where it is and how much is in it
+    Info,
+    /// Remove all of it
+    Clear,
 }
 
 /// `-O0` to `-O3`.
@@ -210,7 +250,7 @@ mod tests {
         line.extend(args);
         match Options::try_parse_from(line).expect("valid").command {
             Command::Run(options) => *options,
-            Command::Doctor(_) => unreachable!("the command is run"),
+            _ => unreachable!("the command is run"),
         }
     }
 

@@ -11,24 +11,25 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hotslot::{CallForm, ErrorKind, OptLevel, Report, Runtime, Source};
+use hotslot::{Cache, CallForm, ErrorKind, OptLevel, Report, Runtime, Source};
 
 use super::enter::{Arguments, Entry};
 use super::failure::Failure;
 use super::frontend::{Frontend, Job, Language};
 use super::options::{Calls, Level, RunOptions};
 use super::progress::Progress;
-use super::{libraries, signals, stress, timing};
+use super::{cache, libraries, signals, stress, timing};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let files = classify(&options.files)?;
     let arguments = arguments(options)?;
-    let frontend = Frontend::new(options)?;
+    let cache = cache::chosen(&options.cache);
+    let frontend = Frontend::new(options, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
-    let entry = load(options, &files, &frontend).inspect_err(|_| timing::forget())?;
+    let entry = load(options, &files, &frontend, cache).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
 }
@@ -98,10 +99,21 @@ fn words(options: &RunOptions) -> impl Iterator<Item = OsString> {
 
 /// Everything up to the program's first instruction, except its constructors,
 /// which run at the end of this.
-fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Result<Entry, Failure> {
+fn load(
+    options: &RunOptions,
+    files: &[Input<'_>],
+    frontend: &Frontend,
+    cache: Option<Cache>,
+) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
-    let mut sources = sources(files, frontend, &progress)?;
-    let runtime = build(options)?;
+    let noted = cache.is_some();
+    let (mut sources, kept) = sources(files, frontend, &progress)?;
+    if noted {
+        let files = files.iter().filter(|file| matches!(file.kind, Kind::Source(_))).count();
+        timing::note(&format!("{kept} of {files} files were in the cache"));
+    }
+    // To compile again is to do just that.
+    let runtime = build(options, cache.filter(|_| !options.stress.recompile))?;
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
@@ -137,6 +149,10 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
     for (name, took) in phases(&report) {
         timing::phase(name, took);
     }
+    if noted {
+        let kept = report.modules.iter().filter(|module| module.cached).count();
+        timing::note(&format!("{kept} of {} modules were in the cache", report.modules.len()));
+    }
     let entry = Entry::find(runtime.clone(), &options.entry)?;
     if let Some(plan) = plan {
         stress::start(plan, &runtime, &originals, &sources)?;
@@ -144,12 +160,13 @@ fn load(options: &RunOptions, files: &[Input<'_>], frontend: &Frontend) -> Resul
     Ok(entry)
 }
 
-/// A named source for each file, in the order given.
+/// A named source for each file, in the order given, and how many of them clang has compiled for
+/// an earlier run.
 fn sources(
     files: &[Input<'_>],
     frontend: &Frontend,
     progress: &Progress,
-) -> Result<Vec<(String, Source)>, Failure> {
+) -> Result<(Vec<(String, Source)>, usize), Failure> {
     let jobs: Vec<Job> = files
         .iter()
         .filter_map(|file| match file.kind {
@@ -158,8 +175,9 @@ fn sources(
         })
         .collect();
     let begun = Instant::now();
-    let mut compiled = frontend.compile(&jobs, progress)?.into_iter();
+    let compiled = frontend.compile(&jobs, progress)?;
     timing::phase("front end", begun.elapsed());
+    let (mut compiled, kept) = (compiled.bitcode.into_iter(), compiled.kept);
 
     let mut sources = Vec::with_capacity(files.len());
     for file in files {
@@ -175,10 +193,10 @@ fn sources(
         };
         sources.push((name, source));
     }
-    Ok(sources)
+    Ok((sources, kept))
 }
 
-fn build(options: &RunOptions) -> Result<Runtime, Failure> {
+fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure> {
     let mut builder = Runtime::builder()
         .opt_level(match options.optimise {
             Level::O0 => OptLevel::O0,
@@ -192,6 +210,7 @@ fn build(options: &RunOptions) -> Result<Runtime, Failure> {
         })
         // What the program may use is what it is linked with, not what hotslot is.
         .process_symbols(false)
+        .cache(cache)
         .arguments(words(options).map(|word| word.into_vec()));
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);

@@ -15,6 +15,7 @@ struct Record {
     process: u32,
     begun: Instant,
     phases: Vec<(&'static str, Duration)>,
+    notes: String,
     running_since: Option<Instant>,
 }
 
@@ -27,6 +28,7 @@ pub fn begin() {
         process: std::process::id(),
         begun: Instant::now(),
         phases: Vec::new(),
+        notes: String::new(),
         running_since: None,
     };
     *RECORD.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
@@ -36,6 +38,11 @@ pub fn begin() {
 /// Adds a phase. Does nothing when no record was begun.
 pub fn phase(name: &'static str, took: Duration) {
     with(|record| record.phases.push((name, took)));
+}
+
+/// Adds a line below the phases.
+pub fn note(line: &str) {
+    with(|record| record.notes.push_str(&format!("{line}\n")));
 }
 
 /// From here on it is the program's time.
@@ -70,7 +77,7 @@ pub extern "C" fn print() {
     if let Some(since) = record.running_since {
         record.phases.push(("run", since.elapsed()));
     }
-    let table = table(&record.phases, record.begun.elapsed());
+    let table = table(&record.phases, record.begun.elapsed()) + &record.notes;
     // The table comes last, after what the program still has to write.
     enter::flush_stdio();
     // There is no one to tell when stderr is closed.

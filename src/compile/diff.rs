@@ -136,7 +136,9 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
             plan.change(at);
         }
     }
-    for (at, variable) in is.variables.iter().enumerate().filter(|(_, variable)| variable.initialiser.is_some()) {
+    for (at, variable) in
+        is.variables.iter().enumerate().filter(|(_, variable)| variable.initialiser.is_some())
+    {
         let same = old.source.variable(&variable.name).is_some_and(|before| {
             let before = &was.variables[before];
             (before.declaration, before.initialiser) == (variable.declaration, variable.initialiser)
@@ -206,8 +208,14 @@ impl Patch {
 
     /// The module with the patch's functions only; `None` where it cannot be had.
     pub(crate) fn slice(&self, bitcode: &Source) -> Option<Source> {
-        let slice = self.extent.slice(&self.known.source.summary, &self.known.source.by_name, bitcode.bytes())?;
+        let slice =
+            self.extent.slice(&self.known.source.summary, &self.known.source.by_name, bitcode.bytes())?;
         Some(bitcode.with_bitcode(slice))
+    }
+
+    /// What the code of its functions, made at a level, depends on.
+    pub(crate) fn identity(&self, level: Level) -> Vec<u8> {
+        self.extent.identity(&self.known.source.summary, level)
     }
 
     pub(super) fn roles(&self) -> &Roles {

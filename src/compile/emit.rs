@@ -25,7 +25,8 @@ use super::locals::Locals;
 use super::machine::{self, Machine};
 use super::part::{self, Roles};
 use super::{
-    CompileOptions, CompileTimes, Compiled, Interface, OptLevel, Source, SourceKind, aliases, debug_info, ir,
+    CompileOptions, CompileTimes, Compiled, Interface, OptLevel, Source, SourceKind, aliases, assembly,
+    debug_info, ir,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -78,7 +79,7 @@ fn compile_for(
     listener.check(ErrorKind::Parse)?;
     if matches!(goal, Goal::Bitcode) {
         let object = module.write_bitcode_to_memory().as_slice().to_vec();
-        return Ok(Compiled { object, interface: Interface::default(), times });
+        return Ok(Compiled { object, interface: Interface::default(), lasting: true, times });
     }
     if matches!(goal, Goal::Part(_)) {
         part::strip(&module);
@@ -90,6 +91,7 @@ fn compile_for(
             .hint("whatever produced this IR has a defect")
     })?;
     progress(Progress::Read);
+    let lasting = !assembly::reads_files(&module);
     let locals = match goal {
         Goal::Part(roles) => part::locals(&module, roles),
         _ => Locals::of(&module),
@@ -112,7 +114,7 @@ fn compile_for(
     let object = object.as_slice().to_vec();
     debug_info::add_members(&object, &mut interface);
     times.codegen = started.elapsed();
-    Ok(Compiled { object, interface, times })
+    Ok(Compiled { object, interface, lasting, times })
 }
 
 fn read<'ctx>(context: &'ctx Context, source: &Source) -> Result<Module<'ctx>> {

@@ -5,7 +5,7 @@
 //! why these functions are compiled; [`super::diff`] does.
 
 use super::Level;
-use super::bitcode::{self, Definition, Function, Linkage, Summary};
+use super::bitcode::{self, Definition, Digest, Function, Linkage, Summary};
 use super::diff::{Names, Provided};
 use super::part::{Role, Roles};
 
@@ -174,7 +174,9 @@ impl<'a> Plan<'a> {
                         }
                     }
                     // The address of a function in a variable is its stub's where it has one.
-                    Item::Variable(at) if self.summary.variables[at as usize].is_constant => through.push(user),
+                    Item::Variable(at) if self.summary.variables[at as usize].is_constant => {
+                        through.push(user)
+                    }
                     Item::Variable(_) => {}
                 }
             }
@@ -304,6 +306,38 @@ impl Extent {
                 *fast = level == Level::Fast;
             }
         }
+    }
+
+    /// What code that is made of it at `level` depends on. Names of what it does not mention, and
+    /// places in the source, do not count.
+    pub(super) fn identity(&self, summary: &Summary, level: Level) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut add = |tag: u8, name: &str, digests: [Option<Digest>; 3]| {
+            bytes.push(tag);
+            bytes.extend((name.len() as u32).to_le_bytes());
+            bytes.extend(name.as_bytes());
+            for digest in digests {
+                bytes.push(u8::from(digest.is_some()));
+                bytes.extend(digest.unwrap_or_default().0.to_le_bytes());
+            }
+        };
+        add(level as u8, "", [Some(summary.module), Some(summary.indirections), summary.initialisers]);
+        for (function, &body) in summary.functions.iter().zip(&self.functions) {
+            if body != Body::Absent {
+                let local = is_local(function);
+                let slotless = !matches!(
+                    self.roles.0.get(&function.name),
+                    Some(Role::Elsewhere | Role::Shown | Role::Compiled { slot: true, .. })
+                );
+                let tag = 8 + body as u8 + 8 * u8::from(local) + 16 * u8::from(slotless);
+                add(tag, &function.name, [function.own, function.deep, None]);
+            }
+        }
+        for (variable, _) in summary.variables.iter().zip(&self.variables).filter(|(_, included)| **included)
+        {
+            add(64, &variable.name, [Some(variable.declaration), variable.initialiser, None]);
+        }
+        bytes
     }
 
     /// The part itself.

@@ -168,7 +168,7 @@ unsafe fn live(pipe: c_int, work: &Work<'_>) -> ! {
 /// Sends the answer and ends the child without running the host's exit handlers.
 fn finish(result: &Result<Compiled>) -> ! {
     send(&[ANSWER]);
-    send(&wire::encode(result));
+    send(&wire::encode(result.as_ref()));
     // SAFETY: ends the process at once.
     unsafe { libc::_exit(0) }
 }

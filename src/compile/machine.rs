@@ -68,10 +68,7 @@ impl Machine {
         let unknown = |what: String| Error::new(ErrorKind::Host, what);
         let target = Target::from_triple(&triple)
             .map_err(|message| unknown(format!("LLVM does not know this machine: {message}")))?;
-        let (name, features) = match &cpu {
-            Some(cpu) => (cpu.as_str(), ""),
-            None => host_cpu(),
-        };
+        let (name, features) = processor(cpu.as_deref());
         if name.contains('\0') {
             return Err(unknown("the name of a processor cannot contain a zero byte".into()));
         }
@@ -158,6 +155,21 @@ fn same_platform(given: &str, own: &str) -> bool {
     };
     arch(given) == arch(own)
         && !given.split('-').skip(1).any(|word| FOREIGN.iter().any(|foreign| word.starts_with(foreign)))
+}
+
+/// What code for `options` is made for, without making the machine.
+pub(super) fn described(options: &CompileOptions) -> [String; 3] {
+    let (name, features) = processor(options.cpu.as_deref());
+    let triple = TargetMachine::get_default_triple();
+    [triple.as_str().to_string_lossy().into_owned(), name.to_owned(), features.to_owned()]
+}
+
+/// Name and features of the processor that code is made for.
+fn processor(chosen: Option<&str>) -> (&str, &str) {
+    match chosen {
+        Some(name) => (name, ""),
+        None => host_cpu(),
+    }
 }
 
 /// Name and features of the host's processor, asked once.

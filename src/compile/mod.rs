@@ -11,7 +11,7 @@
 
 mod aliases;
 mod archive;
-#[allow(dead_code, unused_imports)] // the updates that use it come next
+mod assembly;
 mod bitcode;
 mod child;
 mod debug_info;
@@ -106,6 +106,8 @@ pub(crate) struct CompileTimes {
 pub(crate) struct Compiled {
     pub object: Vec<u8>,
     pub interface: Interface,
+    /// It depends on nothing but the source and the settings, so that it may be kept.
+    pub lasting: bool,
     pub times: CompileTimes,
 }
 
@@ -142,11 +144,8 @@ pub(crate) fn compile_patch(
 }
 
 /// Bitcode in the form that can be compared.
-pub(crate) fn to_bitcode(source: &Source, options: &CompileOptions) -> Result<Source> {
-    if source.kind() == SourceKind::Bitcode {
-        return Ok(source.clone());
-    }
-    Ok(source.with_bitcode(run(source, options, Goal::Bitcode)?.object))
+pub(crate) fn to_bitcode(source: &Source, options: &CompileOptions) -> Result<Compiled> {
+    run(source, options, Goal::Bitcode)
 }
 
 fn run(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Compiled> {
@@ -159,4 +158,27 @@ fn run(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Comp
             Err(Error::new(ErrorKind::Compile, "only IR and bitcode are compiled"))
         }
     }
+}
+
+/// All that code depends on besides its source: the settings, the machine, LLVM, and this
+/// version of the compile stage.
+pub(crate) fn settings(options: &CompileOptions) -> Vec<String> {
+    let CompileOptions { level, call_form, cpu: _ } = options;
+    let mut all = vec![
+        env!("HOTSLOT_COMPILE_STAGE").to_owned(),
+        format!("{:?}", llvm_version()),
+        format!("{level:?} {call_form:?}"),
+    ];
+    all.extend(machine::described(options));
+    all
+}
+
+/// The result of [`compile`] as bytes, if it is for more than this once.
+pub(crate) fn to_bytes(compiled: &Compiled) -> Option<Vec<u8>> {
+    compiled.lasting.then(|| wire::encode(Ok(compiled)))
+}
+
+/// What [`to_bytes`] made; nothing where it cannot have been that.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Compiled> {
+    wire::decode(bytes)?.ok()
 }

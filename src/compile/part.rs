@@ -70,8 +70,7 @@ pub(super) fn locals(module: &Module<'_>, roles: &Roles) -> Locals {
             let name = symbol_name(function);
             let Some(&role) = roles.0.get(&name) else { continue };
             let linkage = LLVMGetLinkage(function);
-            let local =
-                matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage);
+            let local = matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage);
             match role {
                 Role::Elsewhere => {
                     all.insert(name, Local::Elsewhere);

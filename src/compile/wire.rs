@@ -74,7 +74,7 @@ impl Out {
     }
 }
 
-pub(super) fn encode(result: &Result<Compiled>) -> Vec<u8> {
+pub(super) fn encode(result: Result<&Compiled, &Error>) -> Vec<u8> {
     let mut out = Out::default();
     match result {
         Ok(compiled) => {
@@ -84,6 +84,7 @@ pub(super) fn encode(result: &Result<Compiled>) -> Vec<u8> {
             for time in [parse, optimise, codegen] {
                 out.number(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
             }
+            out.number(u64::from(compiled.lasting));
             out.interface(&compiled.interface);
         }
         Err(error) => {
@@ -197,7 +198,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Result<Compiled>> {
             let object = fields.bytes()?.to_vec();
             let times =
                 CompileTimes { parse: fields.time()?, optimise: fields.time()?, codegen: fields.time()? };
-            let compiled = Compiled { object, interface: fields.interface()?, times };
+            let lasting = fields.number()? == 1;
+            let compiled = Compiled { object, interface: fields.interface()?, lasting, times };
             return fields.bytes().is_none().then_some(Ok(compiled));
         }
         b"parse" => ErrorKind::Parse,
@@ -234,10 +236,11 @@ mod tests {
         let compiled = Compiled {
             object: b"object".to_vec(),
             interface: interface(),
+            lasting: true,
             times: CompileTimes { parse: Duration::from_micros(3), ..CompileTimes::default() },
         };
         let error = Error::new(ErrorKind::Compile, "no").hint("do");
-        [encode(&Ok(compiled)), encode(&Err(error))]
+        [encode(Ok(&compiled)), encode(Err(&error))]
     }
 
     #[test]
@@ -246,6 +249,7 @@ mod tests {
         let compiled = decode(&compiled).unwrap().unwrap();
         assert_eq!(compiled.object, b"object");
         assert_eq!(compiled.interface, interface());
+        assert!(compiled.lasting);
         assert_eq!(compiled.interface.type_of("f"), Some("i64 (i64)"));
         assert_eq!(compiled.interface.declared_type_of("f"), None);
         assert_eq!(compiled.times.parse, Duration::from_micros(3));
@@ -255,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_answer_cut_short_is_none() {
-        let end = encode(&Err(Error::new(ErrorKind::Host, ""))).split_off(8 + 4 + 8 + 8);
+        let end = encode(Err(&Error::new(ErrorKind::Host, ""))).split_off(8 + 4 + 8 + 8);
         for answer in answers() {
             for end in 0..answer.len() {
                 assert!(decode(&answer[..end]).is_none());

@@ -13,6 +13,7 @@ use super::state::State;
 use super::tiers::Worker;
 use super::{Inner, Runtime};
 use crate::builtins;
+use crate::cache::Cache;
 use crate::compile::{CallForm, CompileOptions, Level, OptLevel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
@@ -32,6 +33,7 @@ pub struct Builder {
     history: usize,
     retained_limit: Option<usize>,
     tiered: bool,
+    cache: Option<Cache>,
 }
 
 impl Default for Builder {
@@ -45,6 +47,7 @@ impl Default for Builder {
             history: 4,
             retained_limit: None,
             tiered: true,
+            cache: None,
         }
     }
 }
@@ -118,6 +121,15 @@ impl Builder {
         self
     }
 
+    /// Where compiled modules are kept for later processes, and looked for before anything is
+    /// compiled; nowhere unless said otherwise. `Cache::of_user()` is the user's own place.
+    /// What is found is the same code that would have been made: the key is of the whole source,
+    /// every setting, the processor, LLVM and hotslot.
+    pub fn cache(mut self, cache: impl Into<Option<Cache>>) -> Self {
+        self.cache = cache.into();
+        self
+    }
+
     /// The program's arguments, its name first, which the C library passes to constructors;
     /// none unless said otherwise. A word ends at its first zero byte.
     pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -174,6 +186,7 @@ impl Builder {
                 dso,
                 tiered: self.tiered && self.compile.full_level() == Level::Optimised,
                 compile: self.compile,
+                cache: self.cache,
                 threads: self.threads,
                 arguments: Arguments::new(self.arguments),
                 arena,

@@ -23,6 +23,7 @@ pub(super) struct Described<'a> {
     pub replaces: Option<u32>,
     /// That generation's number, if it has been there before.
     pub number: Option<u64>,
+    pub cached: bool,
     pub interface: &'a Interface,
 }
 
@@ -64,6 +65,7 @@ impl Batch<'_> {
             reset_storage: if old.is_some() { storages - linked.kept } else { 0 },
             skipped_initialisers: initialisers - image.init.len(),
             restored: module.number.is_some(),
+            cached: module.cached,
             types: match module.interface.checked {
                 Types::Ir => TypesFrom::Ir,
                 Types::DebugInfo => TypesFrom::DebugInfo,

@@ -19,6 +19,7 @@ mod generation;
 mod guard;
 mod history;
 mod loose_ends;
+mod make;
 mod missing;
 mod patch;
 mod prepare;
@@ -28,6 +29,7 @@ mod retire;
 mod signature_gate;
 mod staging;
 mod state;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod thunks;
@@ -53,6 +55,7 @@ pub use transaction::PreparedUpdate;
 pub use update::Update;
 
 use crate::builtins;
+use crate::cache::Cache;
 use crate::compile::{CompileOptions, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
@@ -91,6 +94,7 @@ struct Inner {
     compile: CompileOptions,
     /// What changes goes live at the fast level.
     tiered: bool,
+    cache: Option<Cache>,
     threads: usize,
     /// What constructors get as argc and argv.
     arguments: Arguments,
@@ -363,7 +367,7 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::Parse`] and [`ErrorKind::Compile`].
     pub fn compile(&self, source: &Source) -> Result<Source> {
-        units::to_object(&self.inner, source)
+        make::to_object(&self.inner, source)
     }
 
     /// Frees the retired generations that no thread is in or will return to.

@@ -13,10 +13,11 @@ use smallvec::SmallVec;
 
 use super::fitting::{Migration, Rules};
 use super::generation::{Generation, Layer};
+use super::make::Made;
 use super::report::{ModuleReport, Report};
 use super::staging::refuse_spanning_sets;
 use super::state::State;
-use super::units::{Incoming, Made};
+use super::units::Incoming;
 use crate::compile::Interface;
 use crate::error::{Error, Result};
 use crate::fault::step;

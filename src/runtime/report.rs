@@ -50,6 +50,8 @@ pub struct ModuleReport {
     pub skipped_initialisers: usize,
     /// It is an earlier generation that is live again.
     pub restored: bool,
+    /// Its code was in the cache ([`Builder::cache`](crate::Builder::cache)): nothing was compiled.
+    pub cached: bool,
     /// Where the types are from that it was checked with.
     pub types: TypesFrom,
     /// Of a module that was replaced: functions that the generation before did not have,

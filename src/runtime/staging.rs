@@ -10,10 +10,11 @@ use std::sync::Arc;
 use super::describe::Described;
 use super::fitting::{Fitted, Replacement};
 use super::generation::{Generation, Layer, Wanted};
-use super::prepare::{Batch, Current, Input, Settings, Staged};
+use super::make::Made;
 use super::patch::Carried;
+use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::{KeptStorage, scoped_name};
-use super::units::{Incoming, Made};
+use super::units::Incoming;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
@@ -171,8 +172,13 @@ impl Batch<'_> {
             Some(live) if upgrade => Some(live.current.number),
             _ => number,
         };
-        let described =
-            Described { name: &name, replaces: replace.then_some(id), number, interface: &interface };
+        let described = Described {
+            name: &name,
+            replaces: replace.then_some(id),
+            number,
+            cached: made.cached,
+            interface: &interface,
+        };
         let (mut report, mut run) = self.describe_module(&described, fitted, &mut linked, &definitions);
         let mut variables = interface.variables.clone().into();
         if let Some((patch, _)) = &made.patch {
@@ -183,15 +189,8 @@ impl Batch<'_> {
         }
         let mut image = linked.image;
         image.storages.shrink_to_fit();
-        let layer = Layer {
-            life,
-            image,
-            defined: defined.clone(),
-            wanted: wanted.clone(),
-            exposed,
-            led,
-            order: 0,
-        };
+        let layer =
+            Layer { life, image, defined: defined.clone(), wanted: wanted.clone(), exposed, led, order: 0 };
         layer.hold(&mut self.state.symbols);
         defined.append(&mut carried.defined);
         defined.sort_unstable();
@@ -293,8 +292,11 @@ impl Batch<'_> {
             if let Some(Provider { target: Target::ThreadLocal(word), owner: Owner::Module(owner), .. }) =
                 first
             {
-                let live =
-                    self.state.module(owner).into_iter().flat_map(|m| m.current.images().flat_map(Image::thread_local_blocks));
+                let live = self
+                    .state
+                    .module(owner)
+                    .into_iter()
+                    .flat_map(|m| m.current.images().flat_map(Image::thread_local_blocks));
                 let holder =
                     self.thread_locals.iter().chain(live).find(|block| block.word(0) == word & !0xffff_ffff);
                 if let Some(part) = holder.and_then(|block| Part::at(block, word & 0xffff_ffff)) {

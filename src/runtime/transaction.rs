@@ -11,10 +11,11 @@ use std::time::Instant;
 use super::archives::{self, Archive, Expanded};
 use super::commit::{self, Afterwards};
 use super::fitting::{Migration, Rules};
+use super::make;
 use super::prepare::{self, Input, Prepared, Refusal, Request, Settings};
 use super::report::{Report, Times};
 use super::state::State;
-use super::units::{self, Incoming, Ready, Unit, compile_all, parse};
+use super::units::{Incoming, Ready, Unit, compile_all, parse};
 use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
 use crate::compile::{CallForm, Known};
@@ -110,9 +111,8 @@ impl PreparedUpdate {
         };
         let Some((source, base)) = live else { return Ok(()) };
         let module = Incoming { name: name.clone(), source, replace: true, number: None, upgrade: true };
-        let mut times = Times::default();
-        let Some(ready) = units::upgrade(inner, module, &base, &mut times)? else { return Ok(()) };
-        let mut work = Work { ready: vec![ready], times, ..Work::default() };
+        let Some(ready) = make::upgrade(inner, module, &base)? else { return Ok(()) };
+        let mut work = Work { ready: vec![ready], ..Work::default() };
         let after = {
             let _loading = process::loading();
             let mut state = inner.state.lock();

@@ -1,7 +1,6 @@
 //! Compiling the modules of an update, in parallel, without the runtime's lock.
 //!
-//! Owns the way from a source to an object with what is known of its types; knows nothing of
-//! what is loaded.
+//! Owns the list of them and the threads; what is compiled for each is in [`super::make`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +9,11 @@ use parking_lot::Mutex;
 use runtime_stubs::Arch;
 
 use super::Inner;
+use super::make::{self, Code, Made};
 use super::prepare::Input;
 use super::report::Times;
-use super::state::{Base, State};
-use crate::compile::{self, CompileTimes, Compiled, Interface, Known, Level, Patch, Source, SourceKind};
+use super::state::State;
+use crate::compile::{Interface, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
 
@@ -50,19 +50,9 @@ pub(super) struct Ready {
     pub module: Incoming,
     /// Empty if nothing had to be compiled.
     pub object: Arc<[u8]>,
-    interface: Arc<Interface>,
+    pub interface: Arc<Interface>,
     pub on_demand: bool,
     pub made: Made,
-}
-
-/// How the object of a module was made.
-#[derive(Clone, Default)]
-pub(super) struct Made {
-    /// What it was made from.
-    pub known: Option<Known>,
-    /// It has some of the module's functions, and goes with the rest of a generation, which is
-    /// named by its serial number.
-    pub patch: Option<(Arc<Patch>, u64)>,
 }
 
 impl Ready {
@@ -114,96 +104,9 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
 
 fn compile_one(inner: &Inner, unit: &Unit) -> Result<(Ready, Times)> {
     let Unit { module, on_demand, patch } = unit;
-    let (object, interface, made, times) = make(inner, module, *patch).map_err(|e| module.blame(e))?;
+    let Code { object, interface, made, times } =
+        make::module(inner, module, *patch).map_err(|e| module.blame(e))?;
     Ok((Ready { module: module.clone(), object, interface, on_demand: *on_demand, made }, times))
-}
-
-/// An object, what is known of its types, how it was made, and how long that took.
-type Outcome = (Arc<[u8]>, Arc<Interface>, Made, Times);
-
-/// What has to be linked for a module: all of it, or a patch for the generation that is live.
-fn make(inner: &Inner, module: &Incoming, patch: bool) -> Result<Outcome> {
-    let source = &module.source;
-    if !matches!(source.kind(), SourceKind::Ir | SourceKind::Bitcode) {
-        let (object, interface, times) = compiled(inner, source)?;
-        return Ok((object, interface, Made::default(), times));
-    }
-    crate::fault::step("compile")?;
-    let bitcode = super::forks::passing(|| compile::to_bitcode(source, &inner.compile))?;
-    let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
-    let level = if inner.tiered { Level::Fast } else { inner.compile.full_level() };
-    if let Some(base) = base
-        && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
-        && let Some(made) = make_patch(inner, &bitcode, patch, level, base.serial)?
-    {
-        return Ok(made);
-    }
-    let (object, interface, times) = compiled(inner, &bitcode)?;
-    let known = Known::of(bitcode.bytes(), inner.compile.full_level());
-    Ok((object, interface, Made { known, patch: None }, times))
-}
-
-/// Compiles a patch for the generation that is called `serial`; `None` where the module has to be
-/// compiled whole.
-fn make_patch(
-    inner: &Inner,
-    bitcode: &Source,
-    patch: Patch,
-    level: Level,
-    serial: u64,
-) -> Result<Option<Outcome>> {
-    let (mut object, mut interface, mut times) = Default::default();
-    if !patch.is_empty() {
-        let Some(slice) = patch.slice(bitcode) else { return Ok(None) };
-        let compile = || compile::compile_patch(&slice, &inner.compile, level, &patch);
-        (object, interface, times) = timed(super::forks::passing(compile)?);
-    }
-    let made = Made { known: Some(patch.known.clone()), patch: Some((Arc::new(patch), serial)) };
-    Ok(Some((object, interface, made, times)))
-}
-
-/// Compiles those functions of `module`, which is live, that have no optimised code; `None` if
-/// there are none.
-pub(super) fn upgrade(
-    inner: &Inner,
-    module: Incoming,
-    base: &Base,
-    times: &mut Times,
-) -> Result<Option<Ready>> {
-    if !base.known.has_fast() {
-        return Ok(None);
-    }
-    let bitcode = super::forks::passing(|| compile::to_bitcode(&module.source, &inner.compile))?;
-    let patch = compile::upgrade(&base.known, &base.provides());
-    let made = make_patch(inner, &bitcode, patch, Level::Optimised, base.serial)?;
-    Ok(made.map(|(object, interface, made, spent)| {
-        *times = spent;
-        Ready { module, object, interface, on_demand: false, made }
-    }))
-}
-
-/// The object that `source` is or becomes, and what is known of its types.
-pub(super) fn compiled(inner: &Inner, source: &Source) -> Result<(Arc<[u8]>, Arc<Interface>, Times)> {
-    crate::fault::step("compile")?;
-    if source.kind() == SourceKind::Object {
-        let known = source.interface().cloned();
-        let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
-        return Ok((source.bytes().clone(), interface, Times::default()));
-    }
-    // A child that compiles has ended by then.
-    Ok(timed(super::forks::passing(|| compile::compile(source, &inner.compile))?))
-}
-
-fn timed(compiled: Compiled) -> (Arc<[u8]>, Arc<Interface>, Times) {
-    let CompileTimes { parse, optimise, codegen } = compiled.times;
-    let times = Times { parse, optimise, codegen, ..Times::default() };
-    (compiled.object.into(), Arc::new(compiled.interface), times)
-}
-
-/// What `source` is compiled to, as a source.
-pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
-    let (object, interface, _) = compiled(inner, source).map_err(|e| e.in_file(source.file()))?;
-    Ok(source.compiled_to(object, interface))
 }
 
 /// Reads every object, and lists all that are malformed.

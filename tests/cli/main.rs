@@ -1,6 +1,7 @@
 //! The `hotslot` command from outside: exit codes, messages and what the program
 //! sees, with a real clang and real programs.
 
+mod cache;
 mod compiling;
 mod cxx;
 mod linking;

@@ -139,7 +139,7 @@ fn an_ignored_pipe_signal_stays_ignored() {
         "#include <stdio.h>\nint main(void) { while (puts(\"y\") >= 0) {} return 9; }\n",
     )]);
     let hotslot = env!("CARGO_BIN_EXE_hotslot");
-    let line = format!("trap '' PIPE; exec '{hotslot}' run yes.c");
+    let line = format!("trap '' PIPE; exec '{hotslot}' run --cache none yes.c");
     let mut child = Command::new("sh")
         .args(["-c", &line])
         .current_dir(&place.dir)

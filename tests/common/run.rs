@@ -130,6 +130,7 @@ pub fn figure(summary: &str, line: &str) -> Option<u64> {
 /// `hotslot run` as every run has it.
 pub fn command(program: &Program, set: &FileSet, case: &Case, calls: &str, options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
+    command.env("HOTSLOT_CACHE_DIR", "none");
     command.args(["run", "--argv0", ARGV0, "--calls", calls, set.level]).args(options);
     // No warnings: standard error is compared.
     command.arg(format!("--cflags=-w {}", set.source_flags.join(" ")));

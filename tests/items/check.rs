@@ -228,7 +228,7 @@ impl<'a> Build<'a> {
 
     fn run(&self, program: &Path, argv0: Option<&str>, args: Vec<OsString>) -> Result<Outcome, String> {
         let mut command = Command::new(program);
-        command.args(args).envs(self.item.env.iter().copied());
+        command.args(args).env("HOTSLOT_CACHE_DIR", "none").envs(self.item.env.iter().copied());
         if let Some(argv0) = argv0 {
             command.arg0(argv0);
         }

@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("libraries", &["error", "process"]),
     ("builtins", &["tls", "reclaim"]),
     ("scoped", &[]),
+    ("cache", &[]),
     ("compile", &["error", "scoped"]),
     ("table", &["error", "memory"]),
     ("link", &["error", "unwind", "memory", "tls", "scoped", "table"]),
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
             "reclaim",
             "builtins",
+            "cache",
             "compile",
             "table",
             "link",
@@ -67,6 +69,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "builtins/contexts.rs",
     "builtins/thread_end.rs",
     "builtins/threads.rs",
+    // Asks who the user is.
+    "cache/location.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.
@@ -75,6 +79,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cli/signals.rs",
     // LLVM's C interface, where inkwell has no call.
     "compile/aliases.rs",
+    "compile/assembly.rs",
     "compile/emit.rs",
     "compile/initialisers.rs",
     "compile/inlining.rs",

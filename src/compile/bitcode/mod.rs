@@ -34,10 +34,9 @@ mod writer;
 
 use std::fmt;
 
-pub(crate) use attributes::Flags;
 pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, slice};
-pub(crate) use summary::{Function, Linkage, Summary, Variable, summarise};
+pub(crate) use summary::{Function, Linkage, Summary, summarise};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,140 @@
+//! Which compiler flags leave the compiler's output a function of its input.
+//!
+//! Owns the list of flags that are known to. Any other may read a file that no dependency file
+//! names, or write one that somebody waits for, so what is compiled with it is not kept. Knows
+//! nothing of compiling and keeping.
+
+use std::ffi::OsString;
+
+/// Flags whose operand may be the next word.
+const WITH_OPERAND: &[&str] =
+    &["-D", "-U", "-I", "-include", "-isystem", "-iquote", "-idirafter", "-isysroot", "-target", "-x"];
+
+/// How flags begin that may be used; what follows is theirs.
+const PLAIN: &[&str] =
+    &["-D", "-U", "-I", "-O", "-W", "-f", "-g", "-m", "-std=", "--std=", "-isystem", "-iquote", "-idirafter"];
+
+/// The same, whole.
+const WHOLE: &[&str] = &[
+    "-w",
+    "-pthread",
+    "-pedantic",
+    "-pedantic-errors",
+    "-ansi",
+    "-nostdinc",
+    "-nostdinc++",
+    "-undef",
+    "-trigraphs",
+];
+
+/// Those among them that may not: they hand on flags, or read or write files.
+const NOT: &[&str] = &[
+    "-Wa,",
+    "-Wl,",
+    "-Wp,",
+    "-gsplit-dwarf",
+    "-mllvm",
+    "-fplugin",
+    "-fpass-plugin",
+    "-fmodule",
+    "-fprebuilt",
+    "-fbuiltin-module",
+    "-fimplicit-module",
+    "-fprofile",
+    "-fauto-profile",
+    "-fcs-profile",
+    "-fmemory-profile",
+    "-ftime-",
+    "-ftest-coverage",
+    "-fsave-",
+    "-foptimization-record",
+    "-fproc-stat",
+    "-fstack-usage",
+    "-fdiagnostics-",
+    "-fcrash",
+    "-fgen-reproducer",
+    "-fcodegen-data",
+    "-finclude-default",
+    "-fapinotes",
+    "-fsyntax-only",
+    "-frewrite",
+    "-fembed",
+    "-fxray",
+    "-foffload",
+    "-fopenmp",
+    "-fthinlto",
+    "-flto",
+    "-fuse-",
+    "-fcas",
+    "-fsycl",
+];
+
+/// Options of these with a value may name a file in it.
+const WITH_FILE: &[&str] = &["-fsanitize-", "-fbasic-block-", "-fpatchable", "-frandomize-layout"];
+
+/// Whether the flags are all known to be harmless.
+pub fn are_plain(flags: &[OsString]) -> bool {
+    let mut words = flags.iter();
+    while let Some(word) = words.next() {
+        let Some(word) = word.to_str() else { return false };
+        let starts = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
+        if WITH_OPERAND.contains(&word) {
+            // Without the operand clang has something to say, which is not kept.
+            words.next();
+        } else if !(WHOLE.contains(&word) || starts(PLAIN))
+            || starts(NOT)
+            || starts(WITH_FILE) && word.contains('=')
+        {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_plain;
+
+    fn plain(words: &str) -> bool {
+        are_plain(&words.split(' ').map(Into::into).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_programs_are_compiled_with() {
+        for words in [
+            "-O2 -g -Wall -Wextra -w -std=gnu11 -fPIC -fno-strict-aliasing -march=native -pthread",
+            "-DNAME -DA=1 -D NAME=2 -Iinclude -I include -isystem /usr/x -include config.h -x c",
+            "-fsanitize=address -fvisibility=hidden -gdwarf-4",
+        ] {
+            assert!(plain(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_may_read_or_write_something_else() {
+        for words in [
+            "@flags",
+            "-MD",
+            "-MF x.d",
+            "-o x",
+            "other.c",
+            "-D NAME other.c",
+            "-Xclang -load",
+            "-mllvm -x",
+            "-Wp,-MD,x.d",
+            "-fplugin=x.so",
+            "-fprofile-use=x.profdata",
+            "-fmodules",
+            "-ftime-trace",
+            "-fsanitize-ignorelist=x",
+            "-gsplit-dwarf",
+            "-save-temps",
+            "--config=x",
+            "-include-pch x",
+            "-ivfsoverlay x",
+            "-unheard-of",
+        ] {
+            assert!(!plain(words), "{words}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What has to be compiled for a module: all of it, the functions that changed, or nothing.
+//!
+//! Owns the way from a source to an object that can be linked, with what is known of its types.
+//! Which functions changed, and how code is made, is the compile stage's; when it is found
+//! instead of made, the cache's.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::forks::passing;
+use super::report::Times;
+use super::state::Base;
+use super::stored::{self, Task};
+use super::units::{Incoming, Ready};
+use crate::compile::{self, CompileTimes, Interface, Known, Level, Patch, Source, SourceKind};
+use crate::error::Result;
+
+/// How the object of a module was made.
+#[derive(Clone, Default)]
+pub(super) struct Made {
+    /// What it was made from.
+    pub known: Option<Known>,
+    /// It has some of the module's functions, and goes with the rest of a generation, which is
+    /// named by its serial number.
+    pub patch: Option<(Arc<Patch>, u64)>,
+    /// It was in the cache.
+    pub cached: bool,
+}
+
+/// What a module becomes.
+#[derive(Default)]
+pub(super) struct Code {
+    /// Empty if nothing had to be compiled.
+    pub object: Arc<[u8]>,
+    pub interface: Arc<Interface>,
+    pub made: Made,
+    pub times: Times,
+}
+
+/// Makes what has to be linked for `module`. With `patch` that may be less than the whole.
+pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Code> {
+    let source = &module.source;
+    if !matches!(source.kind(), SourceKind::Ir | SourceKind::Bitcode) {
+        return whole(inner, source);
+    }
+    let bitcode = to_bitcode(inner, source)?;
+    let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
+    let level = if inner.tiered { Level::Fast } else { inner.compile.full_level() };
+    if let Some(base) = base
+        && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
+        && let Some(code) = part(inner, &bitcode, patch, level, base.serial)?
+    {
+        return Ok(code);
+    }
+    let mut code = whole(inner, &bitcode)?;
+    code.made.known = Known::of(bitcode.bytes(), inner.compile.full_level());
+    Ok(code)
+}
+
+/// Compiles those functions of `module`, which is live, that have no optimised code; `None` if
+/// there are none.
+pub(super) fn upgrade(inner: &Inner, module: Incoming, base: &Base) -> Result<Option<Ready>> {
+    if !base.known.has_fast() {
+        return Ok(None);
+    }
+    let bitcode = to_bitcode(inner, &module.source)?;
+    let patch = compile::upgrade(&base.known, &base.provides());
+    let code = part(inner, &bitcode, patch, Level::Optimised, base.serial)?;
+    Ok(code.map(|Code { object, interface, made, .. }| Ready {
+        module,
+        object,
+        interface,
+        on_demand: false,
+        made,
+    }))
+}
+
+/// What `source` is compiled to, as a source.
+pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
+    let Code { object, interface, .. } = whole(inner, source).map_err(|e| e.in_file(source.file()))?;
+    Ok(source.compiled_to(object, interface))
+}
+
+/// Textual IR has to be read by LLVM before it can be compared.
+fn to_bitcode(inner: &Inner, source: &Source) -> Result<Source> {
+    if source.kind() == SourceKind::Bitcode {
+        return Ok(source.clone());
+    }
+    let read = || passing(|| compile::to_bitcode(source, &inner.compile));
+    let (compiled, _) = stored::get(inner.cache.as_ref(), &Task::bitcode(source, &inner.compile), &read)?;
+    Ok(source.with_bitcode(compiled.object))
+}
+
+/// Compiles a patch for the generation that is called `serial`; `None` where the module has to be
+/// compiled whole.
+fn part(inner: &Inner, bitcode: &Source, patch: Patch, level: Level, serial: u64) -> Result<Option<Code>> {
+    let mut code = Code::default();
+    crate::fault::step("compile")?;
+    if !patch.is_empty() {
+        let Some(slice) = patch.slice(bitcode) else { return Ok(None) };
+        let make = || passing(|| compile::compile_patch(&slice, &inner.compile, level, &patch));
+        code = take(stored::get(
+            inner.cache.as_ref(),
+            &Task::patch(bitcode, &inner.compile, level, &patch),
+            &make,
+        )?);
+    }
+    code.made.known = Some(patch.known.clone());
+    code.made.patch = Some((Arc::new(patch), serial));
+    Ok(Some(code))
+}
+
+/// The object that `source` is or becomes.
+fn whole(inner: &Inner, source: &Source) -> Result<Code> {
+    crate::fault::step("compile")?;
+    if source.kind() == SourceKind::Object {
+        let known = source.interface().cloned();
+        let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
+        return Ok(Code { object: source.bytes().clone(), interface, ..Code::default() });
+    }
+    let make = || passing(|| compile::compile(source, &inner.compile));
+    Ok(take(stored::get(inner.cache.as_ref(), &Task::object(source, &inner.compile), &make)?))
+}
+
+/// What was compiled, or found.
+fn take((compiled, cached): (compile::Compiled, bool)) -> Code {
+    // What it took then is not what it took now.
+    let CompileTimes { parse, optimise, codegen } =
+        if cached { CompileTimes::default() } else { compiled.times };
+    Code {
+        object: compiled.object.into(),
+        interface: Arc::new(compiled.interface),
+        made: Made { cached, ..Made::default() },
+        times: Times { parse, optimise, codegen, ..Times::default() },
+    }
+}

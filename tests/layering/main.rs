@@ -87,6 +87,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/labels.rs",
     "compile/llvm.rs",
     "compile/locals.rs",
+    "compile/part.rs",
     "compile/redefine.rs",
     "compile/storage.rs",
     "compile/thread_guards.rs",

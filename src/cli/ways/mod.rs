@@ -9,10 +9,19 @@
 #![allow(dead_code)]
 
 mod call;
+mod closure;
+mod codegen;
+mod dynamic;
 mod hotslot;
+mod libraries;
+pub mod loader;
+mod native;
+mod relink;
+mod system;
+mod tools;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -207,6 +216,11 @@ pub trait Way {
     fn process(&self) -> Option<u32> {
         None
     }
+
+    /// The executable file, where the program is one.
+    fn executable(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// A way, before it has loaded anything.
@@ -233,7 +247,16 @@ impl Contender {
 }
 
 /// The ways, hotslot first.
-pub const ALL: &[Contender] = &[hotslot::CONTENDER];
+pub const ALL: &[Contender] = &[
+    hotslot::CONTENDER,
+    relink::APART,
+    relink::TOGETHER,
+    closure::CONTENDER,
+    libraries::CONTENDER,
+    native::SYSTEM,
+    native::LLD,
+    native::MOLD,
+];
 
 /// The way with a name.
 pub fn find(name: &str) -> Option<&'static Contender> {

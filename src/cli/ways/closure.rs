@@ -97,7 +97,8 @@ impl Closure {
         let context = Context::create();
         let whole = context.create_module("execution");
         for module in which.iter().map(|&index| &self.modules[index]) {
-            let part = split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
+            let part =
+                split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
             split.time(Phase::Merge, || codegen::merge(&whole, part))?;
         }
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
@@ -124,7 +125,7 @@ impl Way for Closure {
         let added = self.build(&which, library, &mut split)?;
         self.live.insert(at, (library, Some(added)));
         let address = split.time(Phase::Link, || self.loader.lookup(library, &edit.entry))?;
-        call::first(edit, address)?;
+        split.answer = call::first(edit, address)?;
         split.total = begun.elapsed();
         self.newest = Some(library);
         Ok(split)

@@ -128,11 +128,12 @@ pub struct Symbols {
 impl Symbols {
     /// Those of a module.
     pub fn of(module: &Module<'_>) -> Self {
-        let functions = module.get_functions().map(|f| {
-            (f.get_name().to_bytes().to_vec(), f.count_basic_blocks() == 0, f.get_linkage())
-        });
-        let variables =
-            module.get_globals().map(|g| (g.get_name().to_bytes().to_vec(), g.is_declaration(), g.get_linkage()));
+        let functions = module
+            .get_functions()
+            .map(|f| (f.get_name().to_bytes().to_vec(), f.count_basic_blocks() == 0, f.get_linkage()));
+        let variables = module
+            .get_globals()
+            .map(|g| (g.get_name().to_bytes().to_vec(), g.is_declaration(), g.get_linkage()));
         let mut symbols = Self { defined: HashSet::new(), wanted: HashSet::new() };
         for (name, declared, linkage) in functions.chain(variables).filter(|(name, ..)| !reserved(name)) {
             if declared {
@@ -153,6 +154,10 @@ fn reserved(name: &[u8]) -> bool {
 fn is_shared(linkage: Linkage) -> bool {
     !matches!(
         linkage,
-        Linkage::Internal | Linkage::Private | Linkage::LinkerPrivate | Linkage::AvailableExternally | Linkage::Appending
+        Linkage::Internal
+            | Linkage::Private
+            | Linkage::LinkerPrivate
+            | Linkage::AvailableExternally
+            | Linkage::Appending
     )
 }

@@ -44,7 +44,11 @@ fn trouble() -> Trouble {
     // SAFETY: returns null or a C string that is copied before the next call.
     let text = unsafe {
         let text = libc::dlerror();
-        if text.is_null() { "the dynamic loader says nothing".into() } else { CStr::from_ptr(text).to_string_lossy() }
+        if text.is_null() {
+            "the dynamic loader says nothing".into()
+        } else {
+            CStr::from_ptr(text).to_string_lossy()
+        }
     };
     Trouble::failed(text)
 }

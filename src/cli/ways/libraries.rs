@@ -68,7 +68,7 @@ impl Way for Libraries {
         })?;
         let library = split.time(Phase::Publish, || Open::new(&path))?;
         let address = split.time(Phase::Publish, || library.symbol(&edit.entry))?;
-        call::first(edit, address)?;
+        split.answer = call::first(edit, address)?;
         split.total = begun.elapsed();
         // A careful host would keep it: whether somebody is inside it does not know.
         if let Some(old) = self.newest.insert(edit.module, library) {

@@ -8,10 +8,11 @@
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::null_mut;
 
-use inkwell::llvm_sys::error::{LLVMErrorRef, LLVMGetErrorMessage, LLVMDisposeErrorMessage};
+use inkwell::llvm_sys::error::{LLVMDisposeErrorMessage, LLVMErrorRef, LLVMGetErrorMessage};
 use inkwell::llvm_sys::orc2::lljit::{
-    LLVMOrcCreateLLJIT, LLVMOrcDisposeLLJIT, LLVMOrcLLJITAddObjectFileWithRT, LLVMOrcLLJITGetExecutionSession,
-    LLVMOrcLLJITGetGlobalPrefix, LLVMOrcLLJITMangleAndIntern, LLVMOrcLLJITRef,
+    LLVMOrcCreateLLJIT, LLVMOrcDisposeLLJIT, LLVMOrcLLJITAddObjectFileWithRT,
+    LLVMOrcLLJITGetExecutionSession, LLVMOrcLLJITGetGlobalPrefix, LLVMOrcLLJITMangleAndIntern,
+    LLVMOrcLLJITRef,
 };
 use inkwell::llvm_sys::orc2::{
     LLVMOrcCJITDylibSearchOrderElement, LLVMOrcCLookupSetElement, LLVMOrcCSymbolMapPairs,
@@ -57,7 +58,12 @@ impl Loader {
             let session = LLVMOrcLLJITGetExecutionSession(self.jit);
             check(LLVMOrcExecutionSessionCreateJITDylib(session, &mut library, name.as_ptr()))?;
             let prefix = LLVMOrcLLJITGetGlobalPrefix(self.jit);
-            check(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&mut generator, prefix, None, null_mut()))?;
+            check(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+                &mut generator,
+                prefix,
+                None,
+                null_mut(),
+            ))?;
             LLVMOrcJITDylibAddGenerator(library, generator);
         }
         Ok(Library(library))

@@ -13,8 +13,10 @@ mod closure;
 mod codegen;
 mod dynamic;
 mod hotslot;
+pub mod job;
 mod libraries;
 pub mod loader;
+pub mod made_up;
 mod native;
 mod relink;
 mod system;
@@ -116,8 +118,10 @@ pub struct Edit {
     pub to: Module,
     /// A function of the module that others can call. An edit is live when this can be called.
     pub entry: String,
-    /// `entry` is an `int entry(void)` and this is what the new code returns. Without it the
-    /// address is looked up, and nothing is called.
+    /// `entry` is an `int entry(void)` and is called. Otherwise its address is looked up, and
+    /// nothing is called.
+    pub call: bool,
+    /// What the new code must answer then, where that is known.
     pub answer: Option<i32>,
 }
 
@@ -148,6 +152,8 @@ pub struct Split {
     pub phases: Vec<(Phase, Duration)>,
     /// From the new content in hand to the first call, all included.
     pub total: Duration,
+    /// What the first call answered.
+    pub answer: Option<i32>,
 }
 
 impl Split {

@@ -76,7 +76,8 @@ impl Relink {
         let context = Context::create();
         let whole = context.create_module("whole");
         for module in &self.modules {
-            let part = split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
+            let part =
+                split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
             split.time(Phase::Merge, || codegen::merge(&whole, part))?;
         }
         if self.together {
@@ -104,7 +105,7 @@ impl Way for Relink {
         };
         self.build(&mut split)?;
         let address = split.time(Phase::Link, || self.loader.lookup(self.library, &edit.entry))?;
-        call::first(edit, address)?;
+        split.answer = call::first(edit, address)?;
         split.total = begun.elapsed();
         Ok(split)
     }

@@ -21,7 +21,11 @@ impl Libraries {
         }
         let workshop = Workshop::new(program, Level::O0)?;
         let path = workshop.path("needs.so");
-        run(workshop.linker().args(["-shared", "-Wl,--no-as-needed", "-o"]).arg(&path).args(workshop.libraries()))?;
+        run(workshop
+            .linker()
+            .args(["-shared", "-Wl,--no-as-needed", "-o"])
+            .arg(&path)
+            .args(workshop.libraries()))?;
         Ok(Self { _open: Some(Open::new(&path)?) })
     }
 }

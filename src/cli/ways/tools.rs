@@ -96,7 +96,11 @@ pub fn run(command: &mut Command) -> Result<()> {
     // The first that is called an error says why; what comes before warns.
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().find(|line| line.contains("error")).or(text.lines().next());
-    Err(Trouble::failed(format!("{name} failed ({}): {}", output.status, line.unwrap_or("it does not say why"))))
+    Err(Trouble::failed(format!(
+        "{name} failed ({}): {}",
+        output.status,
+        line.unwrap_or("it does not say why")
+    )))
 }
 
 /// Whether the driver can link with a linker.

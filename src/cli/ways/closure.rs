@@ -61,7 +61,7 @@ impl Closure {
         }
         // The program as it starts is one execution module of everything.
         let all: Vec<usize> = (0..this.modules.len()).collect();
-        let _stays = this.build(&all, start, &mut Split::default())?;
+        let _stays = this.build(&all, start, &mut Split::default(), None)?;
         Ok(this)
     }
 
@@ -89,8 +89,15 @@ impl Closure {
         found
     }
 
-    /// Links modules into one, generates its code and loads it.
-    fn build(&self, which: &[usize], library: Library, split: &mut Split) -> Result<Added> {
+    /// Links modules into one, generates its code, loads it, and makes the edit's first call, if
+    /// it is for an edit. What LLVM has to tidy then comes after that.
+    fn build(
+        &self,
+        which: &[usize],
+        library: Library,
+        split: &mut Split,
+        edit: Option<(&Edit, Instant)>,
+    ) -> Result<Added> {
         let context = Context::create();
         let whole = start_files::whole(&context)?;
         for module in which.iter().map(|&index| &self.modules[index]) {
@@ -100,13 +107,19 @@ impl Closure {
         }
         let constructors = start_files::name(&whole);
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
-        split.time(Phase::Link, || {
+        let added = split.time(Phase::Link, || {
             let added = self.loader.add(library, object)?;
             // It is linked when something of it is wanted.
             self.loader.lookup(library, HANDLE)?;
             start_files::run(&self.loader, library, &constructors)?;
-            Ok(added)
-        })
+            Ok::<_, Trouble>(added)
+        })?;
+        if let Some((edit, begun)) = edit {
+            let address = split.time(Phase::Link, || self.loader.lookup(library, &edit.entry))?;
+            split.answer = call::first(edit, address)?;
+            split.total = begun.elapsed();
+        }
+        Ok(added)
     }
 }
 
@@ -130,11 +143,8 @@ impl Way for Closure {
             start_files::finish(self.loader.lookup(library, HANDLE)?);
             self.loader.remove(old)
         })?;
-        let added = self.build(&which, library, &mut split)?;
+        let added = self.build(&which, library, &mut split, Some((edit, begun)))?;
         self.live.insert(at, (library, Some(added)));
-        let address = split.time(Phase::Link, || self.loader.lookup(library, &edit.entry))?;
-        split.answer = call::first(edit, address)?;
-        split.total = begun.elapsed();
         self.newest = Some(library);
         Ok(split)
     }

@@ -64,12 +64,13 @@ impl Relink {
                 (*module, _) = optimised(&this.codegen, module, &mut Split::default())?;
             }
         }
-        this.build(&mut Split::default())?;
+        this.build(&mut Split::default(), None)?;
         Ok(this)
     }
 
-    /// Puts a new build of everything in the place of the one before.
-    fn build(&mut self, split: &mut Split) -> Result<()> {
+    /// Puts a new build of everything in the place of the one before, and makes the edit's first
+    /// call, if it is for an edit. What LLVM has to tidy then comes after that.
+    fn build(&mut self, split: &mut Split, edit: Option<(&Edit, Instant)>) -> Result<()> {
         let context = Context::create();
         let whole = start_files::whole(&context)?;
         for module in &self.modules {
@@ -91,7 +92,13 @@ impl Relink {
             // It is linked when something of it is wanted.
             self.loader.lookup(self.library, HANDLE)?;
             start_files::run(&self.loader, self.library, &constructors)
-        })
+        })?;
+        if let Some((edit, begun)) = edit {
+            let address = split.time(Phase::Link, || self.loader.lookup(self.library, &edit.entry))?;
+            split.answer = call::first(edit, address)?;
+            split.total = begun.elapsed();
+        }
+        Ok(())
     }
 }
 
@@ -104,10 +111,7 @@ impl Way for Relink {
             true => edit.to.clone(),
             false => optimised(&self.codegen, &edit.to, &mut split)?.0,
         };
-        self.build(&mut split)?;
-        let address = split.time(Phase::Link, || self.loader.lookup(self.library, &edit.entry))?;
-        split.answer = call::first(edit, address)?;
-        split.total = begun.elapsed();
+        self.build(&mut split, Some((edit, begun)))?;
         Ok(split)
     }
 

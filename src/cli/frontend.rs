@@ -15,7 +15,7 @@ use hotslot::Cache;
 use super::doctor;
 use super::failure::Failure;
 use super::kept::{Found, Kept, Made};
-use super::options::{Level, RunOptions};
+use super::options::{Compilers, Level};
 use super::progress::Progress;
 use super::words;
 
@@ -65,9 +65,15 @@ pub struct Compiled {
 
 impl Frontend {
     /// Works out clang's arguments from ours.
-    pub fn new(options: &RunOptions, cache: Option<&Cache>) -> Result<Self, Failure> {
+    pub fn new(
+        compilers: &Compilers,
+        level: Level,
+        cpu: Option<&str>,
+        cflags: &[String],
+        cache: Option<&Cache>,
+    ) -> Result<Self, Failure> {
         let mut flags: Vec<OsString> = vec!["-c".into(), "-emit-llvm".into()];
-        match options.optimise {
+        match level {
             // Functions are marked as not to be optimised, which is what is wanted.
             Level::O0 => flags.push("-O0".into()),
             // The attributes of the level without its passes: those run on our side.
@@ -79,7 +85,7 @@ impl Frontend {
         }
         // Every global function can be replaced, so none may be looked through.
         flags.extend(["-fPIC".into(), "-fsemantic-interposition".into()]);
-        if let Some(cpu) = &options.cpu {
+        if let Some(cpu) = cpu {
             // clang writes the CPU into each function, where it wins over the
             // runtime's; and the source's own `#ifdef`s must agree with it.
             let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
@@ -90,12 +96,12 @@ impl Frontend {
             flags.push("-fcolor-diagnostics".into());
         }
         let own = flags.len();
-        for text in &options.cflags {
+        for text in cflags {
             let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
             flags.extend(words.into_iter().map(OsString::from));
         }
         let kept = cache.and_then(|cache| Kept::new(cache.clone(), &flags, own));
-        Ok(Self { cc: options.compilers.cc.clone(), cxx: options.compilers.cxx.clone(), flags, kept })
+        Ok(Self { cc: compilers.cc.clone(), cxx: compilers.cxx.clone(), flags, kept })
     }
 
     /// Compiles every job and returns the bitcode in the same order. The line on

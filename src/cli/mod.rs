@@ -5,6 +5,7 @@
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
 mod cache;
+mod compare;
 mod compiler;
 mod doctor;
 mod enter;
@@ -23,6 +24,7 @@ mod signals;
 mod stress;
 mod summary;
 mod timing;
+mod ways;
 mod words;
 
 use std::io::Write;
@@ -42,6 +44,8 @@ pub fn main() -> ExitCode {
     };
     let result = match options.command {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
+        Command::Compare(options) => compare::compare(&options),
+        Command::CompareOne(options) => compare::one(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
     };

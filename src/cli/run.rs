@@ -25,7 +25,9 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let files = classify(&options.files)?;
     let arguments = arguments(options)?;
     let cache = cache::chosen(&options.cache);
-    let frontend = Frontend::new(options, cache.as_ref())?;
+    let level = options.optimise;
+    let frontend =
+        Frontend::new(&options.compilers, level, options.cpu.as_deref(), &options.cflags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }

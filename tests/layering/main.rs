@@ -71,12 +71,19 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "builtins/threads.rs",
     // Asks who the user is.
     "cache/location.rs",
+    // Enters the program's `main`.
+    "cli/compare/process.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.
     "cli/probe.rs",
     // Restores signal dispositions.
     "cli/signals.rs",
+    // What hotslot is compared with: calls of code by address, LLJIT's and the loader's interfaces.
+    "cli/ways/call.rs",
+    "cli/ways/dynamic.rs",
+    "cli/ways/loader.rs",
+    "cli/ways/start_files.rs",
     // LLVM's C interface, where inkwell has no call.
     "compile/aliases.rs",
     "compile/assembly.rs",
@@ -138,8 +145,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "unwind.rs",
 ];
 
-/// Where LLVM may be named.
-const MAY_NAME_LLVM: &[&str] = &["compile/*"];
+/// Where LLVM may be named: where hotslot compiles, and where the ways do that it is compared with.
+const MAY_NAME_LLVM: &[&str] = &["compile/*", "cli/ways/*"];
 
 /// Lines in a file, so that it stays one idea.
 const MOST_LINES: usize = 450;

@@ -18,6 +18,7 @@ mod signals;
 mod stress;
 mod summary;
 mod timing;
+mod ways;
 mod words;
 
 use std::io::Write;

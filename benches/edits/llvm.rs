@@ -13,6 +13,9 @@ use inkwell::llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::error::LLVMGetErrorMessage;
 use inkwell::llvm_sys::ir_reader::LLVMParseIRInContext;
+use inkwell::llvm_sys::orc2::{
+    LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine, LLVMOrcJITTargetMachineBuilderRef,
+};
 use inkwell::llvm_sys::prelude::*;
 use inkwell::llvm_sys::target_machine::{LLVMCodeGenFileType, LLVMTargetMachineEmitToMemoryBuffer};
 use inkwell::llvm_sys::transforms::pass_builder::*;
@@ -43,6 +46,15 @@ impl Machine {
         let made =
             target.create_target_machine(&triple, &cpu, &features, effort, RelocMode::PIC, CodeModel::Small);
         Self { machine: made.expect("LLVM generates code for this machine"), level }
+    }
+
+    /// As LLJIT takes it.
+    pub fn into_builder(self) -> LLVMOrcJITTargetMachineBuilderRef {
+        let machine = self.machine.as_mut_ptr();
+        // LLVM takes the machine.
+        std::mem::forget(self.machine);
+        // SAFETY: a machine that nobody else uses or disposes of.
+        unsafe { LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine) }
     }
 
     /// Runs the pipeline of the level.
@@ -190,20 +202,18 @@ pub fn is_exported(value: LLVMValueRef) -> bool {
 
 /// How many instructions a function has.
 pub fn instructions(function: LLVMValueRef) -> usize {
-    let (mut count, mut block) = (0, std::ptr::null_mut());
+    let mut count = 0;
     // SAFETY: a live function; its blocks and their instructions are lists.
     unsafe {
-        let mut next = LLVMGetFirstBasicBlock(function);
-        while !next.is_null() {
-            block = next;
+        let mut block = LLVMGetFirstBasicBlock(function);
+        while !block.is_null() {
             let mut instruction = LLVMGetFirstInstruction(block);
             while !instruction.is_null() {
                 count += 1;
                 instruction = LLVMGetNextInstruction(instruction);
             }
-            next = LLVMGetNextBasicBlock(block);
+            block = LLVMGetNextBasicBlock(block);
         }
     }
-    let _ = block;
     count
 }

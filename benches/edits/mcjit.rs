@@ -91,7 +91,7 @@ impl Way for Mcjit {
     fn edit(&mut self, edit: &Edit) -> Result<Split> {
         let (mut split, begun) = (Split::default(), Instant::now());
         self.add(&edit.to, &mut split)?;
-        crate::ways::first_call(edit, self.symbols.find(&edit.entry))?;
+        self.symbols.first_call(edit)?;
         split.total = begun.elapsed();
         Ok(split)
     }

@@ -7,7 +7,7 @@ use inkwell::llvm_sys::prelude::LLVMModuleRef;
 
 use crate::llvm;
 use crate::stubs::Stubs;
-use crate::ways::{Module, Result, Trouble};
+use crate::ways::{Edit, Module, Result, Trouble};
 
 /// The names that a module shares with others.
 pub struct Names {
@@ -71,6 +71,17 @@ impl Symbols {
     /// The code or data of a name.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.code.get(name).or_else(|| self.data.get(name)).copied()
+    }
+
+    /// Calls the entry of an edit where it says what the new code answers.
+    pub fn first_call(&self, edit: &Edit) -> Result<()> {
+        let address = self.find(&edit.entry);
+        let address = address.ok_or_else(|| Trouble::failed(format!("there is no `{}`", edit.entry)))?;
+        let Some(expected) = edit.answer else { return Ok(()) };
+        // SAFETY: an edit with an answer has an entry of this type; old code stays for ever.
+        let answer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(address)() };
+        let wrong = || Trouble::failed(format!("`{}` answers {answer} instead of {expected}", edit.entry));
+        if answer == expected { Ok(()) } else { Err(wrong()) }
     }
 
     /// The order to load modules in: each after those whose data it refers to. Every function

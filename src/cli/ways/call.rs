@@ -7,17 +7,26 @@ use std::ffi::c_int;
 
 use super::{Edit, Result, Trouble};
 
-/// Calls the entry where the edit says what it answers.
-pub fn first(edit: &Edit, address: usize) -> Result<()> {
+/// Calls the entry if the edit wants that. Its code must be there for as long as the call takes.
+pub fn first(edit: &Edit, address: usize) -> Result<Option<i32>> {
     if address == 0 {
         return Err(Trouble::failed(format!("`{}` has no address", edit.entry)));
     }
-    let Some(expected) = edit.answer else { return Ok(()) };
-    // SAFETY: an edit with an answer says that its entry is an `int entry(void)`, and the way
-    // says that the code is there and stays while it is called.
-    let answer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> c_int>(address)() };
-    if answer == expected {
-        return Ok(());
+    if !edit.call {
+        return Ok(None);
     }
-    Err(Trouble::failed(format!("`{}` answers {answer}, the new code would answer {expected}", edit.entry)))
+    // SAFETY: the edit says that its entry is an `int entry(void)`, and the way that it is live.
+    let answer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> c_int>(address)() };
+    check(edit, answer).map(Some)
+}
+
+/// Whether the new code answered.
+pub fn check(edit: &Edit, answer: i32) -> Result<i32> {
+    match edit.answer {
+        Some(expected) if expected != answer => Err(Trouble::failed(format!(
+            "`{}` answers {answer}, the new code would answer {expected}",
+            edit.entry
+        ))),
+        _ => Ok(answer),
+    }
 }

@@ -62,8 +62,8 @@ impl Way for Hotslot {
         let begun = Instant::now();
         let report = self.runtime.replace(&edit.to.name, source(&edit.to))?;
         let address = self.runtime.address_of(&edit.entry)?;
-        call::first(edit, address.addr())?;
-        Ok(Split { phases: phases(&report.times), total: begun.elapsed() })
+        let answer = call::first(edit, address.addr())?;
+        Ok(Split { phases: phases(&report.times), total: begun.elapsed(), answer })
     }
 
     fn address(&self, symbol: &str) -> Result<Option<usize>> {

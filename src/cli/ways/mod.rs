@@ -9,10 +9,21 @@
 #![allow(dead_code)]
 
 mod call;
+mod closure;
+mod codegen;
+mod dynamic;
 mod hotslot;
+pub mod job;
+mod libraries;
+pub mod loader;
+pub mod made_up;
+mod native;
+mod relink;
+mod system;
+mod tools;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,8 +118,10 @@ pub struct Edit {
     pub to: Module,
     /// A function of the module that others can call. An edit is live when this can be called.
     pub entry: String,
-    /// `entry` is an `int entry(void)` and this is what the new code returns. Without it the
-    /// address is looked up, and nothing is called.
+    /// `entry` is an `int entry(void)` and is called. Otherwise its address is looked up, and
+    /// nothing is called.
+    pub call: bool,
+    /// What the new code must answer then, where that is known.
     pub answer: Option<i32>,
 }
 
@@ -139,6 +152,8 @@ pub struct Split {
     pub phases: Vec<(Phase, Duration)>,
     /// From the new content in hand to the first call, all included.
     pub total: Duration,
+    /// What the first call answered.
+    pub answer: Option<i32>,
 }
 
 impl Split {
@@ -207,6 +222,11 @@ pub trait Way {
     fn process(&self) -> Option<u32> {
         None
     }
+
+    /// The executable file, where the program is one.
+    fn executable(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// A way, before it has loaded anything.
@@ -233,7 +253,16 @@ impl Contender {
 }
 
 /// The ways, hotslot first.
-pub const ALL: &[Contender] = &[hotslot::CONTENDER];
+pub const ALL: &[Contender] = &[
+    hotslot::CONTENDER,
+    relink::APART,
+    relink::TOGETHER,
+    closure::CONTENDER,
+    libraries::CONTENDER,
+    native::SYSTEM,
+    native::LLD,
+    native::MOLD,
+];
 
 /// The way with a name.
 pub fn find(name: &str) -> Option<&'static Contender> {

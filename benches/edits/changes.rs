@@ -72,6 +72,7 @@ pub fn of_function(program: &Program, module: usize, function: &Candidate, numbe
         // Ways that start from a file take the bitcode: there is no edited source.
         to: Module { name: old.name.clone(), bitcode: bitcode.into(), file: None },
         entry: function.entry.clone(),
+        call: false,
         answer: None,
     }
 }

@@ -16,6 +16,7 @@ pub fn find(name: &str) -> Contender {
 
 /// Loads a program by the way with that name.
 pub fn load(name: &str, program: &Program, level: Level) -> Result<Box<dyn Way>> {
+    crate::llvm::initialise();
     (find(name).load)(program, level)
 }
 

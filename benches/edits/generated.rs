@@ -7,7 +7,7 @@
 //! limited by a counter, `depth`, that the first module has; where it is used up a function
 //! returns its number. Each module has a variable, which its functions use, with what was
 //! last returned to them, and which others can see. No module refers to another's variables
-//! but `depth`. The edit of a module has `f3` return another number.
+//! but `depth`. The first module also has a `main`, which does nothing. The edit of a module has `f3` return another number.
 //!
 //! What is generated is textual IR, which LLVM assembles: ten thousand modules need no run of
 //! clang. The result is kept in Cargo's temporary directory.
@@ -44,6 +44,7 @@ pub fn edit(index: usize, count: usize, answer: i32) -> Edit {
         module: index,
         to: Module { name: format!("m{index}"), bitcode, file: None },
         entry: format!("m{index}_f{EDITED}"),
+        call: true,
         answer: Some(answer),
     }
 }
@@ -88,7 +89,13 @@ fn module(index: usize, count: usize, answer: Option<i32>) -> String {
     let mut declared = std::collections::BTreeSet::new();
     let depth = if index == 0 { "global i32 0" } else { "external global i32" };
     let _ = writeln!(text, "source_filename = \"m{index}.c\"\n@depth = {depth}");
-    let _ = writeln!(text, "@m{index}_last = global i32 0\n@table = internal constant [4 x i32] [i32 {index}, i32 7, i32 11, i32 13]");
+    if index == 0 {
+        text.push_str("define i32 @main() {\n  ret i32 0\n}\n");
+    }
+    let _ = writeln!(
+        text,
+        "@m{index}_last = global i32 0\n@table = internal constant [4 x i32] [i32 {index}, i32 7, i32 11, i32 13]"
+    );
     for function in 0..EXPORTED + INTERNAL {
         let name = |f: usize| match f {
             f if f < EXPORTED => format!("m{index}_f{f}"),
@@ -96,7 +103,8 @@ fn module(index: usize, count: usize, answer: Option<i32>) -> String {
         };
         let linkage = if function < EXPORTED { "" } else { "internal " };
         let number = answer.filter(|_| function == EDITED).unwrap_or((index * 10 + function) as i32);
-        let callees = [other(), other()].map(|module| format!("m{module}_f{}", function_of(module, function)));
+        let callees =
+            [other(), other()].map(|module| format!("m{module}_f{}", function_of(module, function)));
         for callee in &callees {
             // Its own are defined.
             if !callee.starts_with(&format!("m{index}_")) {

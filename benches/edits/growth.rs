@@ -26,26 +26,20 @@ pub fn figure() -> Vec<Row> {
     let sizes: &[usize] = if quick() { &[10, 100, 1_000] } else { &[10, 100, 1_000, 10_000] };
     let (rounds, budget) = if quick() { (1, 0.5) } else { (3, 2.0) };
     let mut rows = Vec::new();
-    let mut smallest: Vec<(&str, f64)> = Vec::new();
+    let mut smallest: Vec<(String, f64)> = Vec::new();
     for &size in sizes {
         let program = format!("generated-{size}");
         inputs::prepare(&program);
         let known = |name: &str| crate::contenders::all().iter().any(|c| c.name == name);
         let ways = WAYS.iter().filter(|(name, most)| size <= *most && known(name));
-        let job = |(way, _): &(&'static str, usize)| Job {
-            program: &program,
-            way,
-            level: Level::O2,
-            edits: 20,
-            budget,
-        };
-        let jobs: Vec<Job<'_>> = ways.map(job).collect();
+        let job = |way| Job { program: &program, way, level: Level::O2, edits: 20, budget };
+        let jobs: Vec<Job<'_>> = ways.map(|&(way, _)| job(way)).collect();
         // Loading ten thousand modules takes longer than all edits of it.
         let rounds = if size >= 10_000 { 1 } else { rounds };
         let measured = measure::run(rounds, &jobs);
         for (job, edits) in jobs.iter().zip(&measured) {
             if size == 10 {
-                smallest.push((job.way, edits.median()));
+                smallest.push((job.way.to_owned(), edits.median()));
             }
             let first = smallest.iter().find(|(way, _)| *way == job.way).map_or(f64::NAN, |s| s.1);
             rows.push(row(job, size, edits, first));

@@ -110,11 +110,12 @@ impl Lljit {
     fn dylib(&mut self, name: &str) -> Result<LLVMOrcJITDylibRef> {
         self.versions += 1;
         let name = CString::new(format!("{name} {}", self.versions)).unwrap_or_default();
-        let (mut dylib, mut generator) = (null_mut(), null_mut());
+        let mut generator = null_mut();
         // SAFETY: a live session; the generator goes to the dylib.
         unsafe {
             let session = LLVMOrcLLJITGetExecutionSession(self.jit);
-            check(LLVMOrcExecutionSessionCreateJITDylib(session, &mut dylib, name.as_ptr()))?;
+            // Without what LLVM's platform puts into each for C++'s ends of programs.
+            let dylib = LLVMOrcExecutionSessionCreateBareJITDylib(session, name.as_ptr());
             let prefix = LLVMOrcLLJITGetGlobalPrefix(self.jit);
             check(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
                 &mut generator,
@@ -123,8 +124,8 @@ impl Lljit {
                 null_mut(),
             ))?;
             LLVMOrcJITDylibAddGenerator(dylib, generator);
+            Ok(dylib)
         }
-        Ok(dylib)
     }
 
     fn pair(&self, name: &str, address: usize) -> LLVMOrcCSymbolMapPair {
@@ -145,9 +146,10 @@ impl Lljit {
         // SAFETY: the session runs its work in this thread, so the answer is there on return;
         // the lookup takes the name.
         unsafe {
+            // Names of hidden visibility are other modules' too.
             let mut order = LLVMOrcCJITDylibSearchOrderElement {
                 JD: dylib,
-                JDLookupFlags: LLVMOrcJITDylibLookupFlags::LLVMOrcJITDylibLookupFlagsMatchExportedSymbolsOnly,
+                JDLookupFlags: LLVMOrcJITDylibLookupFlags::LLVMOrcJITDylibLookupFlagsMatchAllSymbols,
             };
             let mut wanted = LLVMOrcCLookupSetElement {
                 Name: LLVMOrcLLJITMangleAndIntern(self.jit, name.as_ptr()),

@@ -84,7 +84,8 @@ impl Machine {
             let (mut buffer, mut message) = (null_mut(), null_mut());
             let machine = self.machine.as_mut_ptr();
             let kind = LLVMCodeGenFileType::LLVMObjectFile;
-            let failed = LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &mut message, &mut buffer);
+            let failed =
+                LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &mut message, &mut buffer);
             assert_eq!(failed, 0, "code generation failed");
             let size = LLVMGetBufferSize(buffer);
             LLVMDisposeMemoryBuffer(buffer);
@@ -197,7 +198,8 @@ pub fn is_declaration(value: LLVMValueRef) -> bool {
 pub fn is_exported(value: LLVMValueRef) -> bool {
     // SAFETY: a live function or variable.
     let linkage = unsafe { LLVMGetLinkage(value) };
-    !is_declaration(value) && !matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage)
+    !is_declaration(value)
+        && !matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage)
 }
 
 /// How many instructions a function has.

@@ -27,8 +27,8 @@ fn names() -> Vec<&'static str> {
 
 fn program(program: &str, level: Level, ways: &[&str]) -> Vec<Row> {
     let (rounds, budget) = if quick() { (1, 1.0) } else { (3, 5.0) };
-    let job = |&way: &&str| Job { program, way, level, edits: 100, budget: f64::NAN };
-    let jobs: Vec<Job<'_>> = ways.iter().map(|way| Job { budget, ..job(way) }).collect();
+    let jobs: Vec<Job<'_>> =
+        ways.iter().map(|&way| Job { program, way, level, edits: 100, budget }).collect();
     let measured = measure::run(rounds, &jobs);
     let hotslot = &measured[0];
     jobs.iter().zip(&measured).map(|(job, edits)| row(job, edits, hotslot)).collect()

@@ -36,7 +36,7 @@ mod ways;
 
 use std::process::ExitCode;
 
-use harness::{child, machine, quick, report, rounds};
+use harness::{child, quick, report, rounds};
 
 fn main() -> ExitCode {
     harness::run_and_then(

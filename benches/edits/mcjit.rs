@@ -8,9 +8,7 @@ use std::ffi::{CStr, CString};
 use std::ptr::null_mut;
 use std::time::Instant;
 
-use inkwell::llvm_sys::core::{
-    LLVMContextCreate, LLVMGetNamedFunction, LLVMGetNamedGlobal,
-};
+use inkwell::llvm_sys::core::{LLVMContextCreate, LLVMGetNamedFunction, LLVMGetNamedGlobal};
 use inkwell::llvm_sys::execution_engine::*;
 
 use crate::llvm::{self, Machine};
@@ -67,19 +65,22 @@ impl Mcjit {
             for (name, address) in self.symbols.resolve(&names) {
                 let name = CString::new(name).unwrap_or_default();
                 let function = LLVMGetNamedFunction(ir, name.as_ptr());
-                let value =
-                    if function.is_null() { LLVMGetNamedGlobal(ir, name.as_ptr()) } else { function };
+                let value = if function.is_null() { LLVMGetNamedGlobal(ir, name.as_ptr()) } else { function };
                 // The optimiser may have dropped it.
                 if !value.is_null() {
                     LLVMAddGlobalMapping(engine, value, address as *mut _);
                 }
             }
             let address = |name: &str| {
-                let name = CString::new(name).unwrap_or_default();
-                LLVMGetFunctionAddress(engine, name.as_ptr()) as usize
+                let c_name = CString::new(name).unwrap_or_default();
+                // Asked for a function, MCJIT does not look at modules that have data only.
+                match names.data.iter().any(|data| data == name) {
+                    true => LLVMGetGlobalValueAddress(engine, c_name.as_ptr()) as usize,
+                    false => LLVMGetFunctionAddress(engine, c_name.as_ptr()) as usize,
+                }
             };
             // The first one compiles everything.
-            names.functions.iter().chain(&names.data).take(1).for_each(|name| drop(address(name)));
+            names.functions.iter().chain(&names.data).next().map(|name| address(name));
             split.add(Phase::Code, begun.elapsed());
             split.time(Phase::Publish, || self.symbols.publish(&names, address));
         }

@@ -128,7 +128,7 @@ pub fn child(arguments: &[&str]) {
     let number = |text: &str| text.parse::<usize>().expect("a number");
     let (edits, round) = (number(edits), number(round));
     let budget = budget.parse().expect("a number of seconds");
-    let program = inputs::program(name);
+    let program = inputs::program(name, way);
     let begun = Instant::now();
     let mut loaded = match contenders::load(way, &program, contenders::level(level)) {
         Ok(loaded) => loaded,

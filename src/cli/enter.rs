@@ -65,17 +65,27 @@ impl Entry {
     /// through libc's `exit`: handlers and destructors run and stdio is flushed as
     /// in a native program.
     pub fn run(self, arguments: Arguments) -> ! {
-        let argv = arguments.argv.leak();
-        name_process(argv);
-        let argc = c_int::try_from(argv.len() - 1).unwrap_or(c_int::MAX);
-        // SAFETY: a plain read of libc's variable; no other thread of ours changes it.
-        let envp = unsafe { environ };
-        // SAFETY: the address is that of a function of the program, whose code is never
-        // freed, and the C calling convention lets a callee take fewer arguments than
-        // it gets; that a function named with --entry is like `main` is the user's word.
-        // argv ends with a null pointer and, like its strings, is never freed.
-        unsafe { outermost(self.address, argc, argv.as_mut_ptr(), envp) }
+        // SAFETY: the address is that of a function of the program, whose code is never freed;
+        // that a function named with --entry is like `main` is the user's word.
+        unsafe { enter(self.address, arguments) }
     }
+}
+
+/// Calls `entry` as the C library calls `main`, and ends the process with what it returns.
+///
+/// # Safety
+/// It is the address of a `main`, or of a function that can be called like one, whose code is
+/// never freed.
+pub unsafe fn enter(entry: *const c_void, arguments: Arguments) -> ! {
+    let argv = arguments.argv.leak();
+    name_process(argv);
+    let argc = c_int::try_from(argv.len() - 1).unwrap_or(c_int::MAX);
+    // SAFETY: a plain read of libc's variable; no other thread of ours changes it.
+    let envp = unsafe { environ };
+    // SAFETY: the caller's word on the address, and the C calling convention lets a callee take
+    // fewer arguments than it gets. argv ends with a null pointer and, like its strings, is
+    // never freed.
+    unsafe { outermost(entry, argc, argv.as_mut_ptr(), envp) }
 }
 
 /// Tells the C library the program's name, which it prints in messages.

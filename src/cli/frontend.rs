@@ -12,7 +12,7 @@ use std::sync::mpsc;
 
 use super::doctor;
 use super::failure::Failure;
-use super::options::{Level, RunOptions};
+use super::options::{Compilers, Level};
 use super::progress::Progress;
 use super::words;
 
@@ -53,9 +53,14 @@ pub struct Frontend {
 
 impl Frontend {
     /// Works out clang's arguments from ours.
-    pub fn new(options: &RunOptions) -> Result<Self, Failure> {
+    pub fn new(
+        compilers: &Compilers,
+        level: Level,
+        cpu: Option<&str>,
+        cflags: &[String],
+    ) -> Result<Self, Failure> {
         let mut flags: Vec<OsString> = vec!["-c".into(), "-emit-llvm".into()];
-        match options.optimise {
+        match level {
             // Functions are marked as not to be optimised, which is what is wanted.
             Level::O0 => flags.push("-O0".into()),
             // The attributes of the level without its passes: those run on our side.
@@ -67,7 +72,7 @@ impl Frontend {
         }
         // Every global function can be replaced, so none may be looked through.
         flags.extend(["-fPIC".into(), "-fsemantic-interposition".into()]);
-        if let Some(cpu) = &options.cpu {
+        if let Some(cpu) = cpu {
             // clang writes the CPU into each function, where it wins over the
             // runtime's; and the source's own `#ifdef`s must agree with it.
             let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
@@ -77,11 +82,11 @@ impl Frontend {
             // It reaches the terminal through us, which clang cannot see.
             flags.push("-fcolor-diagnostics".into());
         }
-        for text in &options.cflags {
+        for text in cflags {
             let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
             flags.extend(words.into_iter().map(OsString::from));
         }
-        Ok(Self { cc: options.compilers.cc.clone(), cxx: options.compilers.cxx.clone(), flags })
+        Ok(Self { cc: compilers.cc.clone(), cxx: compilers.cxx.clone(), flags })
     }
 
     /// Compiles every job and returns the bitcode in the same order. The line on

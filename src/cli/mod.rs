@@ -4,6 +4,7 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod compare;
 mod doctor;
 mod enter;
 mod failure;
@@ -38,6 +39,8 @@ pub fn main() -> ExitCode {
     };
     let result = match options.command {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
+        Command::Compare(options) => compare::compare(&options),
+        Command::CompareOne(options) => compare::one(&options),
         Command::Doctor(options) => doctor::doctor(&options),
     };
     result.unwrap_or_else(|failure| fail(&failure))

@@ -22,6 +22,11 @@ pub struct Options {
 pub enum Command {
     /// Compile, load and run a program, each FILE a module of its own
     Run(Box<RunOptions>),
+    /// Measure the ways to make an edit live, on a program of yours
+    Compare(Box<CompareOptions>),
+    /// Measure one of them
+    #[command(hide = true)]
+    CompareOne(CompareOneOptions),
     /// Say whether LLVM, clang and the kernel have what hotslot needs
     Doctor(DoctorOptions),
 }
@@ -110,6 +115,8 @@ pub struct StressOptions {
     pub seed: Option<u64>,
 }
 
+pub use super::compare::options::{CompareOneOptions, CompareOptions};
+
 /// The compilers that make bitcode.
 #[derive(Debug, Args)]
 pub struct Compilers {
@@ -138,16 +145,16 @@ pub struct DoctorOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Level {
     /// None: the fastest code generation.
-    #[value(name = "0")]
+    #[value(name = "0", alias = "O0")]
     O0,
     /// A little.
-    #[value(name = "1")]
+    #[value(name = "1", alias = "O1")]
     O1,
     /// The usual one.
-    #[value(name = "2")]
+    #[value(name = "2", alias = "O2")]
     O2,
     /// All of it.
-    #[value(name = "3")]
+    #[value(name = "3", alias = "O3")]
     O3,
 }
 
@@ -210,7 +217,7 @@ mod tests {
         line.extend(args);
         match Options::try_parse_from(line).expect("valid").command {
             Command::Run(options) => *options,
-            Command::Doctor(_) => unreachable!("the command is run"),
+            _ => unreachable!("the command is run"),
         }
     }
 

@@ -24,7 +24,8 @@ use super::{libraries, signals, stress, timing};
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let files = classify(&options.files)?;
     let arguments = arguments(options)?;
-    let frontend = Frontend::new(options)?;
+    let frontend =
+        Frontend::new(&options.compilers, options.optimise, options.cpu.as_deref(), &options.cflags)?;
     if options.time {
         timing::begin();
     }

@@ -9,10 +9,12 @@ use std::time::Instant;
 
 use inkwell::context::Context;
 
-use super::codegen::{self, Codegen, Symbols};
+use super::codegen::{self, Codegen, MARK, Symbols};
 use super::loader::{Added, Library, Loader};
 use super::relink::optimised;
-use super::{Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, system};
+use super::{
+    Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, constructors, system,
+};
 
 /// Clone and link.
 pub const CONTENDER: Contender = Contender {
@@ -61,10 +63,6 @@ impl Closure {
         // The program as it starts is one execution module of everything.
         let all: Vec<usize> = (0..this.modules.len()).collect();
         let _stays = this.build(&all, start, &mut Split::default())?;
-        // The loader links an object when something of it is wanted.
-        if let Some(name) = this.symbols.iter().flat_map(|symbols| &symbols.defined).next() {
-            this.loader.lookup(start, &String::from_utf8_lossy(name))?;
-        }
         Ok(this)
     }
 
@@ -92,17 +90,24 @@ impl Closure {
         found
     }
 
-    /// Links modules into one, generates its code and hands it to the loader.
+    /// Links modules into one, generates its code and loads it.
     fn build(&self, which: &[usize], library: Library, split: &mut Split) -> Result<Added> {
         let context = Context::create();
-        let whole = context.create_module("execution");
+        let whole = codegen::whole(&context);
         for module in which.iter().map(|&index| &self.modules[index]) {
             let part =
                 split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
             split.time(Phase::Merge, || codegen::merge(&whole, part))?;
         }
+        let constructors = constructors::name(&whole);
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
-        split.time(Phase::Link, || self.loader.add(library, object))
+        split.time(Phase::Link, || {
+            let added = self.loader.add(library, object)?;
+            // It is linked when something of it is wanted.
+            self.loader.lookup(library, MARK)?;
+            constructors::run(&self.loader, library, &constructors)?;
+            Ok(added)
+        })
     }
 }
 

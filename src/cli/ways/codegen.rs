@@ -12,7 +12,7 @@ use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::{Linkage, Module};
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine};
-use inkwell::values::FunctionValue;
+use inkwell::values::{FunctionValue, GlobalValue};
 use inkwell::{GlobalVisibility, OptimizationLevel};
 
 use super::{Level, Result, Trouble};
@@ -81,6 +81,16 @@ pub fn parse<'c>(context: &'c Context, name: &str, bitcode: &[u8]) -> Result<Mod
     Ok(module)
 }
 
+/// A variable of every module that others are linked into: something to look up.
+pub const MARK: &str = "hotslot_compare_mark";
+
+/// An empty module for others to be linked into.
+pub fn whole(context: &Context) -> Module<'_> {
+    let module = context.create_module("whole");
+    module.add_global(context.i8_type(), None, MARK).set_initializer(&context.i8_type().const_zero());
+    module
+}
+
 /// Links one module into another. The two must be of the same context.
 pub fn merge<'c>(into: &Module<'c>, module: Module<'c>) -> Result<()> {
     into.link_in_module(module).map_err(|why| Trouble::failed(why.to_string().trim()))
@@ -90,14 +100,21 @@ pub fn merge<'c>(into: &Module<'c>, module: Module<'c>) -> Result<()> {
 /// by function, so a definition might be another one at run time; for a host that puts
 /// everything into one object that would only be in the optimiser's way.
 fn settle(module: &Module<'_>) {
-    for function in defined(module) {
-        function.as_global_value().set_visibility(GlobalVisibility::Protected);
-    }
-    for global in module.get_globals().filter(|global| !global.is_declaration()) {
-        if is_shared(global.get_linkage()) && !reserved(global.get_name().to_bytes()) {
+    for global in module.get_functions().map(|f| f.as_global_value()).chain(module.get_globals()) {
+        if reserved(global.get_name().to_bytes()) {
+            continue;
+        }
+        if is_definition(&global) && is_shared(global.get_linkage()) {
             global.set_visibility(GlobalVisibility::Protected);
+        } else if global.get_visibility() != GlobalVisibility::Default {
+            // Hidden here is hidden everywhere, and then the host cannot look it up.
+            global.set_visibility(GlobalVisibility::Default);
         }
     }
+}
+
+fn is_definition(global: &GlobalValue<'_>) -> bool {
+    !global.is_declaration() && global.get_linkage() != Linkage::AvailableExternally
 }
 
 /// The functions a module defines for others.

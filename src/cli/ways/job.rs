@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contender, Edit, Level, Program, Result, Split, Trouble, mappings, resident};
+use super::{Contender, Edit, Level, Program, Result, Split, Trouble, Way, mappings, resident};
 
 /// What is to be measured, for every way the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,14 +79,15 @@ impl Job {
         Ok(job)
     }
 
-    /// Measures one way, in this process.
-    pub fn measure(&self, contender: &Contender) -> Result<Outcome> {
+    /// Measures one way, in this process. The way comes back as well: when it ends is not measured.
+    pub fn measure(&self, contender: &Contender) -> Result<(Outcome, Box<dyn Way>)> {
         let begun = Instant::now();
         let mut way = (contender.load)(&self.program, self.level)?;
         let load = begun.elapsed();
         let before = Memory::now(way.process());
         let edits = self.edits.iter().map(|edit| way.edit(edit)).collect::<Result<Vec<_>>>()?;
-        Ok(Outcome { load, edits, before, after: Memory::now(way.process()) })
+        let after = Memory::now(way.process());
+        Ok((Outcome { load, edits, before, after }, way))
     }
 }
 

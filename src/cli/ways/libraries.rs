@@ -42,7 +42,9 @@ impl Libraries {
         let paths: Vec<PathBuf> =
             (0..program.modules.len()).map(|number| workshop.path(format!("{number}.so"))).collect();
         in_parallel(paths.len(), |index| {
-            build(&workshop, &program.modules[index], index, &paths[index], None, hidden)
+            let object = workshop.path(format!("{index}.o"));
+            compile(&workshop, &program.modules[index], index, &object, hidden)?;
+            link(&workshop, &object, &paths[index], None)
         })?;
         // Modules may need each other in a circle. A library that needs them all has the loader
         // bring all of them in before it binds any.
@@ -63,9 +65,9 @@ impl Way for Libraries {
         let number = self.builds;
         self.builds += 1;
         let path = self.workshop.path(format!("{number}.so"));
-        split.time(Phase::Compile, || {
-            build(&self.workshop, &edit.to, number, &path, Some(&self.all_path), self.hidden)
-        })?;
+        let object = self.workshop.path(format!("{number}.o"));
+        split.time(Phase::Compile, || compile(&self.workshop, &edit.to, number, &object, self.hidden))?;
+        split.time(Phase::Link, || link(&self.workshop, &object, &path, Some(&self.all_path)))?;
         let library = split.time(Phase::Publish, || Open::new(&path))?;
         let address = split.time(Phase::Publish, || library.symbol(&edit.entry))?;
         split.answer = call::first(edit, address)?;
@@ -75,7 +77,9 @@ impl Way for Libraries {
             old.close();
         }
         self.last = Some(edit.module);
-        let _ = std::fs::remove_file(path);
+        for file in [path, object] {
+            let _ = std::fs::remove_file(file);
+        }
         Ok(split)
     }
 
@@ -85,21 +89,18 @@ impl Way for Libraries {
     }
 }
 
-/// Compiles and links a module: one run of the compiler's driver, which starts the linker.
-fn build(
-    workshop: &Workshop,
-    module: &Module,
-    number: usize,
-    path: &Path,
-    needs: Option<&Path>,
-    hidden: bool,
-) -> Result<()> {
+fn compile(workshop: &Workshop, module: &Module, number: usize, object: &Path, hidden: bool) -> Result<()> {
     let mut command = workshop.compiler(module, number)?;
     if hidden {
         // What a source hides with the usual attribute. Another way to hide fails.
         command.arg("-Dvisibility(kind)=");
     }
-    command.args(["-shared", "-o"]).arg(path);
+    run(command.args(["-c", "-o"]).arg(object))
+}
+
+fn link(workshop: &Workshop, object: &Path, path: &Path, needs: Option<&Path>) -> Result<()> {
+    let mut command = workshop.linker();
+    command.args(["-shared", "-o"]).arg(path).arg(object);
     if let Some(library) = needs {
         // So that it finds the program before what this process happens to have.
         command.arg("-Wl,--no-as-needed").arg(library);

@@ -3,6 +3,8 @@
 //! The function stores a number where nobody looks, in a way that the optimiser may not leave
 //! out. A module's bitcode goes in and comes out; nothing is compiled.
 
+use std::path::Path;
+
 use inkwell::context::Context;
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::values::FunctionValue;
@@ -30,6 +32,14 @@ pub fn entries(module: &Module) -> Result<Vec<(String, String)>> {
     let parsed = read(&context, module)?;
     let entry = |f: FunctionValue<'_>| (f.get_name().to_string_lossy().into_owned(), f.to_string());
     Ok(codegen::defined(&parsed).filter(|f| has_a_name(*f)).map(entry).collect())
+}
+
+/// The bitcode of a file of IR, text or not.
+pub fn bitcode(path: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
+    let context = Context::create();
+    let module = Module { name: path.display().to_string(), bitcode: bytes.into(), file: None };
+    Ok(read(&context, &module)?.write_bitcode_to_memory().as_slice().to_vec())
 }
 
 /// Puts the store at the start of a function.

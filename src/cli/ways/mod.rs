@@ -11,6 +11,7 @@
 mod call;
 mod closure;
 mod codegen;
+mod constructors;
 mod dynamic;
 mod hotslot;
 pub mod job;

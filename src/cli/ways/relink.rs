@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use inkwell::context::Context;
 
-use super::codegen::{self, Codegen, Symbols};
+use super::codegen::{self, Codegen, MARK, Symbols};
 use super::loader::{Added, Library, Loader};
-use super::{Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, system};
+use super::{
+    Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, constructors, system,
+};
 
 const PRICE: &str = "state is lost, the host looks everything up again";
 
@@ -46,9 +48,9 @@ struct Relink {
 impl Relink {
     fn load(program: &Program, level: Level, together: bool) -> Result<Self> {
         let system = system::Libraries::open(program)?;
+        let codegen = Codegen::new(program.cpu.as_deref(), level)?;
         let mut loader = Loader::new()?;
         let library = loader.library()?;
-        let codegen = Codegen::new(program.cpu.as_deref(), level)?;
         let mut this = Self {
             codegen,
             loader,
@@ -64,17 +66,13 @@ impl Relink {
             }
         }
         this.build(&mut Split::default())?;
-        // The loader links an object when something of it is wanted.
-        if let Some(entry) = program.modules.iter().find_map(entry) {
-            this.loader.lookup(this.library, &entry)?;
-        }
         Ok(this)
     }
 
     /// Puts a new build of everything in the place of the one before.
     fn build(&mut self, split: &mut Split) -> Result<()> {
         let context = Context::create();
-        let whole = context.create_module("whole");
+        let whole = codegen::whole(&context);
         for module in &self.modules {
             let part =
                 split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
@@ -83,13 +81,16 @@ impl Relink {
         if self.together {
             split.time(Phase::Optimise, || self.codegen.optimise(&whole))?;
         }
+        let constructors = constructors::name(&whole);
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
         split.time(Phase::Link, || {
             if let Some(old) = self.live.take() {
                 self.loader.remove(old)?;
             }
             self.live = Some(self.loader.add(self.library, object)?);
-            Ok(())
+            // It is linked when something of it is wanted.
+            self.loader.lookup(self.library, MARK)?;
+            constructors::run(&self.loader, self.library, &constructors)
         })
     }
 }
@@ -124,11 +125,4 @@ pub fn optimised(codegen: &Codegen, module: &Module, split: &mut Split) -> Resul
         Ok::<_, Trouble>(parsed.write_bitcode_to_memory().as_slice().into())
     })?;
     Ok((Module { bitcode, ..module.clone() }, Symbols::of(&parsed)))
-}
-
-/// A function that a module defines for others.
-fn entry(module: &Module) -> Option<String> {
-    let context = Context::create();
-    let parsed = codegen::parse(&context, &module.name, &module.bitcode).ok()?;
-    codegen::defined(&parsed).next().map(|function| function.get_name().to_string_lossy().into_owned())
 }

@@ -6,7 +6,7 @@
 //! the branch predictor as another one left them. What is measured, and how, is each
 //! figure's own matter.
 //!
-//! `cargo bench --bench NAME -- [--json FILE] [FIGURE...]`
+//! `cargo bench --bench NAME -- [--quick] [--json FILE] [FIGURE...]`
 //!
 //! Every benchmark compiles its own copy and uses a part of it.
 #![allow(dead_code)]
@@ -19,6 +19,7 @@ pub mod resident;
 pub mod rounds;
 
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use report::Row;
@@ -31,17 +32,35 @@ pub type Child = (&'static str, fn(&[&str]));
 
 /// Measures what the command line asks for, or is one of the children.
 pub fn run(figures: &[Figure], children: &[Child]) -> ExitCode {
+    run_and_then(figures, children, |_| Ok(()))
+}
+
+/// Whether less is to be measured, for those who work on the code.
+pub fn quick() -> bool {
+    QUICK.get().copied().unwrap_or(false)
+}
+
+static QUICK: OnceLock<bool> = OnceLock::new();
+
+/// The same; with `--write`, the rows go to `write` as well, which keeps them.
+pub fn run_and_then(
+    figures: &[Figure],
+    children: &[Child],
+    write: impl FnOnce(&[Row]) -> std::io::Result<()>,
+) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, child, rest @ ..] = &arguments[..]
         && first == child::FLAG
     {
         return run_child(children, child, rest);
     }
-    let (mut json, mut wanted) = (None, Vec::new());
+    let (mut json, mut wanted, mut keep) = (None, Vec::new(), false);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => json = arguments.next(),
+            "--quick" => drop(QUICK.set(true)),
+            "--write" => keep = true,
             // Cargo says this to every benchmark.
             "--bench" => {}
             name if figures.iter().any(|f| f.0 == name) => wanted.push(argument),
@@ -67,6 +86,10 @@ pub fn run(figures: &[Figure], children: &[Child]) -> ExitCode {
         && let Err(error) = std::fs::write(&path, report::json(&rows))
     {
         eprintln!("cannot write {path}: {error}");
+        return ExitCode::FAILURE;
+    }
+    if keep && let Err(error) = write(&rows) {
+        eprintln!("cannot keep the figures: {error}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

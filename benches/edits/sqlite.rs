@@ -1,0 +1,121 @@
+//! One function of SQLite's amalgamation edited, against compiling the module again.
+//!
+//! Twenty of its some 2,500 functions, at even steps in the order of their size, the largest
+//! one included. Compiling again is LLVM alone, in process, at the same level: read the
+//! module's bitcode, run the passes, generate an object; nothing is linked.
+
+use std::time::Instant;
+
+use crate::child::{self, tell};
+use crate::llvm::{self, Machine};
+use crate::measure::time;
+use crate::report::Row;
+use crate::rounds::median;
+use crate::ways::{Level, Program};
+use crate::{changes, contenders, inputs, quick, record};
+
+/// How many functions are edited.
+const FUNCTIONS: usize = 20;
+
+/// The rows of the table.
+pub fn figure() -> Vec<Row> {
+    inputs::prepare("sqlite");
+    let levels: &[Level] = if quick() { &[Level::O0] } else { &[Level::O2, Level::O0] };
+    levels.iter().flat_map(|&level| at(level)).collect()
+}
+
+fn at(level: Level) -> Vec<Row> {
+    let budget = if quick() { "5" } else { "60" };
+    let again = child::run("recompile", &[level.name()]);
+    let values = child::run("sqlite", &[level.name(), budget]);
+    let phase = |name: &str| again.get(name).copied().unwrap_or(f64::NAN);
+    let again = phase("parse") + phase("optimise") + phase("code");
+    let ending = |end: &str| -> Vec<f64> {
+        values.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, &value)| value).collect()
+    };
+    let (times, sizes) = (ending(".total"), ending(".size"));
+    let middle = if times.is_empty() { f64::NAN } else { median(&times) };
+    let (least, most) = times.iter().fold((f64::NAN, f64::NAN), |(l, m), &t| (t.min(l), t.max(m)));
+    record::sqlite(level, again, &sizes, &times);
+    let (ratio, name) = (again / middle, level.name());
+    vec![
+        Row::reported(
+            format!("SQLite, one function edited, {name}, against compiling the module again"),
+            format!("{} against {}: {ratio:.1}x", time(middle), time(again)),
+        )
+        .target("hotslot >= 100x faster", ratio >= 100.0)
+        .number("median_us", middle)
+        .number("again_us", again)
+        .number("ratio", ratio),
+        Row::reported(
+            "  fastest and slowest of its functions",
+            format!("{} to {}, {} functions", time(least), time(most), times.len()),
+        )
+        .number("least_us", least)
+        .number("most_us", most)
+        .number("functions", times.len() as f64),
+        Row::reported(
+            "  compiling it again",
+            format!(
+                "parse {}, optimise {}, code {}",
+                time(phase("parse")),
+                time(phase("optimise")),
+                time(phase("code"))
+            ),
+        ),
+    ]
+}
+
+/// The program, and which of its modules is the amalgamation.
+fn amalgamation() -> (Program, usize) {
+    let program = inputs::program("sqlite", "hotslot");
+    let largest = (0..program.modules.len()).max_by_key(|&index| program.modules[index].bitcode.len());
+    (program, largest.unwrap_or_default())
+}
+
+/// Edits functions with hotslot, in a process of its own: level, seconds.
+pub fn child(arguments: &[&str]) {
+    let [level, budget] = arguments else { panic!("level, seconds") };
+    let budget: f64 = budget.parse().expect("a number of seconds");
+    let (program, module) = amalgamation();
+    let mut hotslot =
+        contenders::load("hotslot", &program, contenders::level(level)).expect("it loads SQLite");
+    let mut all = changes::candidates(&program.modules[module]);
+    all.retain(|candidate| !candidate.entry.is_empty());
+    let begun = Instant::now();
+    for turn in 0..=FUNCTIONS {
+        // The first is made twice: it finds everything cold. Steps of seven are spread, too.
+        let number = turn.saturating_sub(1) * 7 % FUNCTIONS;
+        let function = &all[(number + 1) * (all.len() - 1) / FUNCTIONS];
+        let edit = changes::of_function(&program, module, function, turn as i32 + 1);
+        let split = hotslot.edit(&edit).expect("hotslot takes the edit");
+        if turn > 0 || split.total.as_secs_f64() > 0.5 {
+            tell(&format!("{number:02}.total"), split.total.as_secs_f64() * 1e6);
+            tell(&format!("{number:02}.size"), function.size as f64);
+        }
+        if begun.elapsed().as_secs_f64() > budget {
+            break;
+        }
+    }
+    std::mem::forget(hotslot);
+}
+
+/// Compiles the module again, in a process of its own: level.
+pub fn recompile(arguments: &[&str]) {
+    let [level] = arguments else { panic!("level") };
+    let (program, module) = amalgamation();
+    let machine = Machine::new(contenders::level(level));
+    let begun = Instant::now();
+    llvm::with(&program.modules[module].bitcode, |module| {
+        let mut last = begun;
+        let mut lap = |name: &str| {
+            tell(name, last.elapsed().as_secs_f64() * 1e6);
+            last = Instant::now();
+        };
+        lap("parse");
+        machine.optimise(module);
+        lap("optimise");
+        machine.generate(module);
+        lap("code");
+    });
+}

@@ -28,7 +28,11 @@ mod summary;
 #[cfg(test)]
 mod tests_input;
 #[cfg(test)]
+mod tests_mutations;
+#[cfg(test)]
 mod tests_slice;
+#[cfg(test)]
+mod tests_summary;
 mod types;
 mod writer;
 

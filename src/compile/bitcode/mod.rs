@@ -26,6 +26,8 @@ mod names;
 mod slice;
 mod summary;
 #[cfg(test)]
+mod tests_code;
+#[cfg(test)]
 mod tests_input;
 #[cfg(test)]
 mod tests_mutations;

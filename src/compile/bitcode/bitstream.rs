@@ -79,6 +79,34 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Many numbers in chunks of 6 bits: most of what there is to read.
+    #[inline]
+    fn vbr6s(&mut self, count: usize, into: &mut Vec<u64>) -> Understood<()> {
+        // What is behind the end reads as something, and is refused when all has been read.
+        let (mut word, mut bits) = (self.peek(), 57);
+        for _ in 0..count {
+            let (mut value, mut shift) = (0, 0);
+            loop {
+                if bits < 6 {
+                    (word, bits) = (self.peek(), 57);
+                }
+                let chunk = word & 63;
+                (word, bits) = (word >> 6, bits - 6);
+                self.at += 6;
+                value |= (chunk & 31) << shift;
+                if chunk & 32 == 0 {
+                    break;
+                }
+                shift += 5;
+                if shift >= 64 {
+                    return Err(NotUnderstood("a number is too long"));
+                }
+            }
+            into.push(value);
+        }
+        self.advance(0)
+    }
+
     fn align(&mut self) -> Understood<()> {
         self.advance(self.at.next_multiple_of(32) - self.at)
     }
@@ -279,10 +307,7 @@ impl<'a> Reader<'a> {
         }
         record.ops.clear();
         record.blob = &[];
-        for _ in 0..count {
-            record.ops.push(self.cursor.vbr(6)?);
-        }
-        Ok(())
+        self.cursor.vbr6s(count, &mut record.ops)
     }
 
     fn abbreviated(&mut self, index: usize, record: &mut Record<'a>) -> Understood<()> {
@@ -296,14 +321,27 @@ impl<'a> Reader<'a> {
         record.code = scalar(cursor, *code)? as u32;
         for (index, field) in fields.iter().enumerate() {
             match field {
+                Field::Fixed(width) => record.ops.push(cursor.fixed(*width)?),
+                Field::Vbr(width) => record.ops.push(cursor.vbr(*width)?),
                 Field::Array => {
                     let count = cursor.vbr(6)? as usize;
                     let element = fields.get(index + 1).copied().unwrap_or(Field::Literal(0));
                     if count > cursor.left() {
                         return Err(NotUnderstood("an array is too long"));
                     }
-                    for _ in 0..count {
-                        record.ops.push(scalar(cursor, element)?);
+                    // Told apart once and not for every element: strings and types are long.
+                    match element {
+                        Field::Fixed(width) => {
+                            for _ in 0..count {
+                                record.ops.push(cursor.fixed(width)?);
+                            }
+                        }
+                        Field::Vbr(6) => cursor.vbr6s(count, &mut record.ops)?,
+                        element => {
+                            for _ in 0..count {
+                                record.ops.push(scalar(cursor, element)?);
+                            }
+                        }
                     }
                     break;
                 }

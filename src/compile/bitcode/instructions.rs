@@ -210,7 +210,7 @@ impl Walker<'_, '_> {
             // UNREACHABLE
             15 => No,
             // INVOKE
-            5 => {
+            13 => {
                 let attributes = self.operand()?;
                 let convention = self.a_number()?;
                 self.some_numbers(2)?;

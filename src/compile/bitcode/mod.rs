@@ -26,9 +26,15 @@ mod names;
 mod slice;
 mod summary;
 #[cfg(test)]
+mod tests_code;
+#[cfg(test)]
 mod tests_input;
 #[cfg(test)]
+mod tests_mutations;
+#[cfg(test)]
 mod tests_slice;
+#[cfg(test)]
+mod tests_summary;
 mod types;
 mod writer;
 

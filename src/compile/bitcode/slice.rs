@@ -9,6 +9,7 @@ use super::bitstream::{Block, Entry, Reader, Record};
 use super::constants::{self, BLOCK_ADDRESS};
 use super::file::{File, MAGIC, Outline, Reached, Seen, block};
 use super::globals::{Global, Kind, code, linkage, place};
+use super::summary;
 use super::types;
 use super::writer::Writer;
 use super::{NotUnderstood, Understood};
@@ -152,13 +153,16 @@ impl<'o, 'a> Plan<'o, 'a> {
         if !self.lost.is_empty() {
             let mut seen = Seen::default();
             seen.forget();
-            for (_, global) in outline.globals.iter().enumerate().filter(|(i, _)| self.stays[*i]) {
-                for value in constant_operands(global) {
-                    outline.reach(value, &mut seen, &mut |reached| match reached {
-                        Reached::BlockOf(function, _) if !self.stays(function) => Err(unkept),
-                        _ => Ok(()),
-                    })?;
-                }
+            let stay = outline.globals.iter().enumerate().filter(|(index, _)| self.stays[*index]);
+            for value in stay.flat_map(|(_, global)| constant_operands(global)) {
+                outline.reach(value, &mut seen, &mut |reached| match reached {
+                    Reached::BlockOf(function, _) if !self.stays(function) => Err(unkept),
+                    _ => Ok(()),
+                })?;
+            }
+            let used = summary::blocks_used_by(file, |index| self.stays[index])?;
+            if used.iter().zip(&self.stays).any(|(used, stays)| *used && !stays) {
+                return Err(unkept);
             }
         }
         for (index, body) in outline.bodies.iter().enumerate() {

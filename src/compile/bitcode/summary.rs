@@ -144,6 +144,23 @@ pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
     summing.finish()
 }
 
+/// For each global whether it is a function with a block whose address one of the `wanted`
+/// bodies uses.
+pub(super) fn blocks_used_by(file: &File<'_>, wanted: impl Fn(usize) -> bool) -> Understood<Vec<bool>> {
+    let (mut module, outline) = Module::read(file)?;
+    let mut contents =
+        Contents::new(outline, &module.attributes, &module.names, &module.metadata, file.strtab)?;
+    let count = contents.outline.globals.len();
+    let mut uses = Uses::new(count);
+    let mut walker = Walker::new(&mut module, &mut contents, &mut uses);
+    for index in (0..count).filter(|index| wanted(*index)) {
+        if let Some(body) = walker.contents.outline.bodies[index] {
+            walker.read(index, &body)?;
+        }
+    }
+    Ok(uses.block_address_taken)
+}
+
 struct Summing<'a> {
     module: Module<'a>,
     contents: Contents<'a>,
@@ -320,6 +337,7 @@ impl Summing<'_> {
         let looked_into = |index: &u32| match &described[*index as usize] {
             Some(function) => {
                 function.is_inline_candidate
+                    || function.is_defined && function.flags.always_inline
                     || function.is_defined && self.bodies[*index as usize].is_none() && may_be_seen(function)
             }
             None => Contents::leads_on(&globals[*index as usize]).is_some(),

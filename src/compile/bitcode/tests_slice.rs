@@ -95,6 +95,22 @@ fn labels_in_tables() {
 }
 
 #[test]
+fn labels_of_other_functions() {
+    let ir = r#"
+        @table = internal constant [1 x ptr] [ptr blockaddress(@f, %there)]
+        define ptr @f() { br label %there there: ret ptr @table }
+        define ptr @g() { ret ptr blockaddress(@f, %there) }
+        define i32 @h() { ret i32 1 }
+    "#;
+    let bitcode = from_ir(ir).unwrap();
+    let one = |wanted: &str| slice(&bitcode, &|_, name| name == wanted);
+    assert_eq!(definitions(&one("h").unwrap()).0, BTreeSet::from(["h".to_owned()]));
+    assert_eq!(definitions(&one("f").unwrap()).0, BTreeSet::from(["f".to_owned()]));
+    // The constant is the table's, and this function uses it as well.
+    assert!(one("g").is_err());
+}
+
+#[test]
 fn aliases_follow_what_they_lead_to() {
     let ir = r#"
         @v = global i32 1

@@ -230,9 +230,9 @@ fn who_may_be_copied_is_told_by_size_calls_and_attributes() {
     };
     let told = |count, attributes, calls| applied(&ir(count, attributes, calls), None).0["f"];
     let copied = |once| Local::Copied { once, kept: false };
-    assert_eq!(told(60, "", 2), copied(false));
-    assert_eq!(told(61, "", 2), Local::Apart);
-    assert_eq!(told(61, "", 1), copied(true));
+    assert_eq!(told(100, "", 2), copied(false));
+    assert_eq!(told(101, "", 2), Local::Apart);
+    assert_eq!(told(101, "", 1), copied(true));
     assert_eq!(told(300, "", 1), copied(true));
     assert_eq!(told(301, "", 1), Local::Apart);
     assert_eq!(told(120, "inlinehint", 2), copied(false));
@@ -241,9 +241,9 @@ fn who_may_be_copied_is_told_by_size_calls_and_attributes() {
     assert_eq!(told(2, "noinline", 1), Local::Apart);
     assert_eq!(told(2, "noinline optnone", 1), Local::Apart);
     // Its address is taken, or it calls itself.
-    let other = ir(100, "", 1) + "\n@table = global ptr @f";
+    let other = ir(110, "", 1) + "\n@table = global ptr @f";
     assert_eq!(applied(&other, None).0["f"], Local::Apart);
-    let itself = ir(100, "", 0).replace("ret void }\n", "call void @f(i64 1) ret void }\n");
+    let itself = ir(110, "", 0).replace("ret void }\n", "call void @f(i64 1) ret void }\n");
     assert_eq!(applied(&itself, None).0["f"], Local::Apart);
 }
 

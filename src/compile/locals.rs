@@ -35,6 +35,7 @@ pub(super) enum Local {
         kept: bool,
     },
     /// It is only declared: its body is in another part of the module.
+    #[allow(dead_code, reason = "for parts of modules")]
     Elsewhere,
     /// The same, with the body to be looked into.
     Shown,
@@ -49,7 +50,7 @@ pub(super) struct Locals {
 
 /// How many instructions a function has that is copied wherever it is called, without being
 /// asked for, and asked for by `inline`.
-const SMALL: usize = 60;
+const SMALL: usize = 100;
 const ASKED_FOR: usize = 120;
 /// The same for one that is called at one place: copying it there costs nothing.
 const CALLED_ONCE: usize = 300;

@@ -38,6 +38,8 @@ mod storage;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_locals;
+#[cfg(test)]
 mod tests_objects;
 #[cfg(test)]
 mod tests_source;

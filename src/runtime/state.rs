@@ -239,7 +239,9 @@ impl State {
     }
 
     pub(super) fn find(&self, name: &str) -> Result<SymbolId> {
-        self.symbols.find(name).ok_or_else(|| undefined(name))
+        // What only its module knows has a zero byte in its name.
+        let found = self.symbols.find(name).filter(|_| !name.contains('\0'));
+        found.ok_or_else(|| undefined(name))
     }
 }
 

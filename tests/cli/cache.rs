@@ -195,3 +195,19 @@ fn what_is_embedded_counts() {
         }
     }
 }
+
+#[test]
+fn a_file_that_changes_while_it_is_compiled_is_not_kept() {
+    let place = place();
+    let compiler = place.dir.join("clang.sh");
+    let text = "#!/bin/sh\nclang-19 \"$@\"\nstatus=$?\n\
+                case $1 in -c) echo '#define N 3' > h.h ;; esac\nexit $status\n";
+    std::fs::write(&compiler, text).unwrap();
+    set_permissions(&compiler, Permissions::from_mode(0o755)).unwrap();
+    is(run(&place, &["--cc", "./clang.sh"]), ("42", 0, 0));
+    // Not what was compiled with the header as it was.
+    is(run(&place, &["--cc", "./clang.sh"]), ("43", 1, 1));
+    // The compiler's own answer tells one from another.
+    std::fs::write(&compiler, text.replace("clang-19", "clang-19 -Wall")).unwrap();
+    assert_eq!(run(&place, &["--cc", "./clang.sh"]).1, 0);
+}

@@ -84,6 +84,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/locals.rs",
     "compile/redefine.rs",
     "compile/storage.rs",
+    "compile/tests_locals.rs",
     "compile/thread_guards.rs",
     "compile/types.rs",
     // Compiles in a child process: fork, pipes, waiting for it.

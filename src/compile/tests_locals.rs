@@ -22,8 +22,11 @@ fn work(count: usize) -> String {
     "store volatile i64 %x, ptr @sink\n".repeat(count)
 }
 
+/// The types of relocations and the symbols they are against.
+type Leads = Vec<(RelocationType, String)>;
+
 /// The code of a function, and what it refers to: the type of the relocation and the symbol.
-fn code(object: &[u8], function: &str) -> Option<(Vec<u8>, Vec<(RelocationType, String)>)> {
+fn code(object: &[u8], function: &str) -> Option<(Vec<u8>, Leads)> {
     let file: ElfFile64<'_> = ElfFile64::parse(object).unwrap();
     let symbol = file.symbols().find(|s| s.name() == Ok(function) && s.is_definition())?;
     let section = file.section_by_index(symbol.section_index().unwrap()).unwrap();

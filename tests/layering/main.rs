@@ -97,6 +97,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/part.rs",
     "compile/redefine.rs",
     "compile/storage.rs",
+    "compile/tests_locals.rs",
     "compile/thread_guards.rs",
     "compile/types.rs",
     // Compiles in a child process: fork, pipes, waiting for it.
@@ -147,6 +148,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
 
 /// Where LLVM may be named: where hotslot compiles, and where the ways do that it is compared with.
 const MAY_NAME_LLVM: &[&str] = &["compile/*", "cli/ways/*"];
+
+/// Knows neither LLVM nor the rest of the crate; its tests do.
+const BY_ITSELF: &str = "compile/bitcode/*";
 
 /// Lines in a file, so that it stays one idea.
 const MOST_LINES: usize = 450;
@@ -225,6 +229,28 @@ fn llvm_is_known_to_compile_only() {
         for (line, word) in file.words() {
             if word == "inkwell" || word == "llvm_sys" || word.starts_with("LLVM") {
                 say(&mut wrong, &file, line, &format!("`{word}` outside src/compile"));
+            }
+        }
+    }
+    verdict(&wrong);
+}
+
+#[test]
+fn bitcode_is_read_by_itself() {
+    let mut wrong = String::new();
+    let own = |file: &Source| file.is(BY_ITSELF) && !file.path.contains("/tests_");
+    let files: Vec<Source> = sources().into_iter().filter(own).collect();
+    assert!(files.len() > 5, "the test looks in the wrong place");
+    for file in &files {
+        for (line, word) in file.words() {
+            if word == "inkwell" || word == "llvm_sys" || word == "unsafe" {
+                say(&mut wrong, file, line, &format!("`{word}` where bitcode is read"));
+            }
+        }
+        // `pub(crate)` is no use of the crate.
+        for (number, text) in file.text.lines().enumerate() {
+            if text.contains("crate::") || text.contains("super::super") {
+                say(&mut wrong, file, number + 1, "bitcode is read without the rest of the crate");
             }
         }
     }

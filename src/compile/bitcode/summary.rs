@@ -4,6 +4,10 @@
 //! has changed: names, positions in the source and the numbers that everything else shifts do
 //! not count. Owns what depends on what: whose bodies the optimiser may look into, and what runs
 //! when a module is loaded.
+//!
+//! This holds if code generation keeps two things from the optimiser: bodies of functions that
+//! are no inline candidates, and initialisers of variables that may be written. Positions in the
+//! source do not count, so debug information can be that of an earlier place.
 
 use super::Understood;
 use super::attributes::Flags;

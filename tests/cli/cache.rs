@@ -175,7 +175,7 @@ fn files_of_any_name_are_kept() {
     std::fs::write(sub.join("c.c"), "int c;\n").unwrap();
     for kept in [0, 3] {
         let mut command = place.hotslot(&["run", "--cache", "kept", "--time", "./a b$.cpp", "./-x.c"]);
-        let outcome = Outcome::of(command.arg(&sub.join("c.c")));
+        let outcome = Outcome::of(command.arg(sub.join("c.c")));
         assert_eq!(outcome.stdout, "7\n", "{outcome:?}");
         assert!(outcome.stderr.contains(&format!("{kept} of 3 files were")), "{outcome:?}");
     }

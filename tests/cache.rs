@@ -197,19 +197,17 @@ fn processes_that_share_a_folder_may_be_killed() {
     let cache = Cache::at(&folder.0).limit(LIMIT);
     let mut random = Rng::new();
     let mut workers: Vec<Child> = (0..3).map(|_| start(&folder.0)).collect();
-    let deadline = Instant::now() + Duration::from_secs(6);
-    let (mut killed, mut left) = (0, 0);
+    let mut left = 0;
     let temporaries = || {
         let names = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name());
         names.filter(|name| name.to_str().unwrap().starts_with("tmp-")).count()
     };
-    while Instant::now() < deadline {
-        std::thread::sleep(Duration::from_micros(random.u64(10_000..60_000)));
+    for _ in 0..60 {
+        std::thread::sleep(Duration::from_micros(random.u64(10_000..120_000)));
         let at = random.usize(..workers.len());
         assert_eq!(workers[at].try_wait().unwrap(), None, "it found what was never stored");
         workers[at].kill().unwrap();
         workers[at].wait().unwrap();
-        killed += 1;
         if folder.0.exists() {
             left = left.max(temporaries());
             let bytes = cache.info().bytes;
@@ -217,11 +215,15 @@ fn processes_that_share_a_folder_may_be_killed() {
         }
         workers[at] = start(&folder.0);
     }
+    // On a busy machine most were killed before they had stored anything.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while cache.info().bytes < LIMIT / 2 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     for mut worker in workers {
         worker.kill().unwrap();
         worker.wait().unwrap();
     }
-    assert!(killed > 20, "{killed}");
     cache.trim();
     assert_eq!(temporaries(), 0, "{left} at most before");
     let info = cache.info();

@@ -175,7 +175,7 @@ fn files_of_any_name_are_kept() {
     std::fs::write(sub.join("c.c"), "int c;\n").unwrap();
     for kept in [0, 3] {
         let mut command = place.hotslot(&["run", "--cache", "kept", "--time", "./a b$.cpp", "./-x.c"]);
-        let outcome = Outcome::of(command.arg(&sub.join("c.c")));
+        let outcome = Outcome::of(command.arg(sub.join("c.c")));
         assert_eq!(outcome.stdout, "7\n", "{outcome:?}");
         assert!(outcome.stderr.contains(&format!("{kept} of 3 files were")), "{outcome:?}");
     }
@@ -196,18 +196,36 @@ fn what_is_embedded_counts() {
     }
 }
 
+/// A compiler that leads to clang, with something to do afterwards.
+fn script(place: &Place, afterwards: &str) {
+    let compiler = place.dir.join("clang.sh");
+    let text = format!(
+        "#!/bin/sh\nif [ $1 = --version ]; then cat version; exit; fi\n\
+         clang-19 \"$@\"\nstatus=$?\n{afterwards}\nexit $status\n"
+    );
+    std::fs::write(&compiler, text).unwrap();
+    set_permissions(&compiler, Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(place.dir.join("version"), "clang version 19.1.7").unwrap();
+}
+
 #[test]
 fn a_file_that_changes_while_it_is_compiled_is_not_kept() {
     let place = place();
-    let compiler = place.dir.join("clang.sh");
-    let text = "#!/bin/sh\nclang-19 \"$@\"\nstatus=$?\n\
-                case $1 in -c) echo '#define N 3' > h.h ;; esac\nexit $status\n";
-    std::fs::write(&compiler, text).unwrap();
-    set_permissions(&compiler, Permissions::from_mode(0o755)).unwrap();
+    script(&place, "echo '#define N 3' > h.h");
     is(run(&place, &["--cc", "./clang.sh"]), ("42", 0, 0));
     // Not what was compiled with the header as it was.
     is(run(&place, &["--cc", "./clang.sh"]), ("43", 1, 1));
-    // The compiler's own answer tells one from another.
-    std::fs::write(&compiler, text.replace("clang-19", "clang-19 -Wall")).unwrap();
-    assert_eq!(run(&place, &["--cc", "./clang.sh"]).1, 0);
+}
+
+#[test]
+fn another_compiler_is_another_result() {
+    let place = place();
+    script(&place, "");
+    run(&place, &["--cc", "./clang.sh"]);
+    is(run(&place, &["--cc", "./clang.sh"]), ("42", 2, 2));
+    // The script is the same, what it leads to is not.
+    std::fs::write(place.dir.join("version"), "clang version 19.1.8").unwrap();
+    is(run(&place, &["--cc", "./clang.sh"]), ("42", 0, 2));
+    script(&place, "# a new file");
+    is(run(&place, &["--cc", "./clang.sh"]), ("42", 0, 2));
 }

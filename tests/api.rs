@@ -301,7 +301,7 @@ fn callers_on_other_threads_go_on_while_modules_change() {
 
 #[test]
 fn retired_code_is_returned() {
-    let rt = Runtime::builder().arena_size(64 << 20).history(0).build().unwrap();
+    let rt = Runtime::builder().tiered(false).arena_size(64 << 20).history(0).build().unwrap();
     rt.load("f", constant("f", 0)).unwrap();
     let mut flat = None;
     for version in 0..50 {

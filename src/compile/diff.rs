@@ -13,8 +13,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bitcode::{self, Function, Linkage, Summary};
-use super::extent::{Extent, Item, Plan, is_defined};
-use super::part::Roles;
+use super::extent::{Extent, Item, Plan, is_called_once, is_defined};
+use super::part::{Role, Roles};
 use super::{Level, Source};
 
 pub(super) type Names<T> = HashMap<String, T, foldhash::fast::RandomState>;
@@ -77,6 +77,18 @@ impl Known {
         let source = Arc::new(Indexed::new(bitcode::summarise(bitcode).ok()?));
         let fast = vec![level == Level::Fast; source.summary.functions.len()];
         Some(Self { source, fast })
+    }
+
+    /// The roles of its functions where all of them are compiled.
+    pub(super) fn roles(&self) -> Roles {
+        let functions = self.source.summary.functions.iter().filter(|function| function.is_defined);
+        let role = |function: &Function| Role::Compiled {
+            candidate: function.is_inline_candidate,
+            once: is_called_once(function),
+            kept: false,
+            slot: false,
+        };
+        Roles(functions.map(|function| (function.name.clone(), role(function))).collect())
     }
 
     /// Whether some of its code can be made better.

@@ -45,8 +45,8 @@ const BUFFER: &str = "ir";
 /// What a compilation is to make.
 #[derive(Clone, Copy)]
 pub(super) enum Goal<'a> {
-    /// An object of the whole module.
-    Object,
+    /// An object of the whole module, with the roles of its functions if they are known.
+    Object(Option<&'a Roles>),
     /// An object of a slice.
     Part(&'a Roles),
     /// Bitcode of this LLVM.
@@ -93,7 +93,7 @@ fn compile_for(
     progress(Progress::Read);
     let lasting = !assembly::reads_files(&module);
     let locals = match goal {
-        Goal::Part(roles) => part::locals(&module, roles),
+        Goal::Part(roles) | Goal::Object(Some(roles)) => part::locals(&module, roles),
         _ => Locals::of(&module),
     };
     let before = ir::prepare(&module, options.call_form, &locals, options.level);

@@ -25,6 +25,10 @@ pub(super) fn is_local(function: &Function) -> bool {
     matches!(function.linkage, Linkage::Internal | Linkage::Private)
 }
 
+pub(super) fn is_called_once(function: &Function) -> bool {
+    function.direct_calls == 1 && !function.address_taken
+}
+
 /// Whether it is only there as long as something calls it.
 fn is_discardable(function: &Function) -> bool {
     matches!(function.linkage, Linkage::LinkOnce | Linkage::LinkOnceOdr)
@@ -224,7 +228,7 @@ impl<'a> Plan<'a> {
                 Body::Inlined => Role::Shown,
                 body => Role::Compiled {
                     candidate: function.is_inline_candidate,
-                    once: function.direct_calls == 1 && !function.address_taken,
+                    once: is_called_once(function),
                     kept: body == Body::Wanted,
                     slot,
                 },

@@ -27,6 +27,8 @@ use crate::scoped;
 pub(super) struct Before {
     declared: Vec<(String, String)>,
     initialised: Initialised,
+    /// Functions that are said to be here until they are optimised.
+    opened: Vec<CString>,
 }
 
 /// Before optimisation: makes definitions replaceable and calls redirectable.
@@ -75,11 +77,11 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm, locals: &Locals, leve
         thread_guards::split(raw);
         keep_state(raw);
         // The optimiser makes calls of its own, and one of all initialisers.
-        let before = Before { declared: types::declared(raw), initialised: initialisers::split(raw) };
+        let (declared, initialised) = (types::declared(raw), initialisers::split(raw));
         // Initialisers know constructors by their names.
-        locals::apply(raw, locals, level != OptLevel::O0);
+        let opened = locals::apply(raw, locals, level != OptLevel::O0);
         set_call_form(raw, form);
-        before
+        Before { declared, initialised, opened }
     }
 }
 
@@ -89,7 +91,7 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
     let raw = module.as_mut_ptr();
     // SAFETY: as in `prepare`.
     unsafe {
-        locals::settle(raw);
+        locals::settle(raw, &before.opened);
         set_call_form(raw, form);
         let run_at_load = initialisers::functions(raw);
         let defined = |value: &LLVMValueRef| is_defined(*value);

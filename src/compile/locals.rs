@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
 
 use inkwell::llvm_sys::LLVMLinkage;
 use inkwell::llvm_sys::comdat::LLVMSetComdat;
@@ -17,7 +18,7 @@ use inkwell::module::Module;
 
 use super::initialisers::INITIALISER;
 use super::inlining::{self, has};
-use super::llvm::{instructions, is_defined, is_exported, name, operands, symbol_name, users, values};
+use super::llvm::{has_default_visibility, instructions, is_defined, is_exported, name, operands, symbol_name, users, values};
 use super::redefine::{Global, is_copyable, redeclare, redefine};
 use crate::scoped;
 
@@ -198,15 +199,47 @@ unsafe fn leads_elsewhere(address: LLVMValueRef, function: LLVMValueRef) -> bool
     false
 }
 
+/// Has LLVM look into a function that every module has in the same form (C++ inline functions),
+/// which it does only if the function is said to be here (dso_local). True if that has to be
+/// taken back.
+unsafe fn open(function: LLVMValueRef) -> bool {
+    // SAFETY: a function of a live module.
+    unsafe {
+        let linkage = LLVMGetLinkage(function);
+        let same = matches!(
+            linkage,
+            LLVMLinkage::LLVMLinkOnceODRLinkage
+                | LLVMLinkage::LLVMWeakODRLinkage
+                | LLVMLinkage::LLVMAvailableExternallyLinkage
+        );
+        let opens = same
+            && LLVMIsDeclaration(function) == 0
+            && has_default_visibility(function)
+            && is_copyable(function);
+        if opens {
+            // The only way that the C interface has to set the mark.
+            LLVMSetLinkage(function, LLVMLinkage::LLVMInternalLinkage);
+            LLVMSetLinkage(function, linkage);
+        }
+        opens
+    }
+}
+
 /// Before optimisation: makes symbols of the functions that `locals` names. `optimised` says
-/// that bodies are to be copied.
-pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bool) {
+/// that bodies are to be copied. Returns the names of functions that are marked for that.
+pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bool) -> Vec<CString> {
+    let mut opened = Vec::new();
     // SAFETY: a live, verified module; each function is read before it may be replaced.
     unsafe {
         let all = values(LLVMGetFirstFunction(module), LLVMGetNextFunction);
         for function in all {
             let own = symbol_name(function);
-            let Some(&local) = locals.functions.get(&own) else { continue };
+            let Some(&local) = locals.functions.get(&own) else {
+                if optimised && open(function) {
+                    opened.extend(CString::new(name(function)));
+                }
+                continue;
+            };
             let new = match local {
                 Local::Elsewhere if is_defined(function) => continue,
                 Local::Elsewhere => redeclare(module, function, Global::Function),
@@ -241,19 +274,23 @@ pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bo
             LLVMSetValueName2(new, scoped.as_ptr().cast(), scoped.len());
         }
     }
+    opened
 }
 
 /// After optimisation: lets calls of the functions that were not copied go through the table.
-pub(super) unsafe fn settle(module: LLVMModuleRef) {
-    // SAFETY: as in `apply`.
+pub(super) unsafe fn settle(module: LLVMModuleRef, opened: &[CString]) {
+    // SAFETY: as in `apply`; a function that is gone by now is not found.
     unsafe {
-        for function in values(LLVMGetFirstFunction(module), LLVMGetNextFunction) {
-            let own = name(function).starts_with(scoped::PREFIX.as_bytes());
-            if own && is_defined(function) && is_exported(function) {
-                redefine(module, function);
-            } else if own && !is_defined(function) {
+        let own = |function: &LLVMValueRef| name(*function).starts_with(scoped::PREFIX.as_bytes());
+        let mut all = values(LLVMGetFirstFunction(module), LLVMGetNextFunction);
+        all.retain(own);
+        all.extend(opened.iter().map(|name| LLVMGetNamedFunction(module, name.as_ptr())));
+        for function in all.into_iter().filter(|function| !function.is_null()) {
+            if !is_defined(function) {
                 let new = redeclare(module, function, Global::Function);
                 LLVMSetLinkage(new, LLVMLinkage::LLVMExternalLinkage);
+            } else if is_exported(function) {
+                redefine(module, function);
             }
         }
     }

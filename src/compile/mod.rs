@@ -129,9 +129,21 @@ impl CompileOptions {
     }
 }
 
-/// Compiles a source of IR or bitcode. May be called from several threads at once.
+/// Compiles a source of IR or bitcode of which nothing is known.
+#[cfg(test)]
 pub(crate) fn compile(source: &Source, options: &CompileOptions) -> Result<Compiled> {
-    run(source, options, Goal::Object)
+    compile_whole(source, options, None)
+}
+
+/// Compiles a source of IR or bitcode. May be called from several threads at once.
+/// `known` is what there is to know of it, if it is understood.
+pub(crate) fn compile_whole(
+    source: &Source,
+    options: &CompileOptions,
+    known: Option<&Known>,
+) -> Result<Compiled> {
+    let roles = known.map(Known::roles);
+    run(source, options, Goal::Object(roles.as_ref()))
 }
 
 /// Compiles a part of a module, of which `slice` is the bitcode.

@@ -220,7 +220,7 @@ define internal i32 @second() noinline optnone {
   store i32 %c, ptr @0
   ret i32 %c
 }
-define linkonce_odr i32 @inline() comdat { ret i32 3 }
+define linkonce_odr i32 @inline() noinline comdat { ret i32 3 }
 define i32 @"odd name\22 $@*"() { %r = call i32 @second() ret i32 %r }
 define i32 @"\01raw"() { %r = call i32 @inline() %s = load i32, ptr @shared %t = add i32 %r, %s ret i32 %t }
 define i32 @2() { ret i32 4 }

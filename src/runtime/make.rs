@@ -41,7 +41,7 @@ pub(super) struct Code {
 pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Code> {
     let source = &module.source;
     if !matches!(source.kind(), SourceKind::Ir | SourceKind::Bitcode) {
-        return whole(inner, source);
+        return whole(inner, source, None);
     }
     let bitcode = to_bitcode(inner, source)?;
     let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
@@ -52,8 +52,9 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
     {
         return Ok(code);
     }
-    let mut code = whole(inner, &bitcode)?;
-    code.made.known = Known::of(bitcode.bytes(), inner.compile.full_level());
+    let known = Known::of(bitcode.bytes(), inner.compile.full_level());
+    let mut code = whole(inner, &bitcode, known.as_ref())?;
+    code.made.known = known;
     Ok(code)
 }
 
@@ -77,7 +78,7 @@ pub(super) fn upgrade(inner: &Inner, module: Incoming, base: &Base) -> Result<Op
 
 /// What `source` is compiled to, as a source.
 pub(super) fn to_object(inner: &Inner, source: &Source) -> Result<Source> {
-    let Code { object, interface, .. } = whole(inner, source).map_err(|e| e.in_file(source.file()))?;
+    let Code { object, interface, .. } = whole(inner, source, None).map_err(|e| e.in_file(source.file()))?;
     Ok(source.compiled_to(object, interface))
 }
 
@@ -111,14 +112,14 @@ fn part(inner: &Inner, bitcode: &Source, patch: Patch, level: Level, serial: u64
 }
 
 /// The object that `source` is or becomes.
-fn whole(inner: &Inner, source: &Source) -> Result<Code> {
+fn whole(inner: &Inner, source: &Source, known: Option<&Known>) -> Result<Code> {
     crate::fault::step("compile")?;
     if source.kind() == SourceKind::Object {
         let known = source.interface().cloned();
         let interface = known.unwrap_or_else(|| Arc::new(compile::interface_of_object(source.bytes())));
         return Ok(Code { object: source.bytes().clone(), interface, ..Code::default() });
     }
-    let make = || passing(|| compile::compile(source, &inner.compile));
+    let make = || passing(|| compile::compile_whole(source, &inner.compile, known));
     Ok(take(stored::get(inner.cache.as_ref(), &Task::object(source, &inner.compile), &make)?))
 }
 

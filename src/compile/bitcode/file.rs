@@ -218,7 +218,7 @@ impl<'a> Outline<'a> {
                 continue;
             }
             if constant.code == BLOCK_ADDRESS {
-                visit(Reached::BlockOf(ops.get(1).copied().unwrap_or(u64::MAX), index))?;
+                visit(Reached::BlockOf(ops.get(1).copied().unwrap_or(u64::MAX)))?;
             }
             let first = seen.stack.len();
             operands(constant.code, ops, &mut |operand| {
@@ -238,7 +238,7 @@ impl<'a> Outline<'a> {
 pub(super) enum Reached {
     Global(usize),
     /// The address of a block of a function, in a constant with this index.
-    BlockOf(u64, usize),
+    BlockOf(u64),
 }
 
 /// Which constants have been visited in the current round.

@@ -46,7 +46,7 @@ impl Uses {
     pub fn take(&mut self, reached: Reached) -> Understood<()> {
         let (of, list) = match reached {
             Reached::Global(global) => (global, &mut self.address_taken),
-            Reached::BlockOf(function, _) => (function as usize, &mut self.block_address_taken),
+            Reached::BlockOf(function) => (function as usize, &mut self.block_address_taken),
         };
         *list.get_mut(of).ok_or(NotUnderstood("an unknown global value"))? = true;
         Ok(())

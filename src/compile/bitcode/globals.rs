@@ -41,11 +41,9 @@ pub(super) mod place {
         pub const CALL_CONVENTION: usize = 3;
         pub const IS_DECLARATION: usize = 4;
         pub const ATTRIBUTES: usize = 6;
-        pub const ALIGNMENT: usize = 7;
         pub const SECTION: usize = 8;
         pub const VISIBILITY: usize = 9;
         pub const GC: usize = 10;
-        pub const UNNAMED: usize = 11;
         pub const PROLOGUE: usize = 12;
         pub const DLL: usize = 13;
         pub const COMDAT: usize = 14;
@@ -60,7 +58,6 @@ pub(super) mod place {
     pub mod variable {
         pub const FLAGS: usize = 3;
         pub const INITIALISER: usize = 4;
-        pub const ALIGNMENT: usize = 6;
         pub const SECTION: usize = 7;
         pub const VISIBILITY: usize = 8;
         pub const THREAD_LOCAL: usize = 9;

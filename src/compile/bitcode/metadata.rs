@@ -44,10 +44,6 @@ pub(super) struct Metadata<'a> {
 pub(super) struct Mark(usize, usize, usize);
 
 impl<'a> Metadata<'a> {
-    pub fn count(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub fn get(&self, id: u64) -> Understood<&Node> {
         let found = usize::try_from(id).ok().and_then(|id| self.nodes.get(id));
         found.ok_or(NotUnderstood("unknown metadata"))

@@ -156,7 +156,7 @@ impl<'o, 'a> Plan<'o, 'a> {
             let stay = outline.globals.iter().enumerate().filter(|(index, _)| self.stays[*index]);
             for value in stay.flat_map(|(_, global)| constant_operands(global)) {
                 outline.reach(value, &mut seen, &mut |reached| match reached {
-                    Reached::BlockOf(function, _) if !self.stays(function) => Err(unkept),
+                    Reached::BlockOf(function) if !self.stays(function) => Err(unkept),
                     _ => Ok(()),
                 })?;
             }

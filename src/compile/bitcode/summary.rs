@@ -80,10 +80,12 @@ pub(crate) struct Function {
     /// Used other than as what a call calls.
     pub address_taken: bool,
     /// Someone has the address of a block of it.
+    #[allow(dead_code, reason = "for tests")]
     pub block_address_taken: bool,
     pub direct_calls: u32,
     pub flags: Flags,
     /// It calls a function that returns twice.
+    #[allow(dead_code, reason = "for tests")]
     pub calls_returns_twice: bool,
     /// See [`is_inline_candidate`].
     pub is_inline_candidate: bool,
@@ -121,7 +123,7 @@ pub(crate) fn is_inline_candidate(function: &Function) -> bool {
         Linkage::Internal | Linkage::Private => {
             let alone = function.direct_calls == 1 && !function.address_taken;
             function.flags.always_inline
-                || function.instructions <= 60
+                || function.instructions <= 100
                 || function.flags.inline_hint && function.instructions <= 120
                 || alone && function.instructions <= 300
         }

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
             ("floor", floor::child),
             ("memory", memory::child),
             ("steady", steady::child),
+            ("redraw", record::redraw),
         ],
         record::write,
     )

@@ -77,7 +77,7 @@ impl Row {
     }
 
     /// It begins with a compiler that reads the file.
-    fn from_source(&self) -> bool {
+    fn starts_from_source(&self) -> bool {
         self.splits.iter().any(|split| split.of(Phase::Compile).is_some())
     }
 
@@ -90,7 +90,7 @@ impl Row {
     /// How many times as long as hotslot, both from the same start.
     fn ratio(&self, input: &Input, rows: &[Row]) -> Option<f64> {
         let base = rows.iter().find(|row| row.way.name == "hotslot")?.live()?;
-        let front_end = if self.from_source() { front_end(input) } else { None };
+        let front_end = if self.starts_from_source() { front_end(input) } else { None };
         Some(self.live()?.as_secs_f64() / (base + front_end.unwrap_or_default()).as_secs_f64())
     }
 }
@@ -218,7 +218,7 @@ pub fn json(input: &Input, rows: &[Row]) -> String {
                 "price": row.way.price,
                 "installed": !matches!(row.trouble, Some(Trouble::NotInstalled(_))),
                 "error": row.trouble.as_ref().map(Trouble::to_string),
-                "from_source": row.from_source(),
+                "from_source": row.starts_from_source(),
                 "live": seconds(row.live()),
                 "each": each,
                 "ratio": row.ratio(input, rows),

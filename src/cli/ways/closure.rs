@@ -9,12 +9,11 @@ use std::time::Instant;
 
 use inkwell::context::Context;
 
-use super::codegen::{self, Codegen, MARK, Symbols};
+use super::codegen::{self, Codegen, Symbols};
 use super::loader::{Added, Library, Loader};
 use super::relink::optimised;
-use super::{
-    Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, constructors, system,
-};
+use super::start_files::{self, HANDLE};
+use super::{Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, system};
 
 /// Clone and link.
 pub const CONTENDER: Contender = Contender {
@@ -62,7 +61,7 @@ impl Closure {
         }
         // The program as it starts is one execution module of everything.
         let all: Vec<usize> = (0..this.modules.len()).collect();
-        let _stays = this.build(&all, start, &mut Split::default())?;
+        let _stays = this.build(&all, start, &mut Split::default(), None)?;
         Ok(this)
     }
 
@@ -90,24 +89,37 @@ impl Closure {
         found
     }
 
-    /// Links modules into one, generates its code and loads it.
-    fn build(&self, which: &[usize], library: Library, split: &mut Split) -> Result<Added> {
+    /// Links modules into one, generates its code, loads it, and makes the edit's first call, if
+    /// it is for an edit. What LLVM has to tidy then comes after that.
+    fn build(
+        &self,
+        which: &[usize],
+        library: Library,
+        split: &mut Split,
+        edit: Option<(&Edit, Instant)>,
+    ) -> Result<Added> {
         let context = Context::create();
-        let whole = codegen::whole(&context);
+        let whole = start_files::whole(&context)?;
         for module in which.iter().map(|&index| &self.modules[index]) {
             let part =
                 split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
             split.time(Phase::Merge, || codegen::merge(&whole, part))?;
         }
-        let constructors = constructors::name(&whole);
+        let constructors = start_files::name(&whole);
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
-        split.time(Phase::Link, || {
+        let added = split.time(Phase::Link, || {
             let added = self.loader.add(library, object)?;
             // It is linked when something of it is wanted.
-            self.loader.lookup(library, MARK)?;
-            constructors::run(&self.loader, library, &constructors)?;
-            Ok(added)
-        })
+            self.loader.lookup(library, HANDLE)?;
+            start_files::run(&self.loader, library, &constructors)?;
+            Ok::<_, Trouble>(added)
+        })?;
+        if let Some((edit, begun)) = edit {
+            let address = split.time(Phase::Link, || self.loader.lookup(library, &edit.entry))?;
+            split.answer = call::first(edit, address)?;
+            split.total = begun.elapsed();
+        }
+        Ok(added)
     }
 }
 
@@ -126,12 +138,13 @@ impl Way for Closure {
             None => (self.loader.library()?, None),
         };
         // Nobody else links to the execution module before this one.
-        split.time(Phase::Link, || old.map_or(Ok(()), |old| self.loader.remove(old)))?;
-        let added = self.build(&which, library, &mut split)?;
+        split.time(Phase::Link, || {
+            let Some(old) = old else { return Ok(()) };
+            start_files::finish(self.loader.lookup(library, HANDLE)?);
+            self.loader.remove(old)
+        })?;
+        let added = self.build(&which, library, &mut split, Some((edit, begun)))?;
         self.live.insert(at, (library, Some(added)));
-        let address = split.time(Phase::Link, || self.loader.lookup(library, &edit.entry))?;
-        split.answer = call::first(edit, address)?;
-        split.total = begun.elapsed();
         self.newest = Some(library);
         Ok(split)
     }

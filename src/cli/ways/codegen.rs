@@ -81,16 +81,6 @@ pub fn parse<'c>(context: &'c Context, name: &str, bitcode: &[u8]) -> Result<Mod
     Ok(module)
 }
 
-/// A variable of every module that others are linked into: something to look up.
-pub const MARK: &str = "hotslot_compare_mark";
-
-/// An empty module for others to be linked into.
-pub fn whole(context: &Context) -> Module<'_> {
-    let module = context.create_module("whole");
-    module.add_global(context.i8_type(), None, MARK).set_initializer(&context.i8_type().const_zero());
-    module
-}
-
 /// Links one module into another. The two must be of the same context.
 pub fn merge<'c>(into: &Module<'c>, module: Module<'c>) -> Result<()> {
     into.link_in_module(module).map_err(|why| Trouble::failed(why.to_string().trim()))

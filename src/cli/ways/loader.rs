@@ -16,7 +16,7 @@ use inkwell::llvm_sys::orc2::lljit::{
 };
 use inkwell::llvm_sys::orc2::{
     LLVMOrcCJITDylibSearchOrderElement, LLVMOrcCLookupSetElement, LLVMOrcCSymbolMapPairs,
-    LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess, LLVMOrcExecutionSessionCreateJITDylib,
+    LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess, LLVMOrcExecutionSessionCreateBareJITDylib,
     LLVMOrcExecutionSessionLookup, LLVMOrcJITDylibAddGenerator, LLVMOrcJITDylibCreateResourceTracker,
     LLVMOrcJITDylibLookupFlags, LLVMOrcJITDylibRef, LLVMOrcLookupKind, LLVMOrcReleaseResourceTracker,
     LLVMOrcResourceTrackerRef, LLVMOrcResourceTrackerRemove, LLVMOrcSymbolLookupFlags,
@@ -47,16 +47,18 @@ impl Loader {
         Ok(Self { jit, libraries: 0 })
     }
 
-    /// A new, empty name space.
+    /// A new, empty name space, without what LLVM adds for start files: it needs LLVM's own
+    /// runtime library.
     pub fn library(&mut self) -> Result<Library> {
         self.libraries += 1;
         let name = c_name(&format!("library {}", self.libraries))?;
-        let (mut library, mut generator) = (null_mut(), null_mut());
+        let (library, mut generator);
         // SAFETY: the JIT is valid; the name is copied; the generator goes to the library,
         // which lives as long as the JIT.
         unsafe {
             let session = LLVMOrcLLJITGetExecutionSession(self.jit);
-            check(LLVMOrcExecutionSessionCreateJITDylib(session, &mut library, name.as_ptr()))?;
+            library = LLVMOrcExecutionSessionCreateBareJITDylib(session, name.as_ptr());
+            generator = null_mut();
             let prefix = LLVMOrcLLJITGetGlobalPrefix(self.jit);
             check(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
                 &mut generator,

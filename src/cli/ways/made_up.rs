@@ -78,3 +78,45 @@ fn read<'c>(context: &'c Context, module: &Module) -> Result<inkwell::module::Mo
         .create_module_from_ir(buffer)
         .map_err(|why| Trouble::failed(format!("{}: {}", module.name, why.to_string().trim())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "declare void @elsewhere()\n\
+        define internal void @own() {\n call void @elsewhere()\n ret void\n}\n\
+        define linkonce_odr void @shared() {\n ret void\n}\n\
+        define void @short() {\n ret void\n}\n\
+        define void @middle() {\n call void @own()\n ret void\n}\n\
+        define void @long() {\n call void @own()\n call void @shared()\n ret void\n}\n";
+
+    fn program(text: &str) -> Program {
+        let module = Module { name: "m".into(), bitcode: text.as_bytes().into(), file: None };
+        Program { modules: vec![module], ..Program::default() }
+    }
+
+    #[test]
+    fn one_function_changes_and_each_time_another_way() {
+        let program = program(TEXT);
+        let before = entries(&program.modules[0]).unwrap();
+        let names: Vec<&str> = before.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["short", "middle", "long"]);
+        let edits = [1, 2].map(|number| edit(&program, 0, number).unwrap().unwrap());
+        for edit in &edits {
+            assert_eq!(edit.entry, "middle");
+            let after = entries(&edit.to).unwrap();
+            let changed: Vec<&str> =
+                after.iter().filter(|entry| !before.contains(entry)).map(|(name, _)| name.as_str()).collect();
+            assert_eq!(changed, ["middle"]);
+            let context = Context::create();
+            read(&context, &edit.to).unwrap().verify().unwrap();
+        }
+        assert_ne!(edits[0].to.bitcode, edits[1].to.bitcode);
+    }
+
+    #[test]
+    fn without_a_function_for_others_there_is_no_edit() {
+        let program = program("define internal void @own() {\n ret void\n}\n");
+        assert!(edit(&program, 0, 1).unwrap().is_none());
+    }
+}

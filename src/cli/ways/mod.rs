@@ -11,7 +11,6 @@
 mod call;
 mod closure;
 mod codegen;
-mod constructors;
 mod dynamic;
 mod hotslot;
 pub mod job;
@@ -20,6 +19,7 @@ pub mod loader;
 pub mod made_up;
 mod native;
 mod relink;
+mod start_files;
 mod system;
 mod tools;
 

@@ -8,11 +8,10 @@ use std::time::Instant;
 
 use inkwell::context::Context;
 
-use super::codegen::{self, Codegen, MARK, Symbols};
+use super::codegen::{self, Codegen, Symbols};
 use super::loader::{Added, Library, Loader};
-use super::{
-    Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, constructors, system,
-};
+use super::start_files::{self, HANDLE};
+use super::{Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call, system};
 
 const PRICE: &str = "state is lost, the host looks everything up again";
 
@@ -65,14 +64,15 @@ impl Relink {
                 (*module, _) = optimised(&this.codegen, module, &mut Split::default())?;
             }
         }
-        this.build(&mut Split::default())?;
+        this.build(&mut Split::default(), None)?;
         Ok(this)
     }
 
-    /// Puts a new build of everything in the place of the one before.
-    fn build(&mut self, split: &mut Split) -> Result<()> {
+    /// Puts a new build of everything in the place of the one before, and makes the edit's first
+    /// call, if it is for an edit. What LLVM has to tidy then comes after that.
+    fn build(&mut self, split: &mut Split, edit: Option<(&Edit, Instant)>) -> Result<()> {
         let context = Context::create();
-        let whole = codegen::whole(&context);
+        let whole = start_files::whole(&context)?;
         for module in &self.modules {
             let part =
                 split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
@@ -81,17 +81,24 @@ impl Relink {
         if self.together {
             split.time(Phase::Optimise, || self.codegen.optimise(&whole))?;
         }
-        let constructors = constructors::name(&whole);
+        let constructors = start_files::name(&whole);
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
         split.time(Phase::Link, || {
             if let Some(old) = self.live.take() {
+                start_files::finish(self.loader.lookup(self.library, HANDLE)?);
                 self.loader.remove(old)?;
             }
             self.live = Some(self.loader.add(self.library, object)?);
             // It is linked when something of it is wanted.
-            self.loader.lookup(self.library, MARK)?;
-            constructors::run(&self.loader, self.library, &constructors)
-        })
+            self.loader.lookup(self.library, HANDLE)?;
+            start_files::run(&self.loader, self.library, &constructors)
+        })?;
+        if let Some((edit, begun)) = edit {
+            let address = split.time(Phase::Link, || self.loader.lookup(self.library, &edit.entry))?;
+            split.answer = call::first(edit, address)?;
+            split.total = begun.elapsed();
+        }
+        Ok(())
     }
 }
 
@@ -104,10 +111,7 @@ impl Way for Relink {
             true => edit.to.clone(),
             false => optimised(&self.codegen, &edit.to, &mut split)?.0,
         };
-        self.build(&mut split)?;
-        let address = split.time(Phase::Link, || self.loader.lookup(self.library, &edit.entry))?;
-        split.answer = call::first(edit, address)?;
-        split.total = begun.elapsed();
+        self.build(&mut split, Some((edit, begun)))?;
         Ok(split)
     }
 

@@ -16,6 +16,9 @@ use super::super::ways::{self, Compilers, Edit, File, Module, Program, made_up};
 use super::super::words;
 use super::options::CompareOptions;
 
+/// For the edits of one way in one round: a full relink of a big program takes minutes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What is compared.
 pub struct Input {
     /// For each way the same.
@@ -65,7 +68,7 @@ impl Input {
         };
         let first = options.files.first().map(|path| path.clone().into_os_string());
         let words = first.into_iter().chain(options.args.iter().cloned()).collect();
-        let job = ways::job::Job { program, edits, level };
+        let job = ways::job::Job { program, edits, level, patience: PATIENCE };
         Ok(Self { job, counted, front_end, made_up: wishes.is_empty(), words })
     }
 }

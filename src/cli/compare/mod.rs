@@ -31,7 +31,7 @@ pub fn compare(options: &CompareOptions) -> Result<ExitCode, Failure> {
         for turn in 0..chosen.len() {
             // Nobody always follows the same neighbour.
             let way = chosen[(turn + round as usize) % chosen.len()];
-            let Some(row) = rows.get_mut(way.name).filter(|row| row.trouble.is_none()) else { continue };
+            let Some(row) = rows.get_mut(way.name).filter(|row| !row.is_done()) else { continue };
             progress.say(format!("round {} of {}: {}", round + 1, options.rounds, way.name));
             match jobs.edits(way) {
                 Ok(outcome) => row.add(outcome, &input.counted),

@@ -27,6 +27,9 @@ pub struct Row {
     run_trouble: Option<Trouble>,
 }
 
+/// A way that has taken that long is not measured again.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 const PHASES: &[(Phase, &str)] = &[
     (Phase::Compile, "compile"),
     (Phase::Parse, "parse"),
@@ -50,6 +53,12 @@ impl Row {
             runs: Vec::new(),
             run_trouble: None,
         }
+    }
+
+    /// Another round would tell nothing, or take too long.
+    pub fn is_done(&self) -> bool {
+        let spent: Duration = self.load.iter().chain(self.splits.iter().map(|split| &split.total)).sum();
+        self.trouble.is_some() || spent > PATIENCE
     }
 
     /// Adds a round; of its edits only those count that are not taken back by others.

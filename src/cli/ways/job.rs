@@ -19,6 +19,8 @@ pub struct Job {
     pub edits: Vec<Edit>,
     /// The level of optimisation.
     pub level: Level,
+    /// When a way has taken that long with edits it makes no more of them.
+    pub patience: Duration,
 }
 
 /// What was measured.
@@ -26,7 +28,7 @@ pub struct Job {
 pub struct Outcome {
     /// Compiling and loading the whole program.
     pub load: Duration,
-    /// One for each edit.
+    /// One for each edit that was made.
     pub edits: Vec<Split>,
     /// After loading.
     pub before: Memory,
@@ -85,7 +87,13 @@ impl Job {
         let mut way = (contender.load)(&self.program, self.level)?;
         let load = begun.elapsed();
         let before = Memory::now(way.process());
-        let edits = self.edits.iter().map(|edit| way.edit(edit)).collect::<Result<Vec<_>>>()?;
+        let (begun, mut edits) = (Instant::now(), Vec::new());
+        for edit in &self.edits {
+            edits.push(way.edit(edit)?);
+            if begun.elapsed() > self.patience {
+                break;
+            }
+        }
         let after = Memory::now(way.process());
         Ok((Outcome { load, edits, before, after }, way))
     }

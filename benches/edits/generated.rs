@@ -74,8 +74,8 @@ fn text(index: usize, count: usize, answer: i32) -> String {
     module(index, count, Some(answer))
 }
 
-/// The IR of a module.
-fn module(index: usize, count: usize, answer: Option<i32>) -> String {
+/// The two functions of other modules that each function of a module calls.
+fn calls(index: usize, count: usize) -> Vec<[String; 2]> {
     let mut seed = index as u64 + 1;
     let mut random = move |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -85,6 +85,23 @@ fn module(index: usize, count: usize, answer: Option<i32>) -> String {
         0 => random(count),
         _ => (index + count + random(21) - 10.min(count)) % count,
     };
+    let mut both = |function| [other(), other()].map(|m| format!("m{m}_f{}", (m + function) % EXPORTED));
+    (0..EXPORTED + INTERNAL).map(&mut both).collect()
+}
+
+/// A function of another module, with that module, that calls the edited function of module
+/// `index` as soon as it is called itself.
+pub fn caller(index: usize, count: usize) -> Option<(usize, String)> {
+    let edited = format!("m{index}_f{EDITED}");
+    let mut others = (0..count).filter(|&other| other != index);
+    others.find_map(|other| {
+        let function = calls(other, count).iter().take(EXPORTED).position(|calls| calls[0] == edited)?;
+        Some((other, format!("m{other}_f{function}")))
+    })
+}
+
+/// The IR of a module.
+fn module(index: usize, count: usize, answer: Option<i32>) -> String {
     let mut text = String::new();
     let mut declared = std::collections::BTreeSet::new();
     let depth = if index == 0 { "global i32 0" } else { "external global i32" };
@@ -96,15 +113,13 @@ fn module(index: usize, count: usize, answer: Option<i32>) -> String {
         text,
         "@m{index}_last = global i32 0\n@table = internal constant [4 x i32] [i32 {index}, i32 7, i32 11, i32 13]"
     );
-    for function in 0..EXPORTED + INTERNAL {
+    for (function, callees) in calls(index, count).into_iter().enumerate() {
         let name = |f: usize| match f {
             f if f < EXPORTED => format!("m{index}_f{f}"),
             f => format!("inner{}", f - EXPORTED),
         };
         let linkage = if function < EXPORTED { "" } else { "internal " };
         let number = answer.filter(|_| function == EDITED).unwrap_or((index * 10 + function) as i32);
-        let callees =
-            [other(), other()].map(|module| format!("m{module}_f{}", function_of(module, function)));
         for callee in &callees {
             // Its own are defined.
             if !callee.starts_with(&format!("m{index}_")) {
@@ -165,9 +180,4 @@ end:
         let _ = writeln!(text, "declare i32 @{name}()");
     }
     text
-}
-
-/// Which function of another module is called: all seven are by someone.
-fn function_of(module: usize, caller: usize) -> usize {
-    (module + caller) % EXPORTED
 }

@@ -13,6 +13,7 @@ mod changes;
 mod common;
 mod contenders;
 mod floor;
+mod follow;
 mod generated;
 mod growth;
 #[path = "../common/mod.rs"]
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         &[
             ("lua", lua::figure),
             ("growth", growth::figure),
+            ("follow", follow::figure),
             ("sqlite", sqlite::figure),
             ("floor", floor::figure),
             ("memory", memory::figure),
@@ -54,8 +56,10 @@ fn main() -> ExitCode {
             ("sqlite", sqlite::child),
             ("recompile", sqlite::recompile),
             ("floor", floor::child),
+            ("follow", follow::child),
             ("memory", memory::child),
             ("steady", steady::child),
+            ("redraw", record::redraw),
         ],
         record::write,
     )

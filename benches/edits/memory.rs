@@ -18,8 +18,11 @@ const READINGS: usize = 20;
 /// The rows of the table.
 pub fn figure() -> Vec<Row> {
     inputs::prepare("lua");
-    let (edits, budget) = if quick() { (66, 1.5) } else { (1000, 12.0) };
-    let contenders = contenders::all();
+    let (edits, budget) = if quick() { (66, 0.7) } else { (1000, 8.0) };
+    let mut contenders = contenders::all();
+    // Another linker makes no other program.
+    contenders.retain(|way| !["native-lld", "native-mold"].contains(&way.name));
+    contenders.retain(|way| !quick() || ["hotslot", "relink", "lljit", "mcjit"].contains(&way.name));
     let measure = |way: &str| {
         let values = child::run("memory", &["lua", way, &edits.to_string(), &budget.to_string()]);
         let mut readings: Vec<Reading> = Vec::new();

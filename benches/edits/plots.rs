@@ -144,8 +144,8 @@ fn memory(path: &Path, raw: &[Value]) -> Done {
     for entry in entries(raw, "memory") {
         let (edits, rss) = (numbers(entry, "edits"), numbers(entry, "rss_kib"));
         let (Some(way), Some(&first)) = (entry["way"].as_str(), rss.first()) else { continue };
-        // The process of a native build is a new one after each edit.
-        if !way.starts_with("native") {
+        // The process of a native build is a new one after each edit; a few edits make no line.
+        if !way.starts_with("native") && edits.last().is_some_and(|&last| last >= 10.0) {
             lines.push((way, edits.into_iter().zip(rss.iter().map(|r| (r - first) / 1024.0)).collect()));
         }
     }
@@ -160,7 +160,7 @@ fn memory(path: &Path, raw: &[Value]) -> Done {
         path,
         Plot {
             title: "Resident memory over edits of Lua, all code at O2",
-            across: "edits; a line that ends early is of a way that made no more in its time",
+            across: "edits; a line ends where its way had no more time, ways with fewer than ten have none",
             up: "MiB more than before the first",
             lines: &lines,
             x: 0.0..edits,
@@ -224,14 +224,18 @@ where
             names.push((*way, colour, x, y));
         }
     }
-    // A name stands where its line ends, and lower where another one has the place.
-    names.sort_by_key(|name| name.3);
+    // A name stands where its line ends, and higher where another one has the place.
+    names.sort_by_key(|name| std::cmp::Reverse(name.3));
+    let bottom = SIZE.1 as i32 - 72;
     let mut taken: Vec<(i32, i32)> = Vec::new();
     for (way, colour, x, y) in names {
         let near = |place: &&(i32, i32)| (place.0 - x).abs() < 90;
-        let above = taken.iter().filter(near).map(|place| place.1 + 16).max();
-        let y = above.map_or(y, |lowest| lowest.max(y));
+        let below = taken.iter().filter(near).map(|place| place.1 - 17).min();
+        let y = below.map_or(y, |highest| highest.min(y)).min(bottom);
         taken.push((x, y));
+        // Other lines may cross here.
+        let width = 8 * way.len() as i32 + 4;
+        root.draw(&Rectangle::new([(x + 7, y - 8), (x + 7 + width, y + 8)], WHITE.mix(0.8).filled()))?;
         root.draw_text(way, &style(14, colour, HPos::Left), (x + 9, y))?;
     }
     root.present()?;

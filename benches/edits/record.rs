@@ -64,6 +64,15 @@ fn rounded(times: &[f64]) -> Vec<f64> {
     times.iter().map(|time| (time * 10.0).round() / 10.0).collect()
 }
 
+/// Draws the plots again from the numbers that are there: for work on the plots.
+pub fn redraw(_: &[&str]) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks");
+    let text = std::fs::read_to_string(directory.join("edits.json")).expect("figures have been kept");
+    let document: Value = serde_json::from_str(&text).expect("it is as `write` wrote it");
+    let raw = document["raw"].as_array().cloned().unwrap_or_default();
+    plots::draw(&directory, &raw).unwrap_or_else(|why| panic!("{why}"));
+}
+
 /// Writes the rows, the raw numbers and the plots into `docs/benchmarks`.
 pub fn write(rows: &[Row]) -> Result<()> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks");

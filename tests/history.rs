@@ -14,7 +14,7 @@ type Nullary = extern "C" fn() -> i64;
 
 fn runtime(history: usize) -> Runtime {
     let builder = Runtime::builder().tiered(false).arena_size(64 << 20).opt_level(OptLevel::O1);
-    builder.history(history).tiered(false).build().unwrap()
+    builder.history(history).build().unwrap()
 }
 
 /// With a section for each variable, as hotslot itself makes objects: each is kept alone.

@@ -79,7 +79,7 @@ fn code_that_switches_stacks_is_kept() {
     let source = |version: i64| {
         ir(&format!(
             "define void @switch_to(ptr %to) {{ call void asm sideeffect \"movq ($0), %rsp\", \"r\"(ptr %to)\n \
-             ret void }}\ndefine i64 @version() {{ ret i64 {version} }}"
+             store i64 {version}, ptr %to ret void }}\ndefine i64 @version() {{ ret i64 {version} }}"
         ))
     };
     rt.load("m", source(1)).unwrap();

@@ -67,7 +67,7 @@ pub fn cxx(form: Form, text: &str) -> Source {
 }
 
 pub fn runtime() -> Runtime {
-    Runtime::builder().history(0).arena_size(16 << 20).build().unwrap()
+    Runtime::builder().history(0).tiered(false).arena_size(16 << 20).build().unwrap()
 }
 
 pub fn function(rt: &Runtime, name: &str) -> Function<Nullary> {

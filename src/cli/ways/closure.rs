@@ -100,11 +100,13 @@ impl Closure {
     ) -> Result<Added> {
         let context = Context::create();
         let whole = start_files::whole(&context)?;
+        let mut merger = codegen::Merger::default();
         for module in which.iter().map(|&index| &self.modules[index]) {
             let part =
                 split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
-            split.time(Phase::Merge, || codegen::merge(&whole, part))?;
+            split.time(Phase::Merge, || merger.add(part))?;
         }
+        split.time(Phase::Merge, || merger.finish(&whole))?;
         let constructors = start_files::name(&whole);
         let object = split.time(Phase::Code, || self.codegen.object(&whole))?;
         let added = split.time(Phase::Link, || {

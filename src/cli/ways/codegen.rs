@@ -81,6 +81,46 @@ pub fn parse<'c>(context: &'c Context, name: &str, bitcode: &[u8]) -> Result<Mod
     Ok(module)
 }
 
+/// Modules that are linked into one, two of equal size at a time: LLVM looks through all that is
+/// there with each module that it adds, and so would take quadratic time for one after the other.
+#[derive(Default)]
+pub struct Merger<'c> {
+    /// What is linked so far, with how many modules are in it, each more than in the next.
+    parts: Vec<(usize, Module<'c>)>,
+}
+
+impl<'c> Merger<'c> {
+    /// Adds the next module. All must be of the same context.
+    pub fn add(&mut self, module: Module<'c>) -> Result<()> {
+        self.parts.push((1, module));
+        while let [.., (before, _), (last, _)] = self.parts[..]
+            && before <= last
+        {
+            self.fold()?;
+        }
+        Ok(())
+    }
+
+    /// Links all of it into another module.
+    pub fn finish(mut self, into: &Module<'c>) -> Result<()> {
+        while self.parts.len() > 1 {
+            self.fold()?;
+        }
+        self.parts.pop().map_or(Ok(()), |(_, module)| merge(into, module))
+    }
+
+    /// Links the last one into the one before, which keeps their order.
+    fn fold(&mut self) -> Result<()> {
+        if let Some((count, module)) = self.parts.pop()
+            && let Some((before, into)) = self.parts.last_mut()
+        {
+            merge(into, module)?;
+            *before += count;
+        }
+        Ok(())
+    }
+}
+
 /// Links one module into another. The two must be of the same context.
 pub fn merge<'c>(into: &Module<'c>, module: Module<'c>) -> Result<()> {
     into.link_in_module(module).map_err(|why| Trouble::failed(why.to_string().trim()))

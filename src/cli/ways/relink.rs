@@ -73,11 +73,13 @@ impl Relink {
     fn build(&mut self, split: &mut Split, edit: Option<(&Edit, Instant)>) -> Result<()> {
         let context = Context::create();
         let whole = start_files::whole(&context)?;
+        let mut merger = codegen::Merger::default();
         for module in &self.modules {
             let part =
                 split.time(Phase::Parse, || codegen::parse(&context, &module.name, &module.bitcode))?;
-            split.time(Phase::Merge, || codegen::merge(&whole, part))?;
+            split.time(Phase::Merge, || merger.add(part))?;
         }
+        split.time(Phase::Merge, || merger.finish(&whole))?;
         if self.together {
             split.time(Phase::Optimise, || self.codegen.optimise(&whole))?;
         }

@@ -62,6 +62,11 @@ pub struct RunOptions {
     #[arg(short = 'O', value_name = "LEVEL", default_value = "2")]
     pub optimise: Level,
 
+    /// Let a replaced function go live only once it is optimised, instead of at once and
+    /// unoptimised first
+    #[arg(long)]
+    pub optimised_only: bool,
+
     /// Link a library, as `cc -l` does
     #[arg(short = 'l', value_name = "NAME")]
     pub libraries: Vec<String>,

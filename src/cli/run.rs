@@ -206,6 +206,7 @@ fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure>
             Level::O2 => OptLevel::O2,
             Level::O3 => OptLevel::O3,
         })
+        .tiered(!options.optimised_only)
         .call_form(match options.calls {
             Calls::Slot => CallForm::Slot,
             Calls::Stub => CallForm::Stub,

@@ -53,6 +53,14 @@ impl Indexed {
         }
     }
 
+    fn is_local(&self, item: Item) -> bool {
+        let linkage = match item {
+            Item::Function(at) => self.summary.functions[at as usize].linkage,
+            Item::Variable(at) => self.summary.variables[at as usize].linkage,
+        };
+        matches!(linkage, Linkage::Internal | Linkage::Private)
+    }
+
     /// The function that it defines by this name.
     fn function(&self, name: &str) -> Option<usize> {
         match self.by_name.get(name) {
@@ -86,7 +94,7 @@ impl Known {
             candidate: function.is_inline_candidate,
             once: is_called_once(function),
             kept: false,
-            slot: false,
+            way: Way::None,
         };
         Roles(functions.map(|function| (function.name.clone(), role(function))).collect())
     }
@@ -98,8 +106,19 @@ impl Known {
     }
 }
 
-/// Whether a name is one of those that the generation before provides.
-pub(crate) type Provided<'a> = dyn Fn(&str) -> bool + 'a;
+/// How the code of the generation before reaches what it defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through the table.
+    Slot,
+    /// It is a static function that stayed one: with its address, in code of the same layer.
+    Direct,
+    /// There is none: whoever needs it has a copy.
+    None,
+}
+
+/// The same for a name, which only the module knows or all do.
+pub(crate) type Provided<'a> = dyn Fn(&str, bool) -> Way + 'a;
 
 /// Some functions of a module, to be linked beside what stays of the generation before.
 pub(crate) struct Patch {
@@ -116,6 +135,12 @@ pub(crate) struct Patch {
     gone: HashSet<String, foldhash::fast::RandomState>,
 }
 
+/// Whether it is the beginning or the end of a section: all that is in the section counts then,
+/// and a part of a module would have a section of its own.
+fn is_boundary(name: &str) -> bool {
+    name.starts_with("__start_") || name.starts_with("__stop_")
+}
+
 /// Plans the replacement of what `old` is known of by `bitcode`, at a level; `None` if all of it
 /// has to be compiled.
 pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: Level) -> Option<Patch> {
@@ -124,12 +149,14 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     let whole = |s: &Summary| (s.module, s.indirections, s.initialisers);
     // What cannot be named cannot be told apart; what is not understood may be anything.
     let odd = is.functions.iter().any(|f| is_defined(f) && (f.name.is_empty() || f.own.is_none()))
-        || is.aliases.iter().any(|a| a.is_ifunc || matches!(a.linkage, Linkage::Internal | Linkage::Private));
+        || is.aliases.iter().any(|a| a.is_ifunc || matches!(a.linkage, Linkage::Internal | Linkage::Private))
+        || is.variables.iter().any(|v| is_boundary(&v.name))
+        || is.functions.iter().any(|f| is_boundary(&f.name));
     if odd || is.initialisers.is_none() || whole(was) != whole(is) {
         return None;
     }
     let mut plan = Plan::new(is, provided, level);
-    let mut fast = vec![false; is.functions.len()];
+    let mut is_fast = vec![false; is.functions.len()];
     let [mut added, mut changed, mut unchanged, mut removed] = [const { Vec::new() }; 4];
     for (at, function) in is.functions.iter().enumerate().filter(|(_, function)| is_defined(function)) {
         let name = function.name.to_string();
@@ -138,10 +165,12 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
             plan.want(at);
             continue;
         };
-        let digest = |f: &Function| if old.fast[before] { f.own } else { f.deep };
+        // There may be several of one without a slot, in layers of different levels.
+        let fast = old.fast[before] && !plan.is_slotless(function);
+        let digest = |f: &Function| if fast { f.own } else { f.deep };
         let known = digest(&was.functions[before]);
         if known.is_some() && known == digest(function) {
-            fast[at] = old.fast[before];
+            is_fast[at] = old.fast[before];
             unchanged.push(name);
         } else {
             changed.push(name);
@@ -173,8 +202,14 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     }
     removed.sort_unstable();
     let extent = plan.finish();
-    extent.note_level(&mut fast, level);
-    let known = Known { source: Arc::new(new), fast };
+    // Code would jump by what the variable holds to other code of the same function, made at
+    // another level.
+    let kept = |(at, function): (usize, &Function)| function.block_address_kept && extent.is_compiled(at);
+    if is.functions.iter().enumerate().any(kept) {
+        return None;
+    }
+    extent.note_level(&mut is_fast, level);
+    let known = Known { source: Arc::new(new), fast: is_fast };
     Some(Patch { known, new: added, changed, unchanged, removed, extent, gone })
 }
 
@@ -206,6 +241,15 @@ impl Patch {
     /// The module does not define this any more.
     pub(crate) fn is_gone(&self, name: &str) -> bool {
         self.gone.contains(name)
+    }
+
+    /// The same for a name that only the module knows, or that all know: a function may become
+    /// static, or cease to be.
+    pub(crate) fn has_left(&self, name: &str, scoped: bool) -> bool {
+        match self.known.source.by_name.get(name) {
+            Some(&item) if self.known.source.defines(item) => self.known.source.is_local(item) != scoped,
+            _ => self.is_gone(name),
+        }
     }
 
     /// The module defines or declares it.

@@ -6,7 +6,7 @@
 
 use super::Level;
 use super::bitcode::{self, Definition, Digest, Function, Linkage, Summary};
-use super::diff::{Names, Provided};
+use super::diff::{Names, Provided, Way};
 use super::part::{Role, Roles};
 
 /// A function or variable of a module, by its place in the summary.
@@ -107,14 +107,25 @@ impl<'a> Plan<'a> {
     }
 
     /// Nobody reaches it through the table.
-    fn is_slotless(&self, function: &Function) -> bool {
-        (is_local(function) || is_discardable(function)) && !(self.provided)(&function.name)
+    pub(super) fn is_slotless(&self, function: &Function) -> bool {
+        (is_local(function) || is_discardable(function)) && self.way(function) != Way::Slot
+    }
+
+    fn way(&self, function: &Function) -> Way {
+        (self.provided)(&function.name, is_local(function))
     }
 
     /// A variable that is new, or not what it was.
     pub(super) fn include(&mut self, at: usize) {
-        if !std::mem::replace(&mut self.variables[at], true) {
-            self.open.push(Item::Variable(at as u32));
+        if std::mem::replace(&mut self.variables[at], true) {
+            return;
+        }
+        self.open.push(Item::Variable(at as u32));
+        // What is in a section together keeps its place together.
+        if self.summary.variables[at].has_section {
+            let others = self.summary.variables.iter().enumerate();
+            let others = others.filter(|(_, other)| other.has_section && other.initialiser.is_some());
+            others.filter(|(_, other)| !other.name.starts_with("llvm.")).for_each(|(at, _)| self.include(at));
         }
     }
 
@@ -177,11 +188,15 @@ impl<'a> Plan<'a> {
                             self.set(at as usize, Body::Wanted);
                         }
                     }
-                    // The address of a function in a variable is its stub's where it has one.
-                    Item::Variable(at) if self.summary.variables[at as usize].is_constant => {
-                        through.push(user)
+                    Item::Variable(at) => {
+                        let variable = &self.summary.variables[at as usize];
+                        if variable.is_constant {
+                            through.push(user);
+                        } else if !variable.name.starts_with("llvm.") {
+                            // What it holds by now leads to a stub, which is to lead to the new code.
+                            self.include(at as usize);
+                        }
                     }
-                    Item::Variable(_) => {}
                 }
             }
         }
@@ -203,7 +218,7 @@ impl<'a> Plan<'a> {
                     return;
                 }
                 let inlined = match self.level {
-                    Level::Fast => function.flags.always_inline,
+                    Level::Fast => function.flags.always_inline && !function.block_address_taken,
                     Level::Optimised => function.is_inline_candidate,
                 };
                 if self.is_slotless(function) {
@@ -220,7 +235,7 @@ impl<'a> Plan<'a> {
     fn roles(&self) -> Roles {
         let mut roles = Roles::default();
         for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.is_defined) {
-            let slot = (self.provided)(&function.name);
+            let way = self.way(function);
             let role = match self.functions[at] {
                 Body::Absent => continue,
                 Body::Declared if is_local(function) => Role::Elsewhere,
@@ -230,7 +245,7 @@ impl<'a> Plan<'a> {
                     candidate: function.is_inline_candidate,
                     once: is_called_once(function),
                     kept: body == Body::Wanted,
-                    slot,
+                    way,
                 },
             };
             roles.0.insert(function.name.to_string(), role);
@@ -243,7 +258,7 @@ impl<'a> Plan<'a> {
         let mut referred = [vec![false; self.functions.len()], vec![false; self.variables.len()]];
         let mut open: Vec<Item> = Vec::new();
         for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.is_defined) {
-            if self.functions[at] <= Body::Inlined && (self.provided)(&function.name) {
+            if self.functions[at] <= Body::Inlined && self.way(function) != Way::None {
                 open.push(Item::Function(at as u32));
             }
         }
@@ -296,6 +311,11 @@ impl Extent {
         !self.functions.contains(&Body::Wanted) && !self.variables.contains(&true)
     }
 
+    /// Code is made for the function.
+    pub(super) fn is_compiled(&self, at: usize) -> bool {
+        matches!(self.functions[at], Body::Wanted | Body::Optional)
+    }
+
     pub(super) fn is_referred(&self, item: Item) -> bool {
         match item {
             Item::Function(at) => self.referred[0][at as usize],
@@ -331,15 +351,18 @@ impl Extent {
                 let local = is_local(function);
                 let slotless = !matches!(
                     self.roles.0.get(&function.name),
-                    Some(Role::Elsewhere | Role::Shown | Role::Compiled { slot: true, .. })
+                    Some(Role::Elsewhere | Role::Shown | Role::Compiled { way: Way::Slot, .. })
                 );
-                let tag = 8 + body as u8 + 8 * u8::from(local) + 16 * u8::from(slotless);
+                let direct =
+                    matches!(self.roles.0.get(&function.name), Some(Role::Compiled { way: Way::Direct, .. }));
+                let tag =
+                    8 + body as u8 + 8 * u8::from(local) + 16 * u8::from(slotless) + 32 * u8::from(direct);
                 add(tag, &function.name, [function.own, function.deep, None]);
             }
         }
         for (variable, _) in summary.variables.iter().zip(&self.variables).filter(|(_, included)| **included)
         {
-            add(64, &variable.name, [Some(variable.declaration), variable.initialiser, None]);
+            add(128, &variable.name, [Some(variable.declaration), variable.initialiser, None]);
         }
         bytes
     }

@@ -61,7 +61,10 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm, locals: &Locals, leve
                 if executable || !has_default_visibility(function) {
                     redeclare(raw, function, Global::Function);
                 }
-            } else if executable && is_exported(function) && has_default_visibility(function) {
+            } else if is_exported(function)
+                && (executable && has_default_visibility(function) || !is_odr(function))
+            {
+                // What is hidden, or said to be the only one, may be replaced too.
                 redefine(raw, function);
             }
         }
@@ -169,6 +172,13 @@ unsafe fn keep_state(module: LLVMModuleRef) {
 
 /// Where clang puts what runs at load.
 const STARTUP: &[u8] = b".text.startup";
+
+/// Whether its body is the same wherever it is, so that it may be looked into.
+unsafe fn is_odr(function: LLVMValueRef) -> bool {
+    // SAFETY: a function of a live module.
+    let linkage = unsafe { LLVMGetLinkage(function) };
+    matches!(linkage, LLVMLinkage::LLVMLinkOnceODRLinkage | LLVMLinkage::LLVMWeakODRLinkage)
+}
 
 /// The section that a variable or constant would share with its like.
 unsafe fn family(variable: LLVMValueRef) -> &'static str {

@@ -16,9 +16,12 @@ use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::prelude::*;
 use inkwell::module::Module;
 
+use super::bitcode::{ASKED_FOR, CALLED_ONCE, SMALL};
 use super::initialisers::INITIALISER;
 use super::inlining::{self, has};
-use super::llvm::{has_default_visibility, instructions, is_defined, is_exported, name, operands, symbol_name, users, values};
+use super::llvm::{
+    has_default_visibility, instructions, is_defined, is_exported, name, operands, symbol_name, users, values,
+};
 use super::redefine::{Global, is_copyable, redeclare, redefine};
 use crate::scoped;
 
@@ -49,13 +52,6 @@ pub(super) struct Locals {
     pub functions: HashMap<String, Local>,
 }
 
-/// How many instructions a function has that is copied wherever it is called, without being
-/// asked for, and asked for by `inline`.
-const SMALL: usize = 100;
-const ASKED_FOR: usize = 120;
-/// The same for one that is called at one place: copying it there costs nothing.
-const CALLED_ONCE: usize = 300;
-
 impl Locals {
     /// Tells it from the whole module, as its compiler made it.
     pub(super) fn of(module: &Module<'_>) -> Self {
@@ -80,7 +76,8 @@ impl Locals {
 /// that may have a copy are compiled again. So those are copied that LLVM would inline in most
 /// cases, counted before optimisation (which leaves a half or a third of the instructions):
 /// what has to be, small ones, larger ones that ask for it, and what is called at one place
-/// only, which LLVM inlines whatever its size. The rest is called through its slot.
+/// only, which LLVM inlines whatever its size. The rest is called through its slot. The digests
+/// of [`super::bitcode`] go by the same rule; what is copied here must be a candidate there.
 unsafe fn of_function(function: LLVMValueRef) -> Local {
     // SAFETY: a definition in a live, verified module.
     unsafe {
@@ -89,7 +86,9 @@ unsafe fn of_function(function: LLVMValueRef) -> Local {
         let fits = count <= SMALL
             || count <= ASKED_FOR && has(function, "inlinehint")
             || count <= CALLED_ONCE && once;
-        let never = has(function, "noinline") || has(function, "optnone");
+        // The address of a label is that of one copy.
+        let labels = users(function).into_iter().any(|user| !LLVMIsABlockAddress(user).is_null());
+        let never = labels || has(function, "noinline") || has(function, "optnone");
         match !never && (fits || has(function, "alwaysinline")) {
             true => Local::Copied { once, kept: false },
             false => Local::Apart,
@@ -101,8 +100,7 @@ unsafe fn of_function(function: LLVMValueRef) -> Local {
 unsafe fn only_call(function: LLVMValueRef) -> Option<LLVMValueRef> {
     // SAFETY: a function of a live module, and its users.
     unsafe {
-        let all = users(function).into_iter().filter(|&user| LLVMIsABlockAddress(user).is_null());
-        let all: Vec<_> = all.collect();
+        let all = users(function);
         let &[call] = &*all else { return None };
         let calls = !LLVMIsACallInst(call).is_null() || !LLVMIsAInvokeInst(call).is_null();
         let direct = calls

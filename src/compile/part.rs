@@ -11,6 +11,7 @@ use inkwell::llvm_sys::LLVMLinkage;
 use inkwell::llvm_sys::core::*;
 use inkwell::module::Module;
 
+use super::diff::Way;
 use super::llvm::{name, symbol_name, values};
 use super::locals::{Local, Locals};
 
@@ -28,8 +29,8 @@ pub(super) enum Role {
         once: bool,
         /// It is wanted even if nothing here needs it.
         kept: bool,
-        /// Others know it by its slot.
-        slot: bool,
+        /// How others know it.
+        way: Way,
     },
 }
 
@@ -79,9 +80,11 @@ pub(super) fn locals(module: &Module<'_>, roles: &Roles) -> Locals {
                     all.insert(name, Local::Shown);
                 }
                 Role::Shown => LLVMSetLinkage(function, LLVMLinkage::LLVMAvailableExternallyLinkage),
-                // Those that are to stay static have no slot.
-                Role::Compiled { candidate, once, kept, slot } if local => {
-                    if slot || own.functions.remove(&name).is_some() {
+                // Those that are to stay static have no slot, and some have to stay that do not look
+                // it here: the lists of what is used are not in a slice.
+                Role::Compiled { way: Way::Direct, .. } if local => {}
+                Role::Compiled { candidate, once, kept, way } if local => {
+                    if way == Way::Slot || own.functions.remove(&name).is_some() {
                         let copied = Local::Copied { once, kept };
                         all.insert(name, if candidate { copied } else { Local::Apart });
                     }

@@ -17,10 +17,14 @@ struct Entry {
     length: u32,
     /// Where its name is.
     name: u32,
+    /// With [`LOCAL`].
     name_length: u32,
     /// Of what it does, see [`Prints`].
     hash: u64,
 }
+
+/// In the length of its name: the object's other code has its address, and not through the table.
+const LOCAL: u32 = 1 << 31;
 
 /// The functions of an image, in order.
 #[derive(Debug, Default)]
@@ -60,7 +64,7 @@ impl Functions {
         found.sort_unstable();
         found.dedup_by_key(|&mut (start, ..)| start);
         let (mut names, mut entries) = (String::new(), Vec::with_capacity(found.len()));
-        for (number, &(start, _, section, index)) in found.iter().enumerate() {
+        for (number, &(start, local, section, index)) in found.iter().enumerate() {
             let symbol = &object.symbols[index];
             let mut end = object.sections[section].size;
             if symbol.size > 0 {
@@ -74,7 +78,7 @@ impl Functions {
                 start: start as u32,
                 length: (end - symbol.value) as u32,
                 name: names.len() as u32,
-                name_length: symbol.name.len() as u32,
+                name_length: symbol.name.len() as u32 | if local { LOCAL } else { 0 },
                 hash: prints.of(section, symbol.value, end),
             });
             names.push_str(symbol.name);
@@ -84,7 +88,12 @@ impl Functions {
 
     fn name(&self, entry: &Entry) -> &str {
         let start = entry.name as usize;
-        self.names.get(start..start + entry.name_length as usize).unwrap_or_default()
+        self.names.get(start..start + (entry.name_length & !LOCAL) as usize).unwrap_or_default()
+    }
+
+    /// The names of those that have no slot.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|entry| entry.name_length & LOCAL != 0).map(|entry| self.name(entry))
     }
 
     /// All functions: name, address and length.

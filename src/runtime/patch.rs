@@ -10,7 +10,7 @@ use super::generation::{Generation, Wanted};
 use super::prepare::Batch;
 use crate::compile::{Patch, VariableType};
 use crate::link::{Definition, Image, StorageKey, Stored};
-use crate::table::{Owner, Provider, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
 /// What a generation that was patched takes from the one before.
 #[derive(Default)]
@@ -34,9 +34,11 @@ impl Batch<'_> {
         let symbols = &self.state.symbols;
         let mut used = vec![false; module.current.layers.len()];
         for &symbol in module.current.defined.iter().filter(|symbol| !new.contains(symbol)) {
-            let own = |p: &&Provider| p.owner == Owner::Module(id);
+            // A body that was retired is an earlier generation's.
+            let own = |p: &&Provider| p.owner == Owner::Module(id) && p.rank > Rank::Retired;
             let Some(&provider) = symbols.get(symbol).providers.iter().find(own) else { continue };
-            if patch.is_gone(symbols.get(symbol).plain_name()) {
+            let names = symbols.get(symbol);
+            if patch.has_left(names.plain_name(), names.is_local()) {
                 continue;
             }
             carried.defined.push(symbol);
@@ -75,7 +77,7 @@ impl Batch<'_> {
             .filter(|stored| !image.storages.iter().any(|new| new.key == stored.key))
             .filter(|stored| match &stored.key {
                 StorageKey::Variable(name) => !patch.is_gone(name),
-                StorageKey::Shared(symbol) => !patch.is_gone(&self.state.symbols.get(*symbol).name),
+                StorageKey::Shared(symbol) => !patch.has_left(&self.state.symbols.get(*symbol).name, false),
                 StorageKey::Section(_) => !stored.names.iter().all(|name| patch.is_gone(name)),
             })
             .map(|stored| Stored {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Totals;
 use super::generation::{Module, Retired};
 use super::variables::Left;
-use crate::compile::Known;
+use crate::compile::{Known, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -71,14 +71,20 @@ pub(super) const ONE_UPDATE: u64 = 1 << 32;
 pub(super) struct Base {
     pub known: Known,
     pub serial: u64,
-    /// The plain names of what the module provides.
-    pub provided: HashSet<Box<str>, foldhash::fast::RandomState>,
+    /// The plain names of the functions that the module provides, to all and to itself.
+    pub provided: [HashSet<Box<str>, foldhash::fast::RandomState>; 2],
+    /// Those of functions whose addresses its code has.
+    pub direct: HashSet<Box<str>, foldhash::fast::RandomState>,
 }
 
 impl Base {
-    /// Whether the module provides a name.
-    pub(super) fn provides(&self) -> impl Fn(&str) -> bool + '_ {
-        |name| self.provided.contains(name)
+    /// How code reaches the functions that the module defines.
+    pub(super) fn provides(&self) -> impl Fn(&str, bool) -> Way + '_ {
+        |name, local| match () {
+            () if local && self.direct.contains(name) => Way::Direct,
+            () if self.provided[usize::from(local)].contains(name) => Way::Slot,
+            () => Way::None,
+        }
     }
 }
 
@@ -158,10 +164,22 @@ impl State {
 
     /// What a patch of the module `name` has to fit; `None` if it has to be replaced whole.
     pub(super) fn base(&self, name: &str) -> Option<Base> {
-        let module = self.module(self.module_id(name)?)?;
+        let id = self.module_id(name)?;
+        let module = self.module(id)?;
         let known = module.current.known.clone().filter(|_| self.is_up_to_date(&module.current))?;
-        let provided = module.current.defined.iter().map(|&id| self.symbols.get(id).plain_name().into());
-        Some(Base { known, serial: module.current.serial(), provided: provided.collect() })
+        let mut provided = <[HashSet<_, _>; 2]>::default();
+        for &symbol in &module.current.defined {
+            let symbol = self.symbols.get(symbol);
+            let is_function = |p: &Provider| {
+                let live = p.owner == Owner::Module(id) && p.rank > Rank::Retired;
+                live && matches!(p.target, Target::Function(_))
+            };
+            if symbol.providers.iter().any(is_function) {
+                provided[usize::from(symbol.is_local())].insert(symbol.plain_name().into());
+            }
+        }
+        let direct = module.current.images().flat_map(|image| image.functions.locals()).map(Box::from);
+        Some(Base { known, serial: module.current.serial(), provided, direct: direct.collect() })
     }
 
     /// The module whose live code is at `address`.

@@ -82,6 +82,8 @@ pub(crate) struct Function {
     /// Someone has the address of a block of it.
     #[allow(dead_code, reason = "for tests")]
     pub block_address_taken: bool,
+    /// And that is in a variable that may be written.
+    pub block_address_kept: bool,
     pub direct_calls: u32,
     pub flags: Flags,
     /// It calls a function that returns twice.
@@ -98,6 +100,8 @@ pub(crate) struct Variable {
     pub linkage: Linkage,
     pub is_constant: bool,
     pub is_thread_local: bool,
+    /// It asks for a section by name, which others may be in.
+    pub has_section: bool,
     /// All but the initialiser.
     pub declaration: Digest,
     /// `None` for a declaration.
@@ -107,25 +111,34 @@ pub(crate) struct Variable {
     pub variables: Vec<u32>,
 }
 
+/// How many instructions an internal function has that may be copied wherever it is called, without
+/// being asked for, and asked for by `inline`.
+pub(crate) const SMALL: usize = 100;
+pub(crate) const ASKED_FOR: usize = 120;
+/// The same for one that is called at one place: copying it there costs nothing.
+pub(crate) const CALLED_ONCE: usize = 300;
+
 /// Whether the optimiser may look into the body of a function from others.
 ///
 /// C++ inline functions and the like always: their body is the same wherever it is. Internal
 /// functions when they are small enough that inlining them is likely and recompiling their
 /// callers is cheap, when they must be inlined, or when they have one caller only. Never what
-/// must not be inlined. A choice of ours and not of LLVM's: code generation makes it so, by
+/// must not be inlined, or cannot be: addresses of its labels are those of one copy. A choice of ours and not of LLVM's: code generation makes it so, by
 /// letting the optimiser see no other bodies.
 pub(crate) fn is_inline_candidate(function: &Function) -> bool {
-    if !function.is_defined || function.flags.no_inline || function.flags.opt_none {
+    let never = function.flags.no_inline || function.flags.opt_none || function.block_address_taken;
+    if !function.is_defined || never {
         return false;
     }
     match function.linkage {
         Linkage::LinkOnceOdr | Linkage::WeakOdr | Linkage::AvailableExternally => true,
         Linkage::Internal | Linkage::Private => {
             let alone = function.direct_calls == 1 && !function.address_taken;
+            let count = function.instructions as usize;
             function.flags.always_inline
-                || function.instructions <= 100
-                || function.flags.inline_hint && function.instructions <= 120
-                || alone && function.instructions <= 300
+                || count <= SMALL
+                || function.flags.inline_hint && count <= ASKED_FOR
+                || alone && count <= CALLED_ONCE
         }
         _ => false,
     }
@@ -145,7 +158,9 @@ pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
         let body = walker.contents.outline.bodies[index];
         bodies.push(body.and_then(|body| walker.read(index, &body).ok()));
     }
-    let mut summing = Summing { module, contents, uses, bodies, leads: Graph::default(), places: Vec::new() };
+    let block_address_kept = vec![false; count];
+    let (leads, places) = Default::default();
+    let mut summing = Summing { module, contents, uses, bodies, leads, places, block_address_kept };
     summing.follow_constants()?;
     summing.finish()
 }
@@ -177,6 +192,8 @@ struct Summing<'a> {
     leads: Graph,
     /// For each global its place among the functions or among the variables.
     places: Vec<u32>,
+    /// For each global whether a variable has the address of a block of it.
+    block_address_kept: Vec<bool>,
 }
 
 impl Summing<'_> {
@@ -192,8 +209,13 @@ impl Summing<'_> {
             if let Some(value) = global.initialiser().or(global.aliasee()) {
                 seen.forget();
                 self.contents.outline.reach(value, &mut seen, &mut |reached| {
-                    if let Reached::Global(other) = reached {
-                        to.push(other as u32);
+                    match reached {
+                        Reached::Global(other) => to.push(other as u32),
+                        Reached::BlockOf(function) if !global.is_constant() => {
+                            let kept = self.block_address_kept.get_mut(function as usize);
+                            kept.into_iter().for_each(|kept| *kept = true);
+                        }
+                        Reached::BlockOf(..) => {}
                     }
                     self.uses.take(reached)
                 })?;
@@ -259,6 +281,7 @@ impl Summing<'_> {
             variables,
             address_taken: self.uses.address_taken[index],
             block_address_taken: self.uses.block_address_taken[index],
+            block_address_kept: self.block_address_kept[index],
             direct_calls: self.uses.direct_calls[index],
             flags: self.module.attributes.get(global.op(place::function::ATTRIBUTES))?.1,
             calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
@@ -276,6 +299,7 @@ impl Summing<'_> {
             linkage: linkage_of(global),
             is_constant: global.is_constant(),
             is_thread_local: global.op(place::variable::THREAD_LOCAL) != 0,
+            has_section: global.op(place::variable::SECTION) != 0,
             declaration: self.contents.declared[index],
             initialiser: global.initialiser().map(|value| self.contents.digest(value)).transpose()?,
             functions,

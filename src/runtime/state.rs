@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Totals;
 use super::generation::{Module, Retired};
 use super::variables::Left;
-use crate::compile::Known;
+use crate::compile::{Known, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -70,6 +70,7 @@ pub(super) const ONE_UPDATE: u64 = 1 << 32;
 /// What a patch has to fit.
 pub(super) struct Base {
     pub known: Known,
+    pub bitcode: Option<Source>,
     pub serial: u64,
     /// The plain names of what the module provides.
     pub provided: HashSet<Box<str>, foldhash::fast::RandomState>,
@@ -159,9 +160,14 @@ impl State {
     /// What a patch of the module `name` has to fit; `None` if it has to be replaced whole.
     pub(super) fn base(&self, name: &str) -> Option<Base> {
         let module = self.module(self.module_id(name)?)?;
-        let known = module.current.known.clone().filter(|_| self.is_up_to_date(&module.current))?;
+        self.is_up_to_date(&module.current).then(|| self.base_of(module)).flatten()
+    }
+
+    /// What more code of a module's live generation has to fit.
+    pub(super) fn base_of(&self, module: &Module) -> Option<Base> {
+        let (known, bitcode) = (module.current.known.clone()?, module.current.bitcode.clone());
         let provided = module.current.defined.iter().map(|&id| self.symbols.get(id).plain_name().into());
-        Some(Base { known, serial: module.current.serial(), provided: provided.collect() })
+        Some(Base { known, bitcode, serial: module.current.serial(), provided: provided.collect() })
     }
 
     /// The module whose live code is at `address`.

@@ -42,7 +42,7 @@ use std::fmt;
 
 pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, slice};
-pub(crate) use summary::{Function, Linkage, Summary, summarise};
+pub(crate) use summary::{Function, Linkage, Summary, Variable, summarise};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

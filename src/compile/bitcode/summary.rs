@@ -79,6 +79,8 @@ pub(crate) struct Function {
     pub block_address_taken: bool,
     pub direct_calls: u32,
     pub flags: Flags,
+    /// There is data before its entry.
+    pub has_prefix: bool,
     /// It calls a function that returns twice.
     pub calls_returns_twice: bool,
     /// See [`is_inline_candidate`].
@@ -255,6 +257,7 @@ impl Summing<'_> {
             block_address_taken: self.uses.block_address_taken[index],
             direct_calls: self.uses.direct_calls[index],
             flags: self.module.attributes.get(global.op(place::function::ATTRIBUTES))?.1,
+            has_prefix: global.op(place::function::PREFIX) != 0 || global.op(place::function::PROLOGUE) != 0,
             calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
             is_inline_candidate: false,
         };

@@ -76,6 +76,14 @@ impl Error {
         self
     }
 
+    /// The same error, for somebody else.
+    pub(crate) fn again(&self) -> Self {
+        let Inner { kind, message, symbol, module, file, hint, others } = &*self.0;
+        let (symbol, module, file, hint) = (symbol.clone(), module.clone(), file.clone(), hint.clone());
+        let others = others.iter().map(Self::again).collect();
+        Self(Box::new(Inner { kind: *kind, message: message.clone(), symbol, module, file, hint, others }))
+    }
+
     /// Says the same with other words.
     pub(crate) fn with_message(mut self, message: String) -> Self {
         self.0.message = message;

@@ -99,6 +99,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAME")]
     pub cpu: Option<String>,
 
+    /// Compile a function when it is first called, not before the program starts
+    #[arg(long)]
+    pub lazy: bool,
+
     #[command(flatten)]
     /// Where compiled code is kept.
     pub cache: CacheOptions,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::bitcode::{self, Function, Linkage, Summary};
 use super::extent::{Extent, Item, Plan, is_called_once, is_defined};
+use super::lazy::Later;
 use super::part::{Role, Roles};
 use super::{Level, Source};
 
@@ -22,9 +23,24 @@ pub(super) type Names<T> = HashMap<String, T, foldhash::fast::RandomState>;
 /// What the code of a generation was made from.
 #[derive(Clone)]
 pub(crate) struct Known {
-    source: Arc<Indexed>,
-    /// For each function, whether its live code was made at the fast level.
-    fast: Vec<bool>,
+    pub(super) source: Arc<Indexed>,
+    /// For each function, what its live code is.
+    pub(super) code: Vec<Code>,
+}
+
+/// How the code of a function was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// Not yet: it will be on its first call.
+    Lazy,
+    Fast,
+    Optimised,
+}
+
+impl Code {
+    pub(super) fn of(level: Level) -> Self {
+        if level == Level::Fast { Self::Fast } else { Self::Optimised }
+    }
 }
 
 pub(super) struct Indexed {
@@ -33,7 +49,7 @@ pub(super) struct Indexed {
 }
 
 impl Indexed {
-    fn new(summary: Summary) -> Self {
+    pub(super) fn new(summary: Summary) -> Self {
         let functions = summary.functions.iter().enumerate();
         let functions = functions.map(|(at, function)| (function.name.clone(), Item::Function(at as u32)));
         let variables = summary.variables.iter().enumerate();
@@ -62,7 +78,7 @@ impl Indexed {
     }
 
     /// The function that it defines by this name.
-    fn function(&self, name: &str) -> Option<usize> {
+    pub(super) fn function(&self, name: &str) -> Option<usize> {
         match self.by_name.get(name) {
             Some(&item @ Item::Function(at)) if self.defines(item) => Some(at as usize),
             _ => None,
@@ -83,8 +99,8 @@ impl Known {
     /// source is not understood.
     pub(crate) fn of(bitcode: &[u8], level: Level) -> Option<Self> {
         let source = Arc::new(Indexed::new(bitcode::summarise(bitcode).ok()?));
-        let fast = vec![level == Level::Fast; source.summary.functions.len()];
-        Some(Self { source, fast })
+        let code = vec![Code::of(level); source.summary.functions.len()];
+        Some(Self { source, code })
     }
 
     /// The roles of its functions where all of them are compiled.
@@ -96,13 +112,14 @@ impl Known {
             kept: false,
             way: Way::None,
         };
-        Roles(functions.map(|function| (function.name.clone(), role(function))).collect())
+        let functions = functions.map(|function| (function.name.clone(), role(function))).collect();
+        Roles { functions, ..Roles::default() }
     }
 
     /// Whether some of its code can be made better.
     pub(crate) fn has_fast(&self) -> bool {
-        let mut functions = self.source.summary.functions.iter().zip(&self.fast);
-        functions.any(|(function, fast)| is_defined(function) && *fast)
+        let mut functions = self.source.summary.functions.iter().zip(&self.code);
+        functions.any(|(function, code)| is_defined(function) && *code == Code::Fast)
     }
 }
 
@@ -129,10 +146,12 @@ pub(crate) struct Patch {
     pub changed: Vec<String>,
     pub unchanged: Vec<String>,
     pub removed: Vec<String>,
+    /// What is new of what waits for its first call.
+    pub later: Later,
     /// What is compiled.
     pub(super) extent: Extent,
     /// What was defined before and is not any more.
-    gone: HashSet<String, foldhash::fast::RandomState>,
+    pub(super) gone: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// Whether it is the beginning or the end of a section: all that is in the section counts then,
@@ -155,8 +174,12 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     if odd || is.initialisers.is_none() || whole(was) != whole(is) {
         return None;
     }
-    let mut plan = Plan::new(is, provided, level);
-    let mut is_fast = vec![false; is.functions.len()];
+    let mut code = vec![Code::Optimised; is.functions.len()];
+    let mut later = Vec::new();
+    // A function that was never called goes on waiting for that.
+    let waiting = old.waits_on(&new);
+    let waits = |at: usize| waiting[at];
+    let mut plan = Plan::new(is, provided, level, &waits);
     let [mut added, mut changed, mut unchanged, mut removed] = [const { Vec::new() }; 4];
     for (at, function) in is.functions.iter().enumerate().filter(|(_, function)| is_defined(function)) {
         let name = function.name.to_string();
@@ -165,12 +188,22 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
             plan.want(at);
             continue;
         };
+        let lazy = waits(at);
         // There may be several of one without a slot, in layers of different levels.
-        let fast = old.fast[before] && !plan.is_slotless(function);
-        let digest = |f: &Function| if fast { f.own } else { f.deep };
+        let alone = match old.code[before] {
+            Code::Optimised => false,
+            Code::Fast => !plan.is_slotless(function),
+            Code::Lazy => true,
+        };
+        let digest = |f: &Function| if alone { f.own } else { f.deep };
         let known = digest(&was.functions[before]);
-        if known.is_some() && known == digest(function) {
-            is_fast[at] = old.fast[before];
+        let same = known.is_some() && known == digest(function);
+        if lazy {
+            code[at] = Code::Lazy;
+            (if same { &mut unchanged } else { &mut changed }).push(name);
+            later.extend((!same).then_some(at));
+        } else if same && old.code[before] != Code::Lazy {
+            code[at] = old.code[before];
             unchanged.push(name);
         } else {
             changed.push(name);
@@ -201,38 +234,57 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
         }
     }
     removed.sort_unstable();
-    let extent = plan.finish();
+    let mut extent = plan.finish();
     // Code would jump by what the variable holds to other code of the same function, made at
     // another level.
     let kept = |(at, function): (usize, &Function)| function.block_address_kept && extent.is_compiled(at);
     if is.functions.iter().enumerate().any(kept) {
         return None;
     }
-    extent.note_level(&mut is_fast, level);
-    let known = Known { source: Arc::new(new), fast: is_fast };
-    Some(Patch { known, new: added, changed, unchanged, removed, extent, gone })
+    extent.note(&mut code, level);
+    extent.promise(is, later.iter().copied());
+    let later = Later::changed(&new, &later);
+    let known = Known { source: Arc::new(new), code };
+    Some(Patch { known, new: added, changed, unchanged, removed, later, extent, gone })
 }
 
 /// Plans making those functions better that went live at the fast level.
 pub(crate) fn upgrade(known: &Known, provided: &Provided<'_>) -> Patch {
-    let mut plan = Plan::new(&known.source.summary, provided, Level::Optimised);
+    let lazy = |at: usize| known.code[at] == Code::Lazy;
+    let mut plan = Plan::new(&known.source.summary, provided, Level::Optimised, &lazy);
     for (at, function) in known.source.summary.functions.iter().enumerate() {
-        if is_defined(function) && known.fast[at] {
+        if is_defined(function) && known.code[at] == Code::Fast {
             plan.change(at);
         }
     }
-    for (at, variable) in known.source.summary.variables.iter().enumerate() {
-        if variable.initialiser.is_some() && variable.is_thread_local {
-            plan.include(at);
-        }
-    }
-    let fast = vec![false; known.fast.len()];
-    let known = Known { source: known.source.clone(), fast };
-    let [new, changed, unchanged, removed] = [const { Vec::new() }; 4];
-    Patch { known, new, changed, unchanged, removed, extent: plan.finish(), gone: HashSet::default() }
+    Patch::of_same(known, plan, Level::Optimised)
 }
 
 impl Patch {
+    /// Makes `plan` a patch that leaves the module what it is, with more or better code.
+    pub(super) fn of_same(known: &Known, mut plan: Plan<'_>, level: Level) -> Self {
+        for (at, variable) in known.source.summary.variables.iter().enumerate() {
+            if variable.initialiser.is_some() && variable.is_thread_local {
+                plan.include(at);
+            }
+        }
+        let extent = plan.finish();
+        let mut code = known.code.clone();
+        extent.note(&mut code, level);
+        let known = Known { source: known.source.clone(), code };
+        let [new, changed, unchanged, removed] = [const { Vec::new() }; 4];
+        let (later, gone) = Default::default();
+        Self { known, new, changed, unchanged, removed, later, extent, gone }
+    }
+
+    /// What is known of the module when this, which was made for another state of the same
+    /// source, is applied to the state that `live` is of; `None` where the source is another.
+    pub(crate) fn applied_to(&self, live: &Known, level: Level) -> Option<Known> {
+        let mut known = live.clone();
+        self.extent.note(&mut known.code, level);
+        Arc::ptr_eq(&self.known.source, &live.source).then_some(known)
+    }
+
     /// Nothing has to be compiled or linked.
     pub(crate) fn is_empty(&self) -> bool {
         self.extent.is_empty()

@@ -26,7 +26,7 @@ use super::machine::{self, Machine};
 use super::part::{self, Roles};
 use super::{
     CompileOptions, CompileTimes, Compiled, Interface, OptLevel, Source, SourceKind, aliases, assembly,
-    debug_info, ir,
+    debug_info, ir, types,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -81,8 +81,10 @@ fn compile_for(
         let object = module.write_bitcode_to_memory().as_slice().to_vec();
         return Ok(Compiled { object, interface: Interface::default(), lasting: true, times });
     }
-    if matches!(goal, Goal::Part(_)) {
-        part::strip(&module);
+    let mut promised = None;
+    if let Goal::Part(roles) = goal {
+        part::strip(&module, roles);
+        promised = (!roles.lazy.is_empty()).then(|| types::promised(&module, &roles.lazy));
     }
     machine.adopt(&module)?;
     aliases::flatten(&module);
@@ -104,6 +106,11 @@ fn compile_for(
     listener.check(ErrorKind::Compile)?;
     progress(Progress::Alive);
     let mut interface = ir::finish(&module, options.call_form, before);
+    if let Some((defined, declared)) = promised {
+        interface.defined.extend(defined);
+        interface.declared.extend(declared);
+        interface.sort();
+    }
     times.optimise = started.elapsed();
 
     let started = Instant::now();

@@ -6,7 +6,7 @@
 
 use super::Level;
 use super::bitcode::{self, Definition, Digest, Function, Linkage, Summary};
-use super::diff::{Names, Provided, Way};
+use super::diff::{Code, Names, Provided, Way};
 use super::part::{Role, Roles};
 
 /// A function or variable of a module, by its place in the summary.
@@ -64,6 +64,8 @@ pub(super) struct Plan<'a> {
     summary: &'a Summary,
     provided: &'a Provided<'a>,
     level: Level,
+    /// Functions that are compiled on their first call.
+    lazy: &'a dyn Fn(usize) -> bool,
     functions: Vec<Body>,
     variables: Vec<bool>,
     /// Functions that aliases lead to.
@@ -75,7 +77,12 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(summary: &'a Summary, provided: &'a Provided<'a>, level: Level) -> Self {
+    pub(super) fn new(
+        summary: &'a Summary,
+        provided: &'a Provided<'a>,
+        level: Level,
+        lazy: &'a dyn Fn(usize) -> bool,
+    ) -> Self {
         let functions = vec![Body::Absent; summary.functions.len()];
         let variables = vec![false; summary.variables.len()];
         let mut aliased = vec![false; summary.functions.len()];
@@ -83,7 +90,7 @@ impl<'a> Plan<'a> {
             aliased[at as usize] = true;
         }
         let (slotless, open) = Default::default();
-        Self { summary, provided, level, functions, variables, aliased, slotless, open }
+        Self { summary, provided, level, lazy, functions, variables, aliased, slotless, open }
     }
 
     /// A function that the module did not have.
@@ -92,6 +99,11 @@ impl<'a> Plan<'a> {
         if self.aliased[at] || !is_discardable(&self.summary.functions[at]) {
             self.set(at, Body::Wanted);
         }
+    }
+
+    /// A function that has to be compiled, whatever becomes of those that call it.
+    pub(super) fn require(&mut self, at: usize) {
+        self.set(at, Body::Wanted);
     }
 
     /// A function whose code is another one.
@@ -184,7 +196,7 @@ impl<'a> Plan<'a> {
                         let function = &self.summary.functions[at as usize];
                         if self.is_slotless(function) {
                             through.push(user);
-                        } else {
+                        } else if !(self.lazy)(at as usize) {
                             self.set(at as usize, Body::Wanted);
                         }
                     }
@@ -248,7 +260,7 @@ impl<'a> Plan<'a> {
                     way,
                 },
             };
-            roles.0.insert(function.name.to_string(), role);
+            roles.functions.insert(function.name.to_string(), role);
         }
         roles
     }
@@ -291,7 +303,7 @@ impl<'a> Plan<'a> {
 }
 
 /// What a function's body or a variable's initial value names.
-fn refers(summary: &Summary, item: Item) -> impl Iterator<Item = Item> + use<'_> {
+pub(super) fn refers(summary: &Summary, item: Item) -> impl Iterator<Item = Item> + use<'_> {
     let (functions, variables) = match item {
         Item::Function(at) => {
             let function = &summary.functions[at as usize];
@@ -308,7 +320,8 @@ fn refers(summary: &Summary, item: Item) -> impl Iterator<Item = Item> + use<'_>
 
 impl Extent {
     pub(super) fn is_empty(&self) -> bool {
-        !self.functions.contains(&Body::Wanted) && !self.variables.contains(&true)
+        let none = !self.functions.contains(&Body::Wanted) && !self.variables.contains(&true);
+        none && self.roles.lazy.is_empty()
     }
 
     /// Code is made for the function.
@@ -324,10 +337,22 @@ impl Extent {
     }
 
     /// Notes that what is compiled is compiled at `level`.
-    pub(super) fn note_level(&self, fast: &mut [bool], level: Level) {
-        for (fast, body) in fast.iter_mut().zip(&self.functions) {
+    pub(super) fn note(&self, code: &mut [Code], level: Level) {
+        for (code, body) in code.iter_mut().zip(&self.functions) {
             if matches!(body, Body::Wanted | Body::Optional) {
-                *fast = level == Level::Fast;
+                *code = Code::of(level);
+            }
+        }
+    }
+
+    /// Has the slice say of what types `functions` are, which are compiled later.
+    pub(super) fn promise(&mut self, summary: &Summary, functions: impl Iterator<Item = usize>) {
+        for at in functions {
+            let function = &summary.functions[at];
+            self.roles.lazy.insert(function.name.clone());
+            if is_local(function) && self.functions[at] == Body::Absent {
+                self.functions[at] = Body::Declared;
+                self.roles.functions.insert(function.name.clone(), Role::Elsewhere);
             }
         }
     }
@@ -350,16 +375,22 @@ impl Extent {
             if body != Body::Absent {
                 let local = is_local(function);
                 let slotless = !matches!(
-                    self.roles.0.get(&function.name),
+                    self.roles.functions.get(&function.name),
                     Some(Role::Elsewhere | Role::Shown | Role::Compiled { way: Way::Slot, .. })
                 );
-                let direct =
-                    matches!(self.roles.0.get(&function.name), Some(Role::Compiled { way: Way::Direct, .. }));
+                let direct = matches!(
+                    self.roles.functions.get(&function.name),
+                    Some(Role::Compiled { way: Way::Direct, .. })
+                );
                 let tag =
                     8 + body as u8 + 8 * u8::from(local) + 16 * u8::from(slotless) + 32 * u8::from(direct);
                 add(tag, &function.name, [function.own, function.deep, None]);
             }
+            if self.roles.lazy.contains(&function.name) {
+                add(65, &function.name, [function.own, None, None]);
+            }
         }
+
         for (variable, _) in summary.variables.iter().zip(&self.variables).filter(|(_, included)| **included)
         {
             add(128, &variable.name, [Some(variable.declaration), variable.initialiser, None]);

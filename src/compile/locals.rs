@@ -127,6 +127,11 @@ unsafe fn is_local(function: LLVMValueRef) -> bool {
 /// its name elsewhere.
 const RUN_AT_START: [&[u8]; 6] = [INITIALISER, b"_GLOBAL__", b"__tls_init", b"__tls_guard", b"_ZTW", b"_ZTH"];
 
+/// Whether a function of this name is run or known in special ways; see [`stays`].
+pub(super) fn is_special(name: &str) -> bool {
+    RUN_AT_START.iter().any(|prefix| name.as_bytes().starts_with(prefix))
+}
+
 /// Whether a static function has to stay one. It is part of its module then: calls of it are
 /// direct, and what it is called by is compiled with it.
 unsafe fn stays(function: LLVMValueRef, listed: &HashSet<LLVMValueRef>) -> bool {

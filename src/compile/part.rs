@@ -5,7 +5,7 @@
 //! them; [`super::extent`] does.
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use inkwell::llvm_sys::LLVMLinkage;
 use inkwell::llvm_sys::core::*;
@@ -36,10 +36,14 @@ pub(super) enum Role {
 
 /// The functions of a slice that need one.
 #[derive(Debug, Default)]
-pub(crate) struct Roles(pub(super) HashMap<String, Role, foldhash::fast::RandomState>);
+pub(crate) struct Roles {
+    pub(super) functions: HashMap<String, Role, foldhash::fast::RandomState>,
+    /// Functions of the module that are compiled later, and whose types are to be known now.
+    pub(super) lazy: HashSet<String, foldhash::fast::RandomState>,
+}
 
 /// Takes out the declarations that nothing in the slice refers to.
-pub(super) fn strip(module: &Module<'_>) {
+pub(super) fn strip(module: &Module<'_>, roles: &Roles) {
     let raw = module.as_mut_ptr();
     // SAFETY: the module is live and nobody else holds a value of it; what is deleted has no
     // uses.
@@ -52,7 +56,9 @@ pub(super) fn strip(module: &Module<'_>) {
             }
         }
         for function in values(LLVMGetFirstFunction(raw), LLVMGetNextFunction) {
-            if LLVMIsDeclaration(function) != 0 && LLVMGetFirstUse(function).is_null() {
+            // What is compiled later may refer to any of them.
+            let unused = roles.lazy.is_empty() && LLVMGetFirstUse(function).is_null();
+            if LLVMIsDeclaration(function) != 0 && unused {
                 LLVMDeleteFunction(function);
             }
         }
@@ -69,7 +75,7 @@ pub(super) fn locals(module: &Module<'_>, roles: &Roles) -> Locals {
     unsafe {
         for function in values(LLVMGetFirstFunction(raw), LLVMGetNextFunction) {
             let name = symbol_name(function);
-            let Some(&role) = roles.0.get(&name) else { continue };
+            let Some(&role) = roles.functions.get(&name) else { continue };
             let linkage = LLVMGetLinkage(function);
             let local = matches!(linkage, LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage);
             match role {

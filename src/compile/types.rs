@@ -13,6 +13,7 @@ use inkwell::llvm_sys::LLVMTypeKind;
 use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::prelude::*;
 use inkwell::llvm_sys::target::{LLVMGetModuleDataLayout, LLVMTargetDataRef};
+use inkwell::module::Module;
 
 use super::layout::stable_hash;
 use super::llvm::{is_defined, is_exported, symbol_name, users, values};
@@ -39,6 +40,33 @@ pub(super) unsafe fn declared(module: LLVMModuleRef) -> Vec<(String, String)> {
         }
     }
     all
+}
+
+/// Of a slice, names and types of its functions that are to be compiled later (`lazy`), and of
+/// those of others that these may call and nothing in the slice does.
+#[allow(clippy::type_complexity, reason = "two lists, named above")]
+pub(super) fn promised(
+    module: &Module<'_>,
+    lazy: &HashSet<String, foldhash::fast::RandomState>,
+) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    let (raw, mut defined, mut declared) = (module.as_mut_ptr(), Vec::new(), Vec::new());
+    // SAFETY: a live module that LLVM has read, and its functions.
+    unsafe {
+        let layout = LLVMGetModuleDataLayout(raw);
+        for function in values(LLVMGetFirstFunction(raw), LLVMGetNextFunction) {
+            if LLVMGetIntrinsicID(function) != 0 || is_defined(function) {
+                continue;
+            }
+            let (name, kind) = (symbol_name(function), LLVMGlobalGetValueType(function));
+            let no_prototype = LLVMIsFunctionVarArg(kind) != 0 && LLVMCountParamTypes(kind) == 0;
+            if lazy.contains(&name) {
+                defined.push((name, of_function(layout, function)));
+            } else if !no_prototype && LLVMGetFirstUse(function).is_null() {
+                declared.push((name, of_function(layout, function)));
+            }
+        }
+    }
+    (defined, declared)
 }
 
 /// The type that a declared function is used with, if its uses agree.

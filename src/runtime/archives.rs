@@ -214,7 +214,7 @@ pub(super) fn select(state: &Forkable<State>, ready: &mut Vec<Ready>, wants: Vec
     let mut defined: HashSet<String> = HashSet::new();
     let mut waiting = Vec::new();
     for (index, unit) in ready.iter().enumerate() {
-        let (defines, needs) = names_of(&unit.object).map_err(|e| unit.module.blame(e))?;
+        let (defines, needs) = names_of(unit).map_err(|e| unit.module.blame(e))?;
         if unit.on_demand && !unit.module.replace {
             waiting.push((index, defines, needs));
         } else {
@@ -254,9 +254,18 @@ pub(super) fn select(state: &Forkable<State>, ready: &mut Vec<Ready>, wants: Vec
 }
 
 /// The names an object defines for others, and those it needs.
-fn names_of(object: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
-    let object = Object::parse(object)?;
+fn names_of(unit: &Ready) -> Result<(Vec<String>, Vec<String>)> {
     let (mut defines, mut needs) = (Vec::new(), Vec::new());
+    // What is compiled later is not in the object.
+    if let Some((patch, _)) = &unit.made.patch {
+        let later = &patch.later;
+        defines.extend(later.functions.iter().filter(|f| !f.local).map(|f| f.name.clone()));
+        needs.extend(later.references.iter().filter(|r| r.required).map(|r| r.name.clone()));
+        if unit.object.is_empty() {
+            return Ok((defines, needs));
+        }
+    }
+    let object = Object::parse(&unit.object)?;
     for symbol in &object.symbols {
         match (symbol.binding, symbol.place) {
             (Binding::Local, _) => {}

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicI32;
 use runtime_stubs::Arch;
 
 use super::entry::Arguments;
+use super::first_calls::FirstCalls;
 use super::forks;
 use super::missing::MissingEntry;
 use super::state::State;
@@ -33,6 +34,7 @@ pub struct Builder {
     history: usize,
     retained_limit: Option<usize>,
     tiered: bool,
+    lazy: bool,
     cache: Option<Cache>,
 }
 
@@ -47,6 +49,7 @@ impl Default for Builder {
             history: 4,
             retained_limit: None,
             tiered: true,
+            lazy: false,
             cache: None,
         }
     }
@@ -75,6 +78,22 @@ impl Builder {
     /// The thread starts with the first such function and ends with the runtime.
     pub fn tiered(mut self, tiered: bool) -> Self {
         self.tiered = tiered;
+        self
+    }
+
+    /// Whether a function of a module that is loaded as IR or bitcode is compiled when it is first
+    /// called, not when the module is loaded; off unless said otherwise. The first caller waits,
+    /// and others that call it meanwhile. What is compiled in this way is as
+    /// [`Self::tiered`] says: fast, and optimised afterwards.
+    ///
+    /// A function that has not been called when its module is replaced goes on waiting. A function
+    /// that cannot be compiled is known to be so when it is called: the error is that of the
+    /// guarded call, and without one ends the process with a message. A child of fork cannot
+    /// compile: calls there of functions that nobody called before the fork end in the same way.
+    /// A handler of a signal should not be the first to call a function: it may have interrupted
+    /// the allocation of memory.
+    pub fn lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
         self
     }
 
@@ -175,22 +194,25 @@ impl Builder {
         builtins::add_range(start, end, dso.address());
         let reclaiming = Arc::new(Forkable::new(()));
         forks::add(&reclaiming, &state, &arena);
-        Ok(Runtime {
-            worker: Some(Arc::new(Worker::new())),
-            inner: Arc::new(Inner {
-                state,
-                reclaiming,
-                odd_stack: AtomicI32::new(0),
-                retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
-                missing,
-                dso,
-                tiered: self.tiered && self.compile.full_level() == Level::Optimised,
-                compile: self.compile,
-                cache: self.cache,
-                threads: self.threads,
-                arguments: Arguments::new(self.arguments),
-                arena,
-            }),
-        })
+        let inner = Arc::new(Inner {
+            state,
+            reclaiming,
+            odd_stack: AtomicI32::new(0),
+            retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
+            missing,
+            dso,
+            lazy: self.lazy,
+            tiered: self.tiered && self.compile.full_level() == Level::Optimised,
+            compile: self.compile,
+            cache: self.cache,
+            threads: self.threads,
+            arguments: Arguments::new(self.arguments),
+            arena,
+        });
+        let worker = Arc::new(Worker::new(inner.clone()));
+        if self.lazy {
+            inner.missing.compile_by(FirstCalls::start(&inner, &worker)?);
+        }
+        Ok(Runtime { worker: Some(worker), inner })
     }
 }

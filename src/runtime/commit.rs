@@ -111,7 +111,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
                 continue;
             }
             // Code of the generation that has ended may still use its variables.
-            symbol.retire(body);
+            if !symbol.is_lazy(body.target) {
+                symbol.retire(body);
+            }
             let rare = symbol.rare_mut();
             rare.last_owner.clone_from(&version);
             rare.last_signature = body.signature;

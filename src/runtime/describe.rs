@@ -103,6 +103,15 @@ impl Batch<'_> {
         report.removed_functions = patch.removed.clone();
     }
 
+    /// Adds what is compiled on its first call; what is carried is counted already.
+    pub(super) fn describe_lazy(&self, first: bool, carried: &Carried, report: &mut ModuleReport) {
+        report.lazy_functions = carried.lazy.len();
+        if first {
+            let shared = |id: &&SymbolId| !self.state.symbols.get(**id).is_local();
+            report.functions += carried.lazy.iter().filter(shared).count();
+        }
+    }
+
     /// Completes the report once everything is known.
     pub(super) fn finish_report(&mut self) {
         let moved = self.outlook().filter(|&(id, winner)| self.is_moved(id, winner));

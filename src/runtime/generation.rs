@@ -71,6 +71,8 @@ pub(super) struct Generation {
     /// 1 for the first load, one more for each replacement.
     pub number: u64,
     pub source: Source,
+    /// The same as bitcode, where some of it is compiled later and the source is text.
+    pub bitcode: Option<Source>,
     /// What its code was made from, if the diff understands that.
     pub known: Option<Known>,
     /// Newest first; never none once it is committed. The newest has all the variables.

@@ -21,8 +21,12 @@ pub(super) struct Made {
     /// What it was made from.
     pub known: Option<Known>,
     /// It has some of the module's functions, and goes with the rest of a generation, which is
-    /// named by its serial number.
-    pub patch: Option<(Arc<Patch>, u64)>,
+    /// named by its serial number; without one it is the first of its module.
+    pub patch: Option<(Arc<Patch>, Option<u64>)>,
+    /// The level that it was made at.
+    pub level: Option<Level>,
+    /// The source as bitcode, where that had to be made.
+    pub bitcode: Option<Source>,
     /// It was in the cache.
     pub cached: bool,
 }
@@ -45,12 +49,23 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
     }
     let bitcode = to_bitcode(inner, source)?;
     let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
-    let level = if inner.tiered { Level::Fast } else { inner.compile.full_level() };
+    let level = inner.first_level();
+    let read = |mut code: Code| {
+        code.made.bitcode = (source.kind() == SourceKind::Ir).then(|| bitcode.clone());
+        code
+    };
+    if inner.lazy
+        && !module.replace
+        && let Some(begin) = compile::begin(bitcode.bytes(), level)
+        && let Some(code) = part(inner, &bitcode, begin, level, None)?
+    {
+        return Ok(read(code));
+    }
     if let Some(base) = base
         && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
-        && let Some(code) = part(inner, &bitcode, patch, level, base.serial)?
+        && let Some(code) = part(inner, &bitcode, patch, level, Some(base.serial))?
     {
-        return Ok(code);
+        return Ok(read(code));
     }
     let known = Known::of(bitcode.bytes(), inner.compile.full_level());
     let mut code = whole(inner, &bitcode, known.as_ref())?;
@@ -64,15 +79,37 @@ pub(super) fn upgrade(inner: &Inner, module: Incoming, base: &Base) -> Result<Op
     if !base.known.has_fast() {
         return Ok(None);
     }
-    let bitcode = to_bitcode(inner, &module.source)?;
     let patch = compile::upgrade(&base.known, &base.provides());
-    let code = part(inner, &bitcode, patch, Level::Optimised, base.serial)?;
-    Ok(code.map(|Code { object, interface, made, .. }| Ready {
-        module,
-        object,
-        interface,
-        on_demand: false,
-        made,
+    more(inner, module, base, patch, Level::Optimised)
+}
+
+/// Compiles a function of `module`, which is live, on its first call, or everything that waits for
+/// that; `None` where that cannot be had.
+pub(super) fn first_call(
+    inner: &Inner,
+    module: Incoming,
+    base: &Base,
+    function: Option<&str>,
+) -> Result<Option<Ready>> {
+    let level = inner.first_level();
+    let patch = match function {
+        Some(function) => compile::first_call(&base.known, function, &base.provides(), level),
+        None => Some(compile::all_at_once(&base.known, &base.provides(), level)),
+    };
+    let Some(patch) = patch else { return Ok(None) };
+    more(inner, module, base, patch, level)
+}
+
+/// Compiles `patch` for a module that stays the same.
+fn more(inner: &Inner, module: Incoming, base: &Base, patch: Patch, level: Level) -> Result<Option<Ready>> {
+    let bitcode = match &base.bitcode {
+        Some(bitcode) => bitcode.clone(),
+        None => to_bitcode(inner, &module.source)?,
+    };
+    let code = part(inner, &bitcode, patch, level, Some(base.serial))?;
+    Ok(code.map(|Code { object, interface, mut made, .. }| {
+        made.bitcode = base.bitcode.clone();
+        Ready { module, object, interface, on_demand: false, made }
     }))
 }
 
@@ -94,7 +131,13 @@ fn to_bitcode(inner: &Inner, source: &Source) -> Result<Source> {
 
 /// Compiles a patch for the generation that is called `serial`; `None` where the module has to be
 /// compiled whole.
-fn part(inner: &Inner, bitcode: &Source, patch: Patch, level: Level, serial: u64) -> Result<Option<Code>> {
+fn part(
+    inner: &Inner,
+    bitcode: &Source,
+    patch: Patch,
+    level: Level,
+    serial: Option<u64>,
+) -> Result<Option<Code>> {
     let mut code = Code::default();
     crate::fault::step("compile")?;
     if !patch.is_empty() {
@@ -108,6 +151,7 @@ fn part(inner: &Inner, bitcode: &Source, patch: Patch, level: Level, serial: u64
     }
     code.made.known = Some(patch.known.clone());
     code.made.patch = Some((Arc::new(patch), serial));
+    code.made.level = Some(level);
     Ok(Some(code))
 }
 

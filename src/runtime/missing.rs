@@ -7,10 +7,11 @@
 use std::ffi::c_void;
 use std::io::Write;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use runtime_stubs::entry::EntryContext;
 
+use super::first_calls::FirstCalls;
 use super::generation::Module;
 use super::guard::{self, Ended, Identity};
 use super::state::State;
@@ -35,6 +36,8 @@ struct Lookup {
     state: Weak<Forkable<State>>,
     /// Where code of the runtime lies.
     arena: Range<u64>,
+    /// Who compiles functions on their first call.
+    first: OnceLock<FirstCalls>,
 }
 
 // SAFETY: the context is written once, before any code runs that reads it; the lookup is
@@ -46,7 +49,8 @@ unsafe impl Sync for MissingEntry {}
 impl MissingEntry {
     pub(super) fn new(arena: &Arc<Arena>, state: &Arc<Forkable<State>>) -> Result<Self> {
         let (start, end) = arena.range();
-        let lookup = Box::new(Lookup { state: Arc::downgrade(state), arena: start..end });
+        let lookup =
+            Box::new(Lookup { state: Arc::downgrade(state), arena: start..end, first: OnceLock::new() });
         let context = Box::new(EntryContext::new(missing, (&raw const *lookup).cast_mut().cast()));
         let thunk = arena.allocate(Space::Code, runtime_stubs::CONTEXT_SIZE, runtime_stubs::STUB_SIZE)?;
         thunk.fill(&arena.arch().context_thunk(&raw const *context as u64, entry_address()));
@@ -62,6 +66,11 @@ impl MissingEntry {
     /// A thunk for symbols that have none of their own.
     pub(super) fn nameless(&self) -> u64 {
         self.nameless.address()
+    }
+
+    /// Has functions compiled on their first call.
+    pub(super) fn compile_by(&self, first: FirstCalls) {
+        let _ = self.lookup.first.set(first);
     }
 
     /// What guards of this runtime are known by.
@@ -116,6 +125,10 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
             if asks && let Some(target) = resolve(&state, SymbolId(index)) {
                 return Answer::Continue(target as *const c_void);
             }
+            let lazy = |symbol: &Symbol| symbol.winner().is_some_and(|winner| symbol.is_lazy(winner.target));
+            let waits = state.lock().symbols.at_index(index).is_some_and(lazy);
+            let first = lookup.first.get().filter(|_| waits);
+            let compiled = first.map_or(Ok(()), |first| alone(|| first.compile(SymbolId(index))));
             let state = state.lock();
             if let Some(target) = target_of(&state, index) {
                 return Answer::Continue(target as *const c_void);
@@ -127,7 +140,10 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
             {
                 return Answer::Continue(body as *const c_void);
             }
-            describe(&state, lookup, index, return_address as u64)
+            match compiled {
+                Ok(()) => describe(&state, lookup, index, return_address as u64),
+                Err(error) => error.about(state.symbols.at_index(index).map_or("", Symbol::plain_name)),
+            }
         }
         None => Error::new(ErrorKind::Resolve, "code of a runtime that has ended called a missing function"),
     };
@@ -141,6 +157,25 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
             std::process::abort();
         }
     }
+}
+
+/// Does `work` without being interrupted by a signal, whose handler might need the same lock.
+fn alone<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the set is filled before it is used. Those that say that this thread has done
+    // something wrong stay as they are: there would be no going on.
+    let before = unsafe {
+        let (mut set, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&mut set);
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS] {
+            libc::sigdelset(&mut set, fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
+        before
+    };
+    let result = work();
+    // SAFETY: the set that was there before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
+    result
 }
 
 /// Where a call of the symbol goes, if that is anywhere.

@@ -12,12 +12,14 @@ mod builder;
 mod commit;
 mod describe;
 mod entry;
+mod first_calls;
 mod fitting;
 mod forks;
 mod function;
 mod generation;
 mod guard;
 mod history;
+mod lazy;
 mod loose_ends;
 mod make;
 mod missing;
@@ -37,6 +39,7 @@ mod tiers;
 mod transaction;
 mod units;
 mod update;
+mod upgrade;
 mod variables;
 mod view;
 
@@ -56,7 +59,7 @@ pub use update::Update;
 
 use crate::builtins;
 use crate::cache::Cache;
-use crate::compile::{CompileOptions, Source, callable_as};
+use crate::compile::{CompileOptions, Level, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Block};
 use crate::process::{self, Library};
@@ -75,7 +78,7 @@ use tiers::Worker;
 /// and exit handlers of the code run, and all of its memory is returned.
 #[derive(Clone)]
 pub struct Runtime {
-    // Ends before what it works on. The worker itself has none.
+    // Its end is the end of the program's code. The worker itself has none.
     worker: Option<Arc<Worker>>,
     inner: Arc<Inner>,
 }
@@ -94,6 +97,8 @@ struct Inner {
     compile: CompileOptions,
     /// What changes goes live at the fast level.
     tiered: bool,
+    /// Functions are compiled on their first call.
+    lazy: bool,
     cache: Option<Cache>,
     threads: usize,
     /// What constructors get as argc and argv.
@@ -101,10 +106,22 @@ struct Inner {
     arena: Arc<Arena>,
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
+impl Inner {
+    /// The level of what goes live soonest.
+    fn first_level(&self) -> Level {
+        if self.tiered { Level::Fast } else { self.compile.full_level() }
+    }
+
+    /// Runs what generated code left to be run at its end. It may call functions that have to be
+    /// compiled for that.
+    fn run_end(&self) {
         self.state.lock().reach_retired();
         entry::run_exit_handlers(self.dso.address());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
         builtins::remove_range(self.dso.address());
         forks::remove(&self.arena);
         self.arena.close();
@@ -117,6 +134,9 @@ impl Drop for Inner {
 pub struct Stats {
     /// Modules loaded.
     pub modules: usize,
+    /// Functions of these that have not been called yet and are compiled when they are
+    /// ([`Builder::lazy`]).
+    pub lazy_functions: usize,
     /// Symbols in the table.
     pub symbols: usize,
     /// Bytes of machine code, retired code included.
@@ -402,6 +422,11 @@ impl Runtime {
         let usage = self.inner.arena.usage();
         Stats {
             modules: state.live().count(),
+            lazy_functions: state
+                .live()
+                .filter_map(|m| m.current.known.as_ref())
+                .map(|k| k.lazy().count())
+                .sum(),
             symbols: state.symbols.slots.len(),
             code_bytes: usage.code,
             constant_bytes: usage.read_only,

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use super::generation::{Generation, Wanted};
 use super::prepare::Batch;
-use crate::compile::{Patch, VariableType};
+use super::state::State;
+use crate::compile::{Interface, Patch, VariableType};
 use crate::link::{Definition, Image, StorageKey, Stored};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
@@ -21,25 +22,42 @@ pub(super) struct Carried {
     pub wanted: Vec<Wanted>,
     /// Which of its layers.
     pub layers: Vec<usize>,
+    /// Functions of `defined` that are compiled on their first call.
+    pub lazy: Vec<SymbolId>,
 }
 
 impl Batch<'_> {
     /// Stages what module `id` goes on providing and wanting beside the `definitions` of a
     /// patch.
-    pub(super) fn carry(&mut self, id: u32, patch: &Patch, definitions: &[Definition]) -> Carried {
+    pub(super) fn carry(
+        &mut self,
+        id: u32,
+        patch: &Patch,
+        interface: &Interface,
+        definitions: &[Definition],
+    ) -> Carried {
         let mut carried = Carried::default();
         let order = self.order();
-        let Some(module) = self.state.module(id) else { return carried };
+        let State { modules, symbols, signatures, .. } = &mut *self.state;
+        let Some(module) = modules.get(id as usize).and_then(Option::as_deref) else { return carried };
         let new: HashSet<SymbolId> = definitions.iter().map(|definition| definition.id).collect();
-        let symbols = &self.state.symbols;
         let mut used = vec![false; module.current.layers.len()];
         for &symbol in module.current.defined.iter().filter(|symbol| !new.contains(symbol)) {
             // A body that was retired is an earlier generation's.
             let own = |p: &&Provider| p.owner == Owner::Module(id) && p.rank > Rank::Retired;
-            let Some(&provider) = symbols.get(symbol).providers.iter().find(own) else { continue };
+            let Some(&(mut provider)) = symbols.get(symbol).providers.iter().find(own) else { continue };
             let names = symbols.get(symbol);
-            if patch.has_left(names.plain_name(), names.is_local()) {
+            let name = names.plain_name();
+            let lazy = names.is_lazy(provider.target);
+            if patch.has_left(name, names.is_local()) || lazy && !patch.known.is_lazy(name) {
                 continue;
+            }
+            if lazy {
+                carried.lazy.push(symbol);
+                // Its next version may be of another type.
+                if let Some(text) = interface.type_of(&symbols.get(symbol).name) {
+                    provider.signature = signatures.intern(text);
+                }
             }
             carried.defined.push(symbol);
             match provider.target {
@@ -60,7 +78,9 @@ impl Batch<'_> {
             let wants = patch.is_referred(symbol.plain_name())
                 || !patch.is_named(symbol.plain_name()) && wanted.signature == Default::default();
             if wants && !new.contains(&wanted.id) {
-                carried.wanted.push(*wanted);
+                let declared = interface.declared_type_of(&symbol.name);
+                let signature = declared.map_or(wanted.signature, |text| signatures.intern(text));
+                carried.wanted.push(Wanted { signature, ..*wanted });
                 let known = self.prepared.references.entry(wanted.id).or_default();
                 known.0 |= wanted.called;
                 known.1 |= wanted.required;

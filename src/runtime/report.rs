@@ -34,6 +34,9 @@ pub struct ModuleReport {
     pub functions: usize,
     /// How many variables it defines for others.
     pub variables: usize,
+    /// How many functions, those included that others cannot call, are compiled on their first
+    /// call ([`Builder::lazy`](crate::Builder::lazy)) and were not yet.
+    pub lazy_functions: usize,
     /// Bytes of machine code.
     pub code_bytes: usize,
     /// Bytes of constants, unwind information included.

@@ -108,7 +108,13 @@ impl Batch<'_> {
             let (definitions, borrowed) = self.share_thread_locals(id, &placement, &ids);
             self.stage_definitions(id, &interface, &definitions);
             let patch = made.patch.as_ref().map(|(patch, _)| patch);
-            let carried = patch.map(|patch| self.carry(id, patch, &definitions)).unwrap_or_default();
+            let mut carried = Carried::default();
+            if let Some(patch) = patch {
+                carried = self.carry(id, patch, &interface, &definitions);
+                let owner = (id, &*module.name);
+                self.promise(settings, owner, &interface, patch, &mut carried)
+                    .map_err(|e| module.blame(e))?;
+            }
             placed.push(Placed {
                 module,
                 interface,
@@ -153,6 +159,9 @@ impl Batch<'_> {
         let mut linked =
             link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
+        if let Some((patch, _)) = &made.patch {
+            self.refer_later(patch).map_err(|e| module.blame(e))?;
+        }
         let Incoming { name, source, replace, number, upgrade } = module;
         let Current { definitions, wanted, exposed, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
@@ -181,22 +190,28 @@ impl Batch<'_> {
         };
         let (mut report, mut run) = self.describe_module(&described, fitted, &mut linked, &definitions);
         let mut variables = interface.variables.clone().into();
-        if let Some((patch, _)) = &made.patch {
+        if let Some((patch, Some(_))) = &made.patch {
             self.carry_variables(id, patch, &mut linked.image);
             variables = self.carry_types(id, patch, &interface.variables);
             run = self.state.module(id).map(|module| module.current.run.clone()).unwrap_or_default();
             self.describe_patch(patch, &carried, &mut report);
         }
+        self.describe_lazy(made.patch.is_some_and(|(_, serial)| serial.is_none()), &carried, &mut report);
         let mut image = linked.image;
         image.storages.shrink_to_fit();
-        let layer =
+        let mut layer =
             Layer { life, image, defined: defined.clone(), wanted: wanted.clone(), exposed, led, order: 0 };
-        layer.hold(&mut self.state.symbols);
         defined.append(&mut carried.defined);
         defined.sort_unstable();
         defined.dedup();
         wanted.retain(|new| !carried.wanted.iter().any(|old| old.id == new.id));
         wanted.append(&mut carried.wanted);
+        // What is compiled later is in no image that could hold the names.
+        if !carried.lazy.is_empty() {
+            layer.defined.append(&mut carried.lazy);
+            layer.wanted.clone_from(&wanted);
+        }
+        layer.hold(&mut self.state.symbols);
         let mut report = Arc::new(report);
         if let Some(live) = self.state.module(id).filter(|_| upgrade) {
             report = live.current.report.clone();
@@ -204,6 +219,7 @@ impl Batch<'_> {
         let generation = Generation {
             number: report.generation,
             source,
+            bitcode: made.bitcode,
             known: made.known,
             layers: Vec::new(),
             defined,

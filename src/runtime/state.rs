@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Totals;
 use super::generation::{Module, Retired};
 use super::variables::Left;
-use crate::compile::{Known, Way};
+use crate::compile::{Known, Source, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
 use crate::process::{Found, Library, Process};
@@ -70,6 +70,7 @@ pub(super) const ONE_UPDATE: u64 = 1 << 32;
 /// What a patch has to fit.
 pub(super) struct Base {
     pub known: Known,
+    pub bitcode: Option<Source>,
     pub serial: u64,
     /// The plain names of the functions that the module provides, to all and to itself.
     pub provided: [HashSet<Box<str>, foldhash::fast::RandomState>; 2],
@@ -166,7 +167,12 @@ impl State {
     pub(super) fn base(&self, name: &str) -> Option<Base> {
         let id = self.module_id(name)?;
         let module = self.module(id)?;
-        let known = module.current.known.clone().filter(|_| self.is_up_to_date(&module.current))?;
+        self.is_up_to_date(&module.current).then(|| self.base_of(id, module)).flatten()
+    }
+
+    /// What more code of a module's live generation has to fit.
+    pub(super) fn base_of(&self, id: u32, module: &Module) -> Option<Base> {
+        let (known, bitcode) = (module.current.known.clone()?, module.current.bitcode.clone());
         let mut provided = <[HashSet<_, _>; 2]>::default();
         for &symbol in &module.current.defined {
             let symbol = self.symbols.get(symbol);
@@ -179,7 +185,8 @@ impl State {
             }
         }
         let direct = module.current.images().flat_map(|image| image.functions.locals()).map(Box::from);
-        Some(Base { known, serial: module.current.serial(), provided, direct: direct.collect() })
+        let (serial, direct) = (module.current.serial(), direct.collect());
+        Some(Base { known, bitcode, serial, provided, direct })
     }
 
     /// The module whose live code is at `address`.

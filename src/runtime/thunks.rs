@@ -8,7 +8,7 @@ use super::prepare::{Batch, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Arena, Space};
 use crate::seeded::{Bug, bug};
-use crate::table::{Gates, Switch};
+use crate::table::{Gates, Switch, SymbolId};
 use std::sync::Arc;
 
 impl Batch<'_> {
@@ -29,18 +29,29 @@ impl Batch<'_> {
             {
                 continue;
             }
-            let arena = settings.arena;
             // Without room for a thunk of its own the symbol shares the runtime's, which
             // cannot say its name: a removal must not need memory.
-            let Ok(block) = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)
-            else {
-                continue;
-            };
-            let thunk = arena.arch().missing_thunk(block.address(), id.0, settings.missing_entry_cell);
-            block.fill(&thunk.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
-            self.prepared.missing.insert(id, block);
+            match self.thunk_of(settings, id) {
+                Err(error) if error.kind() != ErrorKind::Memory => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
+    }
+
+    /// The address of the thunk that names `id`, which is made if there is none.
+    pub(super) fn thunk_of(&mut self, settings: &Settings<'_>, id: SymbolId) -> Result<u64> {
+        let known = self.state.symbols.get(id).rare().and_then(|rare| rare.missing.as_ref());
+        if let Some(block) = known.or_else(|| self.prepared.missing.get(&id)) {
+            return Ok(block.address());
+        }
+        let arena = settings.arena;
+        let block = arena.allocate(Space::Code, runtime_stubs::THUNK_SIZE, runtime_stubs::STUB_SIZE)?;
+        let thunk = arena.arch().missing_thunk(block.address(), id.0, settings.missing_entry_cell);
+        block.fill(&thunk.map_err(|e| Error::new(ErrorKind::Link, e.to_string()))?);
+        let address = block.address();
+        self.prepared.missing.insert(id, block);
+        Ok(address)
     }
 
     /// Finds the slots that callers may be using and whose target changes, and what makes

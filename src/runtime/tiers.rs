@@ -9,12 +9,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::transaction::PreparedUpdate;
-use super::{Inner, Runtime};
+use super::{Inner, upgrade};
 use crate::reclaim;
 
 /// The end of the worker; held by everybody but the worker itself.
 pub(super) struct Worker {
+    inner: Arc<Inner>,
     line: Arc<Line>,
     thread: Mutex<Option<(u32, JoinHandle<()>)>>,
 }
@@ -61,12 +61,12 @@ impl Line {
 }
 
 impl Worker {
-    pub(super) fn new() -> Self {
-        Self { line: Arc::default(), thread: Mutex::new(None) }
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner, line: Arc::default(), thread: Mutex::new(None) }
     }
 
     /// Has the code of `modules` made better some time soon.
-    pub(super) fn add(&self, inner: &Arc<Inner>, modules: Vec<Arc<str>>) {
+    pub(super) fn add(&self, modules: Vec<Arc<str>>) {
         if modules.is_empty() {
             return;
         }
@@ -81,13 +81,12 @@ impl Worker {
             self.line.changed.notify_all();
         }
         if thread.is_none() {
-            let (line, inner) = (self.line.clone(), inner.clone());
+            let (line, inner) = (self.line.clone(), self.inner.clone());
             let work = move || {
                 reclaim::leave_signals_to_others();
-                let runtime = Runtime { worker: None, inner };
                 while let Some(module) = line.next() {
                     // What cannot be made better stays as it is.
-                    let _ = PreparedUpdate::upgrade(&runtime, &module);
+                    let _ = upgrade::upgrade(&inner, &module);
                 }
             };
             let spawned = std::thread::Builder::new().name("hotslot optimiser".into()).spawn(work);
@@ -113,14 +112,16 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((process, thread)) = thread else { return };
-        // A child of fork has the handle and not the thread.
-        if process != std::process::id() {
-            std::mem::forget(thread);
-            return;
+        match thread {
+            // A child of fork has the handle and not the thread.
+            Some((process, thread)) if process != std::process::id() => std::mem::forget(thread),
+            Some((_, thread)) => {
+                self.line.lock().stop = true;
+                self.line.changed.notify_all();
+                let _ = thread.join();
+            }
+            None => {}
         }
-        self.line.lock().stop = true;
-        self.line.changed.notify_all();
-        let _ = thread.join();
+        self.inner.run_end();
     }
 }

@@ -11,7 +11,6 @@ use std::time::Instant;
 use super::archives::{self, Archive, Expanded};
 use super::commit::{self, Afterwards};
 use super::fitting::{Migration, Rules};
-use super::make;
 use super::prepare::{self, Input, Prepared, Refusal, Request, Settings};
 use super::report::{Report, Times};
 use super::state::State;
@@ -50,8 +49,8 @@ pub struct PreparedUpdate {
 
 /// What is left of a plan once everything is compiled: enough to link it again.
 #[derive(Default)]
-struct Work {
-    ready: Vec<Ready>,
+pub(super) struct Work {
+    pub ready: Vec<Ready>,
     removed: Vec<Arc<str>>,
     archives: Vec<Archive>,
     restored: Vec<(Arc<str>, u64)>,
@@ -97,35 +96,6 @@ impl PreparedUpdate {
         let mut report = std::mem::take(&mut prepared.report);
         report.times = work.times;
         Ok(Self { runtime: runtime.clone(), work, prepared: Some(prepared), report })
-    }
-
-    /// Gives the module `name` better code where it is worth having. It stays the same generation.
-    pub(super) fn upgrade(runtime: &Runtime, name: &Arc<str>) -> Result<()> {
-        let inner = &*runtime.inner;
-        let caller = Caller::here();
-        inner.check_retained(&caller)?;
-        let live = {
-            let state = inner.state.lock();
-            let module = state.module_id(name).and_then(|id| state.module(id));
-            module.map(|module| module.current.source.clone()).zip(state.base(name))
-        };
-        let Some((source, base)) = live else { return Ok(()) };
-        let module = Incoming { name: name.clone(), source, replace: true, number: None, upgrade: true };
-        let Some(ready) = make::upgrade(inner, module, &base)? else { return Ok(()) };
-        let mut work = Work { ready: vec![ready], ..Work::default() };
-        let after = {
-            let _loading = process::loading();
-            let mut state = inner.state.lock();
-            inner.arena.take_back()?;
-            if work.ready[0].is_outdated(&state) {
-                return Ok(());
-            }
-            let prepared = work.prepare(inner, &mut state).map_err(|refusal| refusal.error)?;
-            commit::commit(&mut state, prepared)
-        };
-        run_afterwards(inner, &after);
-        inner.reclaim_if_due(&caller);
-        Ok(())
     }
 
     /// The lock to commit under. An update that has to be linked again may ask the dynamic linker.
@@ -195,7 +165,7 @@ impl PreparedUpdate {
         report.times.publish = started.elapsed();
         run_afterwards(&inner, &after);
         inner.reclaim_if_due(&caller);
-        self.runtime.worker.iter().for_each(|worker| worker.add(&inner, std::mem::take(&mut fast)));
+        self.runtime.worker.iter().for_each(|worker| worker.add(std::mem::take(&mut fast)));
         Ok(report)
     }
 }
@@ -229,6 +199,11 @@ fn overtaken_by(state: &State, error: Error) -> Error {
 }
 
 impl Work {
+    /// Of one module that was compiled.
+    pub(super) fn of(ready: Ready) -> Self {
+        Self { ready: vec![ready], ..Self::default() }
+    }
+
     /// The locks to prepare under, with every patch made for the generation that is live then.
     fn lock<'i>(&mut self, inner: &'i Inner) -> Result<Locked<'i>> {
         let mut tries = 0;
@@ -253,7 +228,7 @@ impl Work {
         }
     }
 
-    fn prepare(&mut self, inner: &Inner, state: &mut State) -> Result<Prepared, Refusal> {
+    pub(super) fn prepare(&mut self, inner: &Inner, state: &mut State) -> Result<Prepared, Refusal> {
         let started = Instant::now();
         inner.arena.take_back().map_err(|error| Refusal { error, outdated: Vec::new() })?;
         let plain = |error: Error| Refusal { error, outdated: Vec::new() };
@@ -338,7 +313,7 @@ fn check_names(
 }
 
 /// Runs generated code that belongs to the update, without the lock: it may call back.
-fn run_afterwards(inner: &Inner, after: &Afterwards) {
+pub(super) fn run_afterwards(inner: &Inner, after: &Afterwards) {
     for &id in &after.indirect {
         resolve(&inner.state, id);
     }

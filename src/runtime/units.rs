@@ -58,10 +58,27 @@ pub(super) struct Ready {
 impl Ready {
     /// The generation that it was made for is not the live one any more.
     pub(super) fn is_outdated(&self, state: &State) -> bool {
-        self.made.patch.as_ref().is_some_and(|(_, serial)| {
-            let module = state.module_id(&self.module.name).and_then(|id| state.module(id));
-            module.is_none_or(|module| module.current.serial() != *serial)
-        })
+        let Some((_, Some(serial))) = self.made.patch else { return false };
+        let module = state.module_id(&self.module.name).and_then(|id| state.module(id));
+        module.is_none_or(|module| module.current.serial() != serial)
+    }
+
+    /// Makes a patch of what stays the same one for the state that its module is in now, where
+    /// that has only got more or better code meanwhile; whether it is one.
+    pub(super) fn follow(&mut self, state: &State) -> bool {
+        let Made { known, patch: Some((patch, serial)), level: Some(level), .. } = &mut self.made else {
+            return false;
+        };
+        let module = state.module_id(&self.module.name).and_then(|id| state.module(id));
+        let live = module.and_then(|module| Some((module, module.current.known.as_ref()?)));
+        let Some((module, applied)) =
+            live.and_then(|(module, live)| Some((module, patch.applied_to(live, *level)?)))
+        else {
+            return false;
+        };
+        *known = Some(applied);
+        *serial = Some(module.current.serial());
+        true
     }
 }
 

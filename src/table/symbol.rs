@@ -200,6 +200,13 @@ impl Symbol {
         self.providers.last().filter(|p| p.rank > Rank::Retired || self.local)
     }
 
+    /// A definition of it by `target` waits for its first call to be compiled: calls go where
+    /// they go while nothing defines it.
+    pub(crate) fn is_lazy(&self, target: Target) -> bool {
+        let thunk = self.rare().filter(|rare| rare.resolver.is_none()).and_then(|rare| rare.missing.as_ref());
+        thunk.is_some_and(|thunk| target == Target::Function(thunk.address()))
+    }
+
     /// Adds a provider, in its place.
     pub(crate) fn provide(&mut self, provider: Provider) {
         self.function |= matches!(provider.target, Target::Function(_));

@@ -18,6 +18,7 @@ pub(crate) struct Flags {
     pub no_inline: bool,
     pub opt_none: bool,
     pub returns_twice: bool,
+    pub naked: bool,
 }
 
 impl Flags {
@@ -27,6 +28,7 @@ impl Flags {
         self.no_inline |= other.no_inline;
         self.opt_none |= other.opt_none;
         self.returns_twice |= other.returns_twice;
+        self.naked |= other.naked;
     }
 }
 
@@ -120,6 +122,7 @@ fn group(mut ops: &[u64], types: &Types, content: &mut Content) -> Understood<Fl
                 match kind {
                     2 => flags.always_inline = true,
                     4 => flags.inline_hint = true,
+                    7 => flags.naked = true,
                     14 => flags.no_inline = true,
                     23 => flags.returns_twice = true,
                     37 => flags.opt_none = true,

@@ -42,7 +42,7 @@ use std::fmt;
 
 pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, slice};
-pub(crate) use summary::{ASKED_FOR, CALLED_ONCE, Function, Linkage, SMALL, Summary, summarise};
+pub(crate) use summary::{ASKED_FOR, CALLED_ONCE, Function, Linkage, SMALL, Summary, Variable, summarise};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

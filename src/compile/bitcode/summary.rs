@@ -86,6 +86,8 @@ pub(crate) struct Function {
     pub block_address_kept: bool,
     pub direct_calls: u32,
     pub flags: Flags,
+    /// There is data before its entry.
+    pub has_prefix: bool,
     /// It calls a function that returns twice.
     #[allow(dead_code, reason = "for tests")]
     pub calls_returns_twice: bool,
@@ -284,6 +286,7 @@ impl Summing<'_> {
             block_address_kept: self.block_address_kept[index],
             direct_calls: self.uses.direct_calls[index],
             flags: self.module.attributes.get(global.op(place::function::ATTRIBUTES))?.1,
+            has_prefix: global.op(place::function::PREFIX) != 0 || global.op(place::function::PROLOGUE) != 0,
             calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
             is_inline_candidate: false,
         };

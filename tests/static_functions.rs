@@ -142,9 +142,16 @@ fn a_removed_one_serves_its_address_and_holds_memory_only_then() {
         .unwrap();
         assert_eq!(call(&rt, "n"), 8);
         rt.remove("n").unwrap();
-        rt.reclaim();
-        let left: Vec<_> = rt.pending().into_iter().filter(|p| p.module == "n").collect();
-        assert!(left.is_empty(), "{left:?}");
+        // The compilers of other tests are started in a way that nobody can look into.
+        let left = || rt.pending().into_iter().filter(|p| p.module == "n").collect::<Vec<_>>();
+        for _ in 0..100 {
+            rt.reclaim();
+            if left().is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(left().is_empty(), "{:?}", left());
     }
 }
 

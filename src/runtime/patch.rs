@@ -11,12 +11,14 @@ use super::prepare::Batch;
 use super::state::State;
 use crate::compile::{Interface, Patch, VariableType};
 use crate::link::{Definition, Image, StorageKey, Stored};
-use crate::table::{Owner, Provider, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 
 /// What a generation that was patched takes from the one before.
 #[derive(Default)]
 pub(super) struct Carried {
     pub defined: Vec<SymbolId>,
+    /// How many variables that others know are among them.
+    pub variables: usize,
     /// Where its variables and constants are.
     pub led: Vec<(SymbolId, Target)>,
     pub wanted: Vec<Wanted>,
@@ -43,7 +45,7 @@ impl Batch<'_> {
         let new: HashSet<SymbolId> = definitions.iter().map(|definition| definition.id).collect();
         let mut used = vec![false; module.current.layers.len()];
         for &symbol in module.current.defined.iter().filter(|symbol| !new.contains(symbol)) {
-            let own = |p: &&Provider| p.owner == Owner::Module(id);
+            let own = |p: &&Provider| p.owner == Owner::Module(id) && p.rank > Rank::Retired;
             let Some(&(mut provider)) = symbols.get(symbol).providers.iter().find(own) else { continue };
             let name = symbols.get(symbol).plain_name();
             let lazy = symbols.get(symbol).is_lazy(provider.target);
@@ -65,6 +67,7 @@ impl Batch<'_> {
             }
             if !matches!(provider.target, Target::Function(_)) {
                 carried.led.push((symbol, provider.target));
+                carried.variables += usize::from(!symbols.get(symbol).is_local());
             }
             let provider = Provider { order, ..provider };
             self.prepared.providers.entry(symbol).or_default().push(provider);

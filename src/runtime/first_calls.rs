@@ -81,14 +81,15 @@ impl Line {
                 None => Err(Error::new(ErrorKind::Resolve, "code of a runtime that has ended was called")),
             };
             let module = compiled.as_ref().ok().cloned().flatten();
+            // Before the answer: whoever has it may ask for the end of this.
+            if let (Some(worker), Some(inner)) = (worker, &inner) {
+                worker.add_later(module.filter(|_| inner.tiered).into_iter().collect());
+            }
             {
                 let mut waiting = self.lock();
                 let _ = request.answer.set(compiled.map(|_| ()));
                 waiting.current = None;
                 self.changed.notify_all();
-            }
-            if let (Some(worker), Some(inner)) = (worker, inner) {
-                worker.add(module.filter(|_| inner.tiered).into_iter().collect());
             }
         }
     }

@@ -6,7 +6,7 @@
 //! refer to by other ways cannot, nor can what these refer to without a slot. Deliberately does
 //! not know how a first call is noticed.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::Level;
@@ -200,25 +200,37 @@ fn references(summary: &Summary, functions: impl Iterator<Item = usize>) -> Vec<
     all
 }
 
-/// Plans compiling the function `name`, which waits for its first call, and what is best compiled
-/// along with it; `None` if it does not wait.
+/// How many instructions are compiled along with a function at least, at each level: about as many
+/// as take the time that it takes to start LLVM.
+const ALONG: [(Level, u32); 2] = [(Level::Fast, 1000), (Level::Optimised, 100)];
+
+/// Plans compiling the function `name`, which waits for its first call, and functions along with it
+/// that it leads to by calls, nearest first; `None` if it does not wait.
+///
+/// Starting LLVM takes longer than most functions do. So it is given some more each time, as much
+/// as it has had of this module so far: then it is not started often, and what is compiled in vain
+/// takes no longer than what was needed.
 pub(crate) fn first_call(known: &Known, name: &str, provided: &Provided<'_>, level: Level) -> Option<Patch> {
     let first = known.source.function(name).filter(|&at| known.code[at] == Code::Lazy)?;
-    let summary = &known.source.summary;
+    let functions = &known.source.summary.functions;
     let lazy = |at: usize| known.code[at] == Code::Lazy;
-    let mut plan = Plan::new(summary, provided, level, &lazy);
-    let mut open = vec![first];
+    let mut plan = Plan::new(&known.source.summary, provided, level, &lazy);
+    let compiled =
+        functions.iter().zip(&known.code).filter(|(f, code)| is_defined(f) && **code != Code::Lazy);
+    let so_far: u32 = compiled.map(|(function, _)| function.instructions).sum();
+    let least = ALONG.iter().find(|(of, _)| *of == level).map_or(0, |(_, least)| *least);
+    let mut left = so_far.max(least);
+    let mut open = VecDeque::from([first]);
     let mut taken: HashSet<usize, foldhash::fast::RandomState> = open.iter().copied().collect();
-    while let Some(at) = open.pop() {
-        plan.require(at);
-        for &next in &summary.functions[at].functions {
-            // Without optimisation small functions are called like others.
-            let next = next as usize;
-            let along = lazy(next) && level == Level::Fast && summary.functions[next].is_inline_candidate;
-            if along && taken.insert(next) {
-                open.push(next);
-            }
+    while let Some(at) = open.pop_front() {
+        let size = functions[at].instructions;
+        if at != first && size > left {
+            continue;
         }
+        left = left.saturating_sub(size);
+        plan.require(at);
+        let next = functions[at].functions.iter().map(|&next| next as usize);
+        open.extend(next.filter(|&next| lazy(next) && taken.insert(next)));
     }
     Some(Patch::of_same(known, plan, level))
 }

@@ -94,9 +94,8 @@ impl Batch<'_> {
     /// Completes the report of a patch by what it leaves as it is.
     pub(super) fn describe_patch(&self, patch: &Patch, carried: &Carried, report: &mut ModuleReport) {
         let shared = |id: &&SymbolId| !self.state.symbols.get(**id).is_local();
-        let variables = carried.led.iter().filter(|(id, _)| shared(&id)).count();
-        report.variables += variables;
-        report.functions += carried.defined.iter().filter(shared).count() - variables;
+        report.variables += carried.variables;
+        report.functions += carried.defined.iter().filter(shared).count() - carried.variables;
         report.new_functions = patch.new.clone();
         report.changed_functions = patch.changed.clone();
         report.unchanged_functions = patch.unchanged.clone();

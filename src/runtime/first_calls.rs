@@ -6,6 +6,7 @@
 //! Deliberately does not know how functions are compiled; [`super::upgrade`] does.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::tiers::Worker;
@@ -72,18 +73,23 @@ impl Line {
             let (inner, worker) = self.runtime.get().map(|(i, w)| (i.upgrade(), w.upgrade())).unzip();
             let (inner, worker) = (inner.flatten(), worker.flatten());
             let compiled = match &inner {
-                Some(inner) => upgrade::first_call(inner, request.symbol),
+                // Somebody waits, whatever happens here.
+                Some(inner) => catch_unwind(AssertUnwindSafe(|| upgrade::first_call(inner, request.symbol)))
+                    .unwrap_or_else(|_| {
+                        Err(Error::new(ErrorKind::Compile, "hotslot has failed to compile a function"))
+                    }),
                 None => Err(Error::new(ErrorKind::Resolve, "code of a runtime that has ended was called")),
             };
             let module = compiled.as_ref().ok().cloned().flatten();
+            // Before the answer: whoever has it may ask for the end of this.
+            if let (Some(worker), Some(inner)) = (worker, &inner) {
+                worker.add_later(module.filter(|_| inner.tiered).into_iter().collect());
+            }
             {
                 let mut waiting = self.lock();
                 let _ = request.answer.set(compiled.map(|_| ()));
                 waiting.current = None;
                 self.changed.notify_all();
-            }
-            if let (Some(worker), Some(inner)) = (worker, inner) {
-                worker.add(module.filter(|_| inner.tiered).into_iter().collect());
             }
         }
     }

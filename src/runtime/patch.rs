@@ -17,6 +17,8 @@ use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 #[derive(Default)]
 pub(super) struct Carried {
     pub defined: Vec<SymbolId>,
+    /// How many variables that others know are among them.
+    pub variables: usize,
     /// Where its variables and constants are.
     pub led: Vec<(SymbolId, Target)>,
     pub wanted: Vec<Wanted>,
@@ -67,6 +69,7 @@ impl Batch<'_> {
             }
             if !matches!(provider.target, Target::Function(_)) {
                 carried.led.push((symbol, provider.target));
+                carried.variables += usize::from(!symbols.get(symbol).is_local());
             }
             let provider = Provider { order, ..provider };
             self.prepared.providers.entry(symbol).or_default().push(provider);

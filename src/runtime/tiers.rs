@@ -8,9 +8,15 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::{Inner, upgrade};
 use crate::reclaim;
+
+/// How long nothing has to be compiled on a first call before what was is made better, and how long
+/// that waits at most.
+const QUIET: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// The end of the worker; held by everybody but the worker itself.
 pub(super) struct Worker {
@@ -28,6 +34,8 @@ struct Line {
 #[derive(Default)]
 struct Waiting {
     modules: VecDeque<Arc<str>>,
+    /// Nothing is begun before this, and this is when the first was put off.
+    put_off: Option<(Instant, Instant)>,
     /// The worker is at one that it has taken out of the line.
     busy: bool,
     stop: bool,
@@ -42,6 +50,10 @@ impl Line {
         self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn wait_for<'l>(&self, waiting: MutexGuard<'l, Waiting>, time: Duration) -> MutexGuard<'l, Waiting> {
+        self.changed.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// The next module; `None` at the end.
     fn next(&self) -> Option<Arc<str>> {
         let mut waiting = self.lock();
@@ -51,6 +63,13 @@ impl Line {
             if waiting.stop {
                 return None;
             }
+            if let Some((until, _)) = waiting.put_off
+                && let Some(rest) = until.checked_duration_since(Instant::now())
+            {
+                waiting = self.wait_for(waiting, rest);
+                continue;
+            }
+            waiting.put_off = None;
             if let Some(module) = waiting.modules.pop_front() {
                 waiting.busy = true;
                 return Some(module);
@@ -95,6 +114,23 @@ impl Worker {
         }
     }
 
+    /// The same for modules of which functions were compiled on their first call: others will be
+    /// called for the first time soon, and somebody waits for those.
+    pub(super) fn add_later(&self, modules: Vec<Arc<str>>) {
+        {
+            let mut waiting = self.line.lock();
+            let now = Instant::now();
+            let began = match waiting.put_off {
+                Some((_, began)) => Some(began),
+                None => waiting.modules.is_empty().then_some(now),
+            };
+            if let Some(began) = began.filter(|_| !modules.is_empty()) {
+                waiting.put_off = Some(((now + QUIET).min(began + LONGEST), began));
+            }
+        }
+        self.add(modules);
+    }
+
     /// Waits until there is nothing left to do.
     pub(super) fn settle(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +139,8 @@ impl Worker {
         }
         drop(thread);
         let mut waiting = self.line.lock();
+        waiting.put_off = None;
+        self.line.changed.notify_all();
         while waiting.busy || !waiting.modules.is_empty() {
             waiting = self.line.wait(waiting);
         }

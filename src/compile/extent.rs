@@ -152,6 +152,10 @@ impl<'a> Plan<'a> {
         if through.is_empty() {
             return;
         }
+        // Whoever has a copy of code that refers to it does so itself, and its digest does not
+        // tell. What is not there at all has been copied to everybody, whose digests tell.
+        let is_direct = |&at: &usize| self.way(&self.summary.functions[at]) == Way::Direct;
+        let direct = self.slotless.iter().any(is_direct);
         let mut users = vec![Vec::new(); self.functions.len()];
         let mut users_of_variables = vec![Vec::new(); self.variables.len()];
         let functions = (0..self.functions.len()).map(|at| Item::Function(at as u32));
@@ -178,9 +182,11 @@ impl<'a> Plan<'a> {
                 match user {
                     Item::Function(at) => {
                         let function = &self.summary.functions[at as usize];
-                        if self.is_slotless(function) {
+                        let slotless = self.is_slotless(function);
+                        if slotless || direct && (function.is_inline_candidate || function.flags.always_inline) {
                             through.push(user);
-                        } else {
+                        }
+                        if !slotless {
                             self.set(at as usize, Body::Wanted);
                         }
                     }

@@ -134,6 +134,12 @@ pub(crate) fn compile(source: &Source, options: &CompileOptions) -> Result<Compi
     run(source, options, Goal::Object)
 }
 
+/// The same at a level.
+pub(crate) fn compile_at(source: &Source, options: &CompileOptions, level: Level) -> Result<Compiled> {
+    let level = if level == Level::Fast { OptLevel::O0 } else { options.level };
+    run(source, &CompileOptions { level, ..options.clone() }, Goal::Object)
+}
+
 /// Compiles a part of a module, of which `slice` is the bitcode.
 pub(crate) fn compile_patch(
     slice: &Source,

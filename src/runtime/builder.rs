@@ -33,6 +33,7 @@ pub struct Builder {
     history: usize,
     retained_limit: Option<usize>,
     tiered: bool,
+    verify_diff: bool,
     cache: Option<Cache>,
 }
 
@@ -47,6 +48,7 @@ impl Default for Builder {
             history: 4,
             retained_limit: None,
             tiered: true,
+            verify_diff: false,
             cache: None,
         }
     }
@@ -75,6 +77,15 @@ impl Builder {
     /// The thread starts with the first such function and ends with the runtime.
     pub fn tiered(mut self, tiered: bool) -> Self {
         self.tiered = tiered;
+        self
+    }
+
+    /// Whether every update that compiles only some functions of a module compiles the whole
+    /// module as well, and is refused with [`ErrorKind::Compile`] if the code of another
+    /// function would not be what it is; off unless said otherwise. For those who doubt hotslot:
+    /// it costs more than the patch saves.
+    pub fn verify_diff(mut self, verify: bool) -> Self {
+        self.verify_diff = verify;
         self
     }
 
@@ -186,6 +197,7 @@ impl Builder {
                 dso,
                 tiered: self.tiered && self.compile.full_level() == Level::Optimised,
                 compile: self.compile,
+                verify_diff: self.verify_diff,
                 cache: self.cache,
                 threads: self.threads,
                 arguments: Arguments::new(self.arguments),

@@ -12,6 +12,7 @@ use super::report::Times;
 use super::state::Base;
 use super::stored::{self, Task};
 use super::units::{Incoming, Ready};
+use super::verify;
 use crate::compile::{self, CompileTimes, Interface, Known, Level, Patch, Source, SourceKind};
 use crate::error::Result;
 
@@ -48,7 +49,7 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
     let level = if inner.tiered { Level::Fast } else { inner.compile.full_level() };
     if let Some(base) = base
         && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
-        && let Some(code) = part(inner, &bitcode, patch, level, base.serial)?
+        && let Some(code) = part(inner, &module.name, &bitcode, patch, level, base.serial)?
     {
         return Ok(code);
     }
@@ -65,7 +66,7 @@ pub(super) fn upgrade(inner: &Inner, module: Incoming, base: &Base) -> Result<Op
     }
     let bitcode = to_bitcode(inner, &module.source)?;
     let patch = compile::upgrade(&base.known, &base.provides());
-    let code = part(inner, &bitcode, patch, Level::Optimised, base.serial)?;
+    let code = part(inner, &module.name, &bitcode, patch, Level::Optimised, base.serial)?;
     Ok(code.map(|Code { object, interface, made, .. }| Ready {
         module,
         object,
@@ -93,9 +94,19 @@ fn to_bitcode(inner: &Inner, source: &Source) -> Result<Source> {
 
 /// Compiles a patch for the generation that is called `serial`; `None` where the module has to be
 /// compiled whole.
-fn part(inner: &Inner, bitcode: &Source, patch: Patch, level: Level, serial: u64) -> Result<Option<Code>> {
+fn part(
+    inner: &Inner,
+    module: &str,
+    bitcode: &Source,
+    patch: Patch,
+    level: Level,
+    serial: u64,
+) -> Result<Option<Code>> {
     let mut code = Code::default();
     crate::fault::step("compile")?;
+    if inner.verify_diff {
+        verify::check(inner, module, bitcode, &patch, serial)?;
+    }
     if !patch.is_empty() {
         let Some(slice) = patch.slice(bitcode) else { return Ok(None) };
         let make = || passing(|| compile::compile_patch(&slice, &inner.compile, level, &patch));

@@ -38,6 +38,7 @@ mod transaction;
 mod units;
 mod update;
 mod variables;
+mod verify;
 mod view;
 
 use std::ffi::c_void;
@@ -94,6 +95,8 @@ struct Inner {
     compile: CompileOptions,
     /// What changes goes live at the fast level.
     tiered: bool,
+    /// What is not compiled again is checked to be the same.
+    verify_diff: bool,
     cache: Option<Cache>,
     threads: usize,
     /// What constructors get as argc and argv.

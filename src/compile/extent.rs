@@ -245,7 +245,7 @@ impl<'a> Plan<'a> {
                 Body::Inlined => Role::Shown,
                 body => Role::Compiled {
                     candidate: function.is_inline_candidate,
-                    once: function.direct_calls == 1 && !function.address_taken,
+                    once: function.is_called_once(),
                     kept: body == Body::Wanted,
                     way,
                 },

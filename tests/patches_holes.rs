@@ -28,7 +28,7 @@ fn call(rt: &Runtime, name: &str) -> i32 {
 
 /// The three ways to compile what changed, and whether the better code is waited for.
 fn each_way(test: impl Fn(&Runtime, &dyn Fn())) {
-    let arena = || Runtime::builder().arena_size(64 << 20);
+    let arena = || Runtime::builder().arena_size(64 << 20).verify_diff(true);
     for (builder, settle) in [
         (arena(), false),
         (arena(), true),
@@ -125,6 +125,27 @@ fn static_functions_that_stay_and_nobody_has_the_address_of() {
         assert_eq!(all(rt), (222, 220));
         settle();
         assert_eq!(all(rt), (222, 220));
+    });
+}
+
+/// A copy of a function refers directly to what the function does.
+#[test]
+fn copies_of_what_refers_to_static_functions_that_stay() {
+    let source = |s: i32| {
+        c(&format!(
+            "__attribute__((used, noinline)) static int s(void) {{ return {s}; }}\n\
+             static int middle(void) {{ return s() + 1; }} int (*hook)(void) = middle;\n\
+             int one(void) {{ return middle() + 1; }} int hooked(void) {{ return hook(); }}"
+        ))
+    };
+    each_way(|rt, settle| {
+        rt.load("m", source(10)).unwrap();
+        for s in [20, 30] {
+            replace(rt, source(s));
+            assert_eq!((call(rt, "one"), call(rt, "hooked")), (s + 2, s + 1));
+            settle();
+            assert_eq!((call(rt, "one"), call(rt, "hooked")), (s + 2, s + 1));
+        }
     });
 }
 

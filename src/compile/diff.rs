@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bitcode::{self, Function, Linkage, Summary};
-use super::extent::{Extent, Item, Plan, is_called_once, is_defined};
+use super::extent::{Extent, Item, Plan, is_defined, is_local};
 use super::lazy::Later;
 use super::part::{Role, Roles};
 use super::{Level, Source};
@@ -108,7 +108,7 @@ impl Known {
         let functions = self.source.summary.functions.iter().filter(|function| function.is_defined);
         let role = |function: &Function| Role::Compiled {
             candidate: function.is_inline_candidate,
-            once: is_called_once(function),
+            once: function.is_called_once(),
             kept: false,
             way: Way::None,
         };
@@ -136,6 +136,14 @@ pub(crate) enum Way {
 
 /// The same for a name, which only the module knows or all do.
 pub(crate) type Provided<'a> = dyn Fn(&str, bool) -> Way + 'a;
+
+/// A function that a patch leaves as it is.
+pub(crate) struct Staying<'p> {
+    pub name: &'p str,
+    /// Only the module knows it.
+    pub local: bool,
+    pub level: Level,
+}
 
 /// Some functions of a module, to be linked beside what stays of the generation before.
 pub(crate) struct Patch {
@@ -312,6 +320,21 @@ impl Patch {
     /// What stays refers to it.
     pub(crate) fn is_referred(&self, name: &str) -> bool {
         self.known.source.by_name.get(name).is_some_and(|&item| self.extent.is_referred(item))
+    }
+
+    /// The functions whose code stays.
+    pub(crate) fn staying(&self) -> impl Iterator<Item = Staying<'_>> {
+        let functions = self.known.source.summary.functions.iter().enumerate();
+        let functions =
+            functions.filter(|&(at, function)| is_defined(function) && !self.extent.is_compiled(at));
+        functions.filter_map(|(at, function)| {
+            let level = match self.known.code[at] {
+                Code::Lazy => return None,
+                Code::Fast => Level::Fast,
+                Code::Optimised => Level::Optimised,
+            };
+            Some(Staying { name: &function.name, local: is_local(function), level })
+        })
     }
 
     /// The module with the patch's functions only; `None` where it cannot be had.

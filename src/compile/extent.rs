@@ -25,10 +25,6 @@ pub(super) fn is_local(function: &Function) -> bool {
     matches!(function.linkage, Linkage::Internal | Linkage::Private)
 }
 
-pub(super) fn is_called_once(function: &Function) -> bool {
-    function.direct_calls == 1 && !function.address_taken
-}
-
 /// Whether it is only there as long as something calls it.
 fn is_discardable(function: &Function) -> bool {
     matches!(function.linkage, Linkage::LinkOnce | Linkage::LinkOnceOdr)
@@ -168,6 +164,10 @@ impl<'a> Plan<'a> {
         if through.is_empty() {
             return;
         }
+        // Whoever has a copy of code that refers to it does so itself, and its digest does not
+        // tell. What is not there at all has been copied to everybody, whose digests tell.
+        let is_direct = |&at: &usize| self.way(&self.summary.functions[at]) == Way::Direct;
+        let direct = self.slotless.iter().any(is_direct);
         let mut users = vec![Vec::new(); self.functions.len()];
         let mut users_of_variables = vec![Vec::new(); self.variables.len()];
         let functions = (0..self.functions.len()).map(|at| Item::Function(at as u32));
@@ -194,9 +194,13 @@ impl<'a> Plan<'a> {
                 match user {
                     Item::Function(at) => {
                         let function = &self.summary.functions[at as usize];
-                        if self.is_slotless(function) {
+                        let slotless = self.is_slotless(function);
+                        if slotless
+                            || direct && (function.is_inline_candidate || function.flags.always_inline)
+                        {
                             through.push(user);
-                        } else if !(self.lazy)(at as usize) {
+                        }
+                        if !slotless && !(self.lazy)(at as usize) {
                             self.set(at as usize, Body::Wanted);
                         }
                     }
@@ -255,7 +259,7 @@ impl<'a> Plan<'a> {
                 Body::Inlined => Role::Shown,
                 body => Role::Compiled {
                     candidate: function.is_inline_candidate,
-                    once: is_called_once(function),
+                    once: function.is_called_once(),
                     kept: body == Body::Wanted,
                     way,
                 },

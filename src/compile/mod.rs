@@ -148,6 +148,17 @@ pub(crate) fn compile_whole(
     run(source, options, Goal::Object(roles.as_ref()))
 }
 
+/// The same at a level.
+pub(crate) fn compile_at(
+    source: &Source,
+    options: &CompileOptions,
+    level: Level,
+    known: &Known,
+) -> Result<Compiled> {
+    let level = if level == Level::Fast { OptLevel::O0 } else { options.level };
+    compile_whole(source, &CompileOptions { level, ..options.clone() }, Some(known))
+}
+
 /// Compiles a part of a module, of which `slice` is the bitcode.
 pub(crate) fn compile_patch(
     slice: &Source,

@@ -6,9 +6,13 @@
 
 use std::collections::HashMap;
 
-use super::object::{Binding, Kind, Object, Place, SymbolKind};
+use super::homes::Homes;
+use super::object::{Binding, Kind, Object, Place, Symbol, SymbolKind};
 use super::place::Placement;
 use super::prints::Prints;
+use super::starts::Starts;
+use crate::error::Result;
+use crate::table::SymbolId;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -111,6 +115,13 @@ impl Functions {
         (into < u64::from(entry.length)).then(|| (self.name(entry), into))
     }
 
+    /// What the function that starts at `address` does.
+    pub(crate) fn hash_at(&self, address: u64) -> Option<u64> {
+        let from = address.checked_sub(self.base)?;
+        let at = self.entries.binary_search_by_key(&from, |entry| u64::from(entry.start)).ok()?;
+        Some(self.entries[at].hash)
+    }
+
     /// What is different from `old`. Functions of one name are compared in their order.
     pub(crate) fn changes<'f>(&'f self, old: &'f Functions) -> Changes<'f> {
         let mut before: HashMap<&str, Vec<u64>, foldhash::fast::RandomState> = HashMap::default();
@@ -133,6 +144,25 @@ impl Functions {
         }
         changes
     }
+}
+
+/// What each function of an object does, by name. See [`Functions::changes`].
+pub(crate) fn function_hashes(object: &[u8], labels_stay: bool) -> Result<Vec<(String, u64)>> {
+    let object = Object::parse(object)?;
+    // Only whether there is one counts.
+    let id = |symbol: &Symbol<'_>| (symbol.binding != Binding::Local).then_some(SymbolId(0));
+    let ids: Vec<Option<SymbolId>> = object.symbols.iter().map(id).collect();
+    let starts = Starts::new(&object, &ids);
+    let homes = Homes::choose(&object, &ids, &starts, labels_stay);
+    let prints = Prints::new(&object, &starts, &homes);
+    let functions = object.symbols.iter().filter_map(|symbol| match symbol.place {
+        Place::Section(section) if symbol.kind == SymbolKind::Function && symbol.size > 0 => {
+            let end = symbol.value.saturating_add(symbol.size).min(object.sections[section].size);
+            Some((symbol.name.to_owned(), prints.of(section, symbol.value, end)))
+        }
+        _ => None,
+    });
+    Ok(functions.collect())
 }
 
 /// What the function at `offset` of `section` is called.

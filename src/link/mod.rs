@@ -41,7 +41,7 @@ pub(crate) use apply::link;
 pub(crate) use constants::{Constant, Constants, Key};
 pub(crate) use definitions::{Definition, Resolve};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
-pub(crate) use functions::{Changes, Functions};
+pub(crate) use functions::{Changes, Functions, function_hashes};
 #[allow(unused_imports, reason = "for reports and the rules of state")]
 pub(crate) use image::{
     CHANGED, Image, Initialiser, Shape, Storage, StorageKey, Stored, ThreadLocal, ThreadLocals, Unfit,

@@ -146,8 +146,9 @@ impl<'p, 'd> Prints<'p, 'd> {
             return hasher.write_u64(self.piece(index, offset, end, depth + 1));
         }
         let words = self.homes.words_from(index, offset);
-        if let Some(&(table, _)) = words.first() {
-            return self.table(index, table, words, hasher);
+        let table = words.first().map_or(offset, |&(table, _)| table);
+        if self.table(index, table, hasher) {
+            return;
         }
         let known = self.wholes.borrow().get(&index).copied();
         let whole = known.unwrap_or_else(|| FixedState::with_seed(0).hash_one(section.bytes));
@@ -156,22 +157,29 @@ impl<'p, 'd> Prints<'p, 'd> {
         hasher.write_u64(offset);
     }
 
-    /// A table for `switch`: from `start` on the entries that lead into one function.
-    fn table(&self, index: usize, start: u64, words: &[(u64, u64)], hasher: &mut impl Hasher) {
-        let mut owner = None;
-        let end = words.last().map_or(start, |&(offset, width)| offset + width);
-        for relocation in self.relocations(index, start, end) {
+    /// A table for `switch`: from `start` on the entries that lead into one function. False where
+    /// there is none. What else is in the section, and so where the section is kept, does not
+    /// count.
+    fn table(&self, index: usize, start: u64, hasher: &mut impl Hasher) -> bool {
+        let (mut owner, mut next) = (None, start);
+        for relocation in self.relocations(index, start, u64::MAX) {
             let symbol = &self.object.symbols[relocation.r_sym(LE, false) as usize];
-            let Place::Section(section) = symbol.place else { return };
+            let at = relocation.r_offset.get(LE);
+            let Place::Section(section) = symbol.place else { break };
+            if at != next || self.object.sections[section].kind != Kind::Code {
+                break;
+            }
+            next = at + width(self.object, relocation);
             // An entry counts from the table's start.
-            let distance = relocation.r_offset.get(LE) - start;
-            let offset = symbol.value.wrapping_add(relocation.r_addend.get(LE) as u64).wrapping_sub(distance);
-            let Some((function, into)) = self.starts.around(section, offset) else { return };
+            let offset =
+                symbol.value.wrapping_add(relocation.r_addend.get(LE) as u64).wrapping_sub(at - start);
+            let Some((function, into)) = self.starts.around(section, offset) else { break };
             if *owner.get_or_insert(function) != function {
-                return;
+                break;
             }
             hasher.write_u64(into);
         }
+        owner.is_some()
     }
 
     fn data_at(&self, section: usize, offset: u64) -> Option<(usize, u64, u64, usize)> {

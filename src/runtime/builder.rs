@@ -35,6 +35,7 @@ pub struct Builder {
     retained_limit: Option<usize>,
     tiered: bool,
     lazy: bool,
+    verify_diff: bool,
     cache: Option<Cache>,
 }
 
@@ -50,6 +51,7 @@ impl Default for Builder {
             retained_limit: None,
             tiered: true,
             lazy: false,
+            verify_diff: false,
             cache: None,
         }
     }
@@ -94,6 +96,15 @@ impl Builder {
     /// the allocation of memory.
     pub fn lazy(mut self, lazy: bool) -> Self {
         self.lazy = lazy;
+        self
+    }
+
+    /// Whether every update that compiles only some functions of a module compiles the whole
+    /// module as well, and is refused with [`ErrorKind::Compile`] if the code of another
+    /// function would not be what it is; off unless said otherwise. For those who doubt hotslot:
+    /// it costs more than the patch saves.
+    pub fn verify_diff(mut self, verify: bool) -> Self {
+        self.verify_diff = verify;
         self
     }
 
@@ -204,6 +215,7 @@ impl Builder {
             lazy: self.lazy,
             tiered: self.tiered && self.compile.full_level() == Level::Optimised,
             compile: self.compile,
+            verify_diff: self.verify_diff,
             cache: self.cache,
             threads: self.threads,
             arguments: Arguments::new(self.arguments),

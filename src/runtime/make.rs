@@ -12,6 +12,7 @@ use super::report::Times;
 use super::state::Base;
 use super::stored::{self, Task};
 use super::units::{Incoming, Ready};
+use super::verify;
 use crate::compile::{self, CompileTimes, Interface, Known, Level, Patch, Source, SourceKind};
 use crate::error::Result;
 
@@ -57,13 +58,13 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
     if inner.lazy
         && !module.replace
         && let Some(begin) = compile::begin(bitcode.bytes(), level)
-        && let Some(code) = part(inner, &bitcode, begin, level, None)?
+        && let Some(code) = part(inner, &module.name, &bitcode, begin, level, None)?
     {
         return Ok(read(code));
     }
     if let Some(base) = base
         && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
-        && let Some(code) = part(inner, &bitcode, patch, level, Some(base.serial))?
+        && let Some(code) = part(inner, &module.name, &bitcode, patch, level, Some(base.serial))?
     {
         return Ok(read(code));
     }
@@ -106,7 +107,7 @@ fn more(inner: &Inner, module: Incoming, base: &Base, patch: Patch, level: Level
         Some(bitcode) => bitcode.clone(),
         None => to_bitcode(inner, &module.source)?,
     };
-    let code = part(inner, &bitcode, patch, level, Some(base.serial))?;
+    let code = part(inner, &module.name, &bitcode, patch, level, Some(base.serial))?;
     Ok(code.map(|Code { object, interface, mut made, .. }| {
         made.bitcode = base.bitcode.clone();
         Ready { module, object, interface, on_demand: false, made }
@@ -133,6 +134,7 @@ fn to_bitcode(inner: &Inner, source: &Source) -> Result<Source> {
 /// compiled whole.
 fn part(
     inner: &Inner,
+    module: &str,
     bitcode: &Source,
     patch: Patch,
     level: Level,
@@ -140,6 +142,9 @@ fn part(
 ) -> Result<Option<Code>> {
     let mut code = Code::default();
     crate::fault::step("compile")?;
+    if let Some(serial) = serial.filter(|_| inner.verify_diff) {
+        verify::check(inner, module, bitcode, &patch, serial)?;
+    }
     if !patch.is_empty() {
         let Some(slice) = patch.slice(bitcode) else { return Ok(None) };
         let make = || passing(|| compile::compile_patch(&slice, &inner.compile, level, &patch));

@@ -41,6 +41,7 @@ mod units;
 mod update;
 mod upgrade;
 mod variables;
+mod verify;
 mod view;
 
 use std::ffi::c_void;
@@ -99,6 +100,8 @@ struct Inner {
     tiered: bool,
     /// Functions are compiled on their first call.
     lazy: bool,
+    /// What is not compiled again is checked to be the same.
+    verify_diff: bool,
     cache: Option<Cache>,
     threads: usize,
     /// What constructors get as argc and argv.

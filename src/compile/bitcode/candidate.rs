@@ -18,8 +18,9 @@ pub(crate) const CALLED_ONCE: usize = 300;
 /// C++ inline functions and the like always: their body is the same wherever it is. Internal
 /// functions when they are small enough that inlining them is likely and recompiling their
 /// callers is cheap, when they must be inlined, or when they have one caller only. Never what
-/// must not be inlined, or cannot be: addresses of its labels are those of one copy. A choice of ours and not of LLVM's: code generation makes it so, by
-/// letting the optimiser see no other bodies.
+/// must not be inlined, or cannot be: addresses of its labels are those of one copy. A choice of
+/// ours and not of LLVM's: code generation makes it so, by letting the optimiser see no other
+/// bodies.
 pub(crate) fn is_inline_candidate(function: &Function) -> bool {
     let never = function.flags.no_inline || function.flags.opt_none || function.block_address_taken;
     if !function.is_defined || never {
@@ -28,12 +29,11 @@ pub(crate) fn is_inline_candidate(function: &Function) -> bool {
     match function.linkage {
         Linkage::LinkOnceOdr | Linkage::WeakOdr | Linkage::AvailableExternally => true,
         Linkage::Internal | Linkage::Private => {
-            let alone = function.direct_calls == 1 && !function.address_taken;
             let count = function.instructions as usize;
             function.flags.always_inline
                 || count <= SMALL
                 || function.flags.inline_hint && count <= ASKED_FOR
-                || alone && count <= CALLED_ONCE
+                || function.is_called_once() && count <= CALLED_ONCE
         }
         _ => false,
     }

@@ -96,6 +96,13 @@ pub(crate) struct Function {
     pub is_inline_candidate: bool,
 }
 
+impl Function {
+    /// It is called at one place, and nobody has its address.
+    pub fn is_called_once(&self) -> bool {
+        self.direct_calls == 1 && !self.address_taken
+    }
+}
+
 /// A variable of a module, defined or declared.
 #[derive(Debug)]
 pub(crate) struct Variable {
@@ -334,6 +341,7 @@ impl Summing<'_> {
         let globals = &self.contents.outline.globals;
         let mut graph = Graph::default();
         let mut contents = Vec::with_capacity(own.len());
+        let mut content = Content::default();
         // What is not understood may be looked into like anything else.
         let looked_into = |index: &u32| match &described[*index as usize] {
             Some(function) => {
@@ -350,8 +358,18 @@ impl Summing<'_> {
                 None => &[],
             };
             graph.push(references.iter().copied().filter(looked_into));
-            let is_function = described[index].is_some();
-            contents.push(if is_function { own[index] } else { Some(self.contents.referred[index]) });
+            if described[index].is_none() {
+                contents.push(Some(self.contents.referred[index]));
+                continue;
+            }
+            contents.push(own[index].map(|own| {
+                content.digest(own);
+                // What is called nowhere else is copied even where it is large.
+                for other in references.iter().filter_map(|other| described[*other as usize].as_ref()) {
+                    content.number(u64::from(other.is_inline_candidate && other.is_called_once()));
+                }
+                content.finish()
+            }));
         }
         graph.deep(&contents, &self.names())
     }

@@ -96,6 +96,8 @@ pub fn child(arguments: &[&str]) {
         let edit = changes::edit(name, &program, modules[next % modules.len()], next as i32);
         next += 1;
         loaded.edit(&edit.expect("it has a function")).unwrap_or_else(|why| panic!("{way}: {why}"));
+        // Whatever an edit leaves, in the background as well, is its own.
+        loaded.settle();
         loaded.process()
     };
     // A first round fills what stays; slow ways have no time for a whole one.

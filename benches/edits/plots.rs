@@ -35,6 +35,7 @@ pub fn draw(directory: &Path, raw: &[Value]) -> Result<(), String> {
 fn colour(way: &str) -> RGBColor {
     match way {
         "hotslot" => RGBColor(200, 40, 40),
+        "hotslot-full" => RGBColor(240, 140, 120),
         "relink" => RGBColor(31, 90, 160),
         "relink-lto" => RGBColor(120, 165, 215),
         "closure" => RGBColor(20, 130, 110),
@@ -214,7 +215,7 @@ where
     let mut names = Vec::new();
     for (way, points) in plot.lines {
         let colour = colour(way);
-        let width = if *way == "hotslot" { 3 } else { 2 };
+        let width = if way.starts_with("hotslot") { 3 } else { 2 };
         chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(width)))?;
         if plot.dots {
             chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, colour.filled())))?;

@@ -35,8 +35,8 @@ fn names() -> Vec<&'static str> {
 fn program(program: &str, level: Level, ways: &[&str]) -> Vec<Row> {
     let (rounds, budget) = match (quick(), program) {
         (true, _) => (1, 1.0),
-        (false, "lua") => (ROUNDS, 4.0),
-        (false, _) => (1, 4.0),
+        (false, "lua") => (ROUNDS, 2.5),
+        (false, _) => (1, 2.5),
     };
     let jobs: Vec<Job<'_>> =
         ways.iter().map(|&way| Job { program, way, level, edits: 100, budget }).collect();

@@ -1,7 +1,7 @@
 //! One function of SQLite's amalgamation edited, against compiling the module again.
 //!
 //! Twenty of its some 2,500 functions, at even steps in the order of their size, the largest
-//! one included, or as many of them as 15 seconds allow. Compiling again, once, is LLVM alone, in
+//! one included, or as many of them as ten seconds allow. Compiling again, once, is LLVM alone, in
 //! process, at the same level: read the module's bitcode, run the passes, generate an object;
 //! nothing is linked.
 
@@ -26,17 +26,14 @@ pub fn figure() -> Vec<Row> {
 }
 
 fn at(level: Level) -> Vec<Row> {
-    let budget = if quick() { "5" } else { "15" };
+    let budget = if quick() { "5" } else { "10" };
     let again = child::run("recompile", &[level.name()]);
     let phase = |name: &str| again.get(name).copied().unwrap_or(f64::NAN);
     let all = phase("parse") + phase("optimise") + phase("code");
-    // At O0 there is only one mode.
-    let ways: &[&str] = if level == Level::O0 { &["hotslot"] } else { &["hotslot-full", "hotslot"] };
-    let mut rows = Vec::new();
-    for &way in ways {
-        let values = child::run("sqlite", &[way, level.name(), budget]);
-        rows.extend(of_way(way, level, &values, all));
-    }
+    // At the same level as the compilation; loading it for another mode would take half a minute.
+    let way = if level == Level::O0 { "hotslot" } else { "hotslot-full" };
+    let values = child::run("sqlite", &[way, level.name(), budget]);
+    let mut rows = Vec::from(of_way(way, level, &values, all));
     rows.push(Row::reported(
         format!("  compiling it again, {}, once", level.name()),
         format!(
@@ -65,10 +62,8 @@ fn of_way(way: &str, level: Level, values: &Values, again: f64) -> [Row; 2] {
     .number("median_us", middle)
     .number("again_us", again)
     .number("ratio", ratio);
-    // At O2 the default mode generates other code first than the whole compilation does.
-    let same = way == "hotslot-full" || level == Level::O0;
     [
-        if same { row.target("hotslot >= 100x faster", ratio >= 100.0) } else { row },
+        row.target("hotslot >= 100x faster", ratio >= 100.0),
         Row::reported(
             "  fastest and slowest of its functions",
             format!("{} to {}, {} functions", time(least), time(most), times.len()),

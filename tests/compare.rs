@@ -18,8 +18,17 @@ const TWICE: (&str, &str) =
 const EDITED: &str = "#include <stdio.h>\n#include \"k.h\"\nint version(void) { return twice(K + 20); }\n\
                       int main(void) { return 4; }\n";
 
-const WAYS: [&str; 8] =
-    ["hotslot", "relink", "relink-lto", "closure", "dlopen", "native", "native-lld", "native-mold"];
+const WAYS: [&str; 9] = [
+    "hotslot",
+    "hotslot-full",
+    "relink",
+    "relink-lto",
+    "closure",
+    "dlopen",
+    "native",
+    "native-lld",
+    "native-mold",
+];
 
 fn compare(place: &Place, args: &[&str]) -> Outcome {
     Outcome::of(place.hotslot(&["compare", "--rounds", "1"]).args(args))
@@ -138,7 +147,7 @@ fn what_a_way_cannot_do_is_a_row() {
         assert!(way(&json, name)["live"].as_f64().unwrap() > 0.0, "{json}");
     }
     let outcome = compare(&place, &args);
-    assert!(outcome.stdout.contains("relink      failed: LLJIT"), "{outcome:?}");
+    assert!(outcome.stdout.contains("relink        failed: LLJIT"), "{outcome:?}");
 }
 
 #[test]
@@ -155,8 +164,8 @@ fn a_linker_that_is_missing_is_a_row() {
     let args = ["compare", "f.c", "--rounds", "1", "--count", "1", "--way", "hotslot,native,native-mold"];
     let outcome = Outcome::of(place.hotslot(&args).env("PATH", &tools));
     assert_eq!(outcome.code(), 0, "{outcome:?}");
-    assert!(outcome.stdout.contains("native-mold mold is not installed"), "{outcome:?}");
-    assert!(outcome.stdout.contains("native      the program starts again"), "{outcome:?}");
+    assert!(outcome.stdout.contains("native-mold   mold is not installed"), "{outcome:?}");
+    assert!(outcome.stdout.contains("native        the program starts again"), "{outcome:?}");
 }
 
 #[test]

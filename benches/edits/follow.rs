@@ -34,7 +34,9 @@ pub fn figure() -> Vec<Row> {
         let words = format!("callers elsewhere {}, variables kept {}", said("follows"), said("kept"));
         let row = Row::reported(format!("after an edit, without another one: {}", way.name), words);
         let row = match way.name {
-            "hotslot" => row.target("yes", said("follows") == "yes" && said("kept") == "yes"),
+            "hotslot" | "hotslot-full" => {
+                row.target("yes", said("follows") == "yes" && said("kept") == "yes")
+            }
             _ => row,
         };
         rows.push(row.number("host_lines", way.lines() as f64));

@@ -146,6 +146,7 @@ pub fn child(arguments: &[&str]) {
             match loaded.edit(&edit) {
                 Ok(split) if warm || split.total > LONG => break split,
                 Ok(_) => {
+                    loaded.settle();
                     warm = true;
                     number += 1;
                     edit = changes::edit(name, &program, module, number).expect("it had one before");
@@ -153,6 +154,8 @@ pub fn child(arguments: &[&str]) {
                 Err(why) => return eprintln!("{way}, {}: {why}", edit.to.name),
             }
         };
+        // What goes on in the background is not to be in the next edit's time.
+        loaded.settle();
         tell(&format!("{module}.total"), split.total.as_secs_f64() * 1e6);
         for (phase, name) in PHASES {
             if let Some(took) = split.of(phase) {

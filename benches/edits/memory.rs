@@ -18,7 +18,7 @@ const READINGS: usize = 20;
 /// The rows of the table.
 pub fn figure() -> Vec<Row> {
     inputs::prepare("lua");
-    let (edits, budget) = if quick() { (66, 0.7) } else { (1000, 8.0) };
+    let (edits, budget) = if quick() { (66, 0.7) } else { (1000, 5.0) };
     let mut contenders = contenders::all();
     // Another linker makes no other program.
     contenders.retain(|way| !["native-lld", "native-mold"].contains(&way.name));
@@ -96,6 +96,8 @@ pub fn child(arguments: &[&str]) {
         let edit = changes::edit(name, &program, modules[next % modules.len()], next as i32);
         next += 1;
         loaded.edit(&edit.expect("it has a function")).unwrap_or_else(|why| panic!("{way}: {why}"));
+        // Whatever an edit leaves, in the background as well, is its own.
+        loaded.settle();
         loaded.process()
     };
     // A first round fills what stays; slow ways have no time for a whole one.

@@ -35,6 +35,8 @@ pub fn draw(directory: &Path, raw: &[Value]) -> Result<(), String> {
 fn colour(way: &str) -> RGBColor {
     match way {
         "hotslot" => RGBColor(200, 40, 40),
+        "hotslot O0" => RGBColor(110, 20, 20),
+        "hotslot-full" => RGBColor(240, 140, 120),
         "relink" => RGBColor(31, 90, 160),
         "relink-lto" => RGBColor(120, 165, 215),
         "closure" => RGBColor(20, 130, 110),
@@ -105,6 +107,7 @@ fn growth(path: &Path, raw: &[Value]) -> Done {
         else {
             continue;
         };
+        let way = if entry["level"] == "O0" { "hotslot O0" } else { way };
         match lines.iter_mut().find(|line| line.0 == way) {
             Some((_, points)) => points.push((size, took)),
             None => lines.push((way, vec![(size, took)])),
@@ -122,7 +125,7 @@ fn growth(path: &Path, raw: &[Value]) -> Done {
     lines_plot(
         path,
         Plot {
-            title: "One function edited in a generated program, all code at O2",
+            title: "One function edited in a generated program, code at O2 unless named",
             across: "modules of ten functions (logarithmic)",
             up: "median time of an edit (logarithmic)",
             lines: &lines,
@@ -214,7 +217,7 @@ where
     let mut names = Vec::new();
     for (way, points) in plot.lines {
         let colour = colour(way);
-        let width = if *way == "hotslot" { 3 } else { 2 };
+        let width = if way.starts_with("hotslot") { 3 } else { 2 };
         chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(width)))?;
         if plot.dots {
             chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, colour.filled())))?;

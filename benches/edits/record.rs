@@ -36,9 +36,10 @@ pub fn edits(job: &Job<'_>, edits: &Edits) {
 }
 
 /// Edits of SQLite: functions' sizes and times, in the order of their sizes.
-pub fn sqlite(level: Level, again: f64, sizes: &[f64], times: &[f64]) {
+pub fn sqlite(way: &str, level: Level, again: f64, sizes: &[f64], times: &[f64]) {
     keep(json!({
         "kind": "sqlite",
+        "way": way,
         "level": level.name(),
         "again_us": again,
         "instructions": sizes,

@@ -1,7 +1,8 @@
 //! The result, for people and for programs.
 //!
 //! Owns medians and what is compared with what: a way that starts from bitcode with hotslot from
-//! bitcode, one that starts from the source with hotslot and its front end.
+//! bitcode, one that starts from the source with hotslot and its front end; and all of them with
+//! the mode of hotslot whose code is of their level at once.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -96,9 +97,11 @@ impl Row {
         answers
     }
 
-    /// How many times as long as hotslot, both from the same start.
+    /// How many times as long as hotslot at the same level, or as hotslot where that was not
+    /// measured, both from the same start.
     fn ratio(&self, input: &Input, rows: &[Row]) -> Option<f64> {
-        let base = rows.iter().find(|row| row.way.name == "hotslot")?.live()?;
+        let base = |name| rows.iter().find(|row| row.way.name == name).and_then(Row::live);
+        let base = base("hotslot-full").or_else(|| base("hotslot"))?;
         let front_end = if self.starts_from_source() { front_end(input) } else { None };
         Some(self.live()?.as_secs_f64() / (base + front_end.unwrap_or_default()).as_secs_f64())
     }
@@ -150,9 +153,9 @@ pub fn text(input: &Input, rows: &[Row]) -> String {
             Some(Trouble::Failed(why)) => format!("failed: {why}"),
             None => row.way.price.to_owned(),
         };
-        let _ = writeln!(text, "{:<12}{note}", row.way.name);
+        let _ = writeln!(text, "{:<14}{note}", row.way.name);
         if let Some(why) = &row.run_trouble {
-            let _ = writeln!(text, "{:<12}does not run: {why}", "");
+            let _ = writeln!(text, "{:<14}does not run: {why}", "");
         }
     }
     text

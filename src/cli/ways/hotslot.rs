@@ -1,4 +1,7 @@
 //! The first way: hotslot. Each module is one of its modules, an edit replaces it.
+//!
+//! In two modes: the library's own, in which changed functions go live without optimisation and
+//! are optimised in the background, and one in which they go live optimised, as all other ways do.
 
 use std::time::Instant;
 
@@ -6,13 +9,22 @@ use hotslot::{OptLevel, Runtime, Source, Times};
 
 use super::{Contender, Edit, Level, Module, Phase, Program, Result, Split, Trouble, Way, call};
 
-/// hotslot itself.
-pub const CONTENDER: Contender = Contender {
+/// hotslot as it is by default.
+pub const TIERED: Contender = Contender {
     name: "hotslot",
-    what: "only what changed is compiled, every caller goes through the table",
+    what: "only what changed is compiled, at O0 first and optimised in the background",
     price: "state is kept, every caller and stored pointer has the new code",
-    load: |program, level| Ok(Box::new(Hotslot::load(program, level)?)),
+    load: |program, level| Ok(Box::new(Hotslot::load(program, level, true)?)),
     host: &[include_str!("hotslot.rs")],
+};
+
+/// hotslot without unoptimised code in between: at the same level as the others from the start.
+pub const FULL: Contender = Contender {
+    name: "hotslot-full",
+    what: "only what changed is compiled, at the full level at once",
+    price: "the same; the first new call comes later and is of optimised code",
+    load: |program, level| Ok(Box::new(Hotslot::load(program, level, false)?)),
+    ..TIERED
 };
 
 /// A runtime with the program in it.
@@ -25,8 +37,8 @@ const USUAL: &[&str] = &["stdc++", "m", "gcc_s", "c"];
 
 impl Hotslot {
     /// Loads every module in one update.
-    pub fn load(program: &Program, level: Level) -> Result<Self> {
-        let mut builder = Runtime::builder().process_symbols(false).opt_level(match level {
+    pub fn load(program: &Program, level: Level, tiered: bool) -> Result<Self> {
+        let mut builder = Runtime::builder().process_symbols(false).tiered(tiered).opt_level(match level {
             Level::O0 => OptLevel::O0,
             Level::O1 => OptLevel::O1,
             Level::O2 => OptLevel::O2,
@@ -50,11 +62,6 @@ impl Hotslot {
         update.strict().prepare()?.commit()?;
         Ok(Self { runtime })
     }
-
-    /// The runtime, for what only hotslot has.
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
 }
 
 impl Way for Hotslot {
@@ -64,6 +71,10 @@ impl Way for Hotslot {
         let address = self.runtime.address_of(&edit.entry)?;
         let answer = call::first(edit, address.addr())?;
         Ok(Split { phases: phases(&report.times), total: begun.elapsed(), answer })
+    }
+
+    fn settle(&mut self) {
+        self.runtime.settle();
     }
 
     fn address(&self, symbol: &str) -> Result<Option<usize>> {

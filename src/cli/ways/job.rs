@@ -90,6 +90,8 @@ impl Job {
         let (begun, mut edits) = (Instant::now(), Vec::new());
         for edit in &self.edits {
             edits.push(way.edit(edit)?);
+            // People do not edit faster than that, and it is not to be in the next edit's time.
+            way.settle();
             if begun.elapsed() > self.patience {
                 break;
             }

@@ -215,6 +215,9 @@ pub trait Way {
     /// Makes the edit live. Ends when the edited module's entry can be called, or has been.
     fn edit(&mut self, edit: &Edit) -> Result<Split>;
 
+    /// Waits until nothing is left to do in the background, for a way that does anything there.
+    fn settle(&mut self) {}
+
     /// Where the newest code of a symbol is, for a host that asks now; it may be called while the
     /// way lives. A way whose program runs in another process has none.
     fn address(&self, symbol: &str) -> Result<Option<usize>>;
@@ -255,7 +258,8 @@ impl Contender {
 
 /// The ways, hotslot first.
 pub const ALL: &[Contender] = &[
-    hotslot::CONTENDER,
+    hotslot::TIERED,
+    hotslot::FULL,
     relink::APART,
     relink::TOGETHER,
     closure::CONTENDER,

@@ -242,7 +242,7 @@ impl<'a> Plan<'a> {
                 Body::Absent => continue,
                 Body::Declared if is_local(function) => Role::Elsewhere,
                 Body::Declared => continue,
-                Body::Inlined => Role::Shown,
+                Body::Inlined => Role::Shown { once: function.is_called_once() },
                 body => Role::Compiled {
                     candidate: function.is_inline_candidate,
                     once: function.is_called_once(),
@@ -353,7 +353,7 @@ impl Extent {
                 let local = is_local(function);
                 let slotless = !matches!(
                     self.roles.0.get(&function.name),
-                    Some(Role::Elsewhere | Role::Shown | Role::Compiled { way: Way::Slot, .. })
+                    Some(Role::Elsewhere | Role::Shown { .. } | Role::Compiled { way: Way::Slot, .. })
                 );
                 let direct =
                     matches!(self.roles.0.get(&function.name), Some(Role::Compiled { way: Way::Direct, .. }));

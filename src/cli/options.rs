@@ -94,6 +94,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAME")]
     pub cpu: Option<String>,
 
+    /// At every change of a module compile all of it as well, and refuse the change where code
+    /// that was not compiled again would be another one
+    #[arg(long, hide_short_help = true)]
+    pub verify_diff: bool,
+
     #[command(flatten)]
     /// Where compiled code is kept.
     pub cache: CacheOptions,

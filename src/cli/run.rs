@@ -213,6 +213,7 @@ fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure>
         // What the program may use is what it is linked with, not what hotslot is.
         .process_symbols(false)
         .cache(cache)
+        .verify_diff(options.verify_diff)
         .arguments(words(options).map(|word| word.into_vec()));
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);

@@ -261,7 +261,8 @@ impl Patch {
     /// The functions whose code stays.
     pub(crate) fn staying(&self) -> impl Iterator<Item = Staying<'_>> {
         let functions = self.known.source.summary.functions.iter().enumerate();
-        let functions = functions.filter(|&(at, function)| is_defined(function) && !self.extent.is_compiled(at));
+        let functions =
+            functions.filter(|&(at, function)| is_defined(function) && !self.extent.is_compiled(at));
         functions.map(|(at, function)| Staying {
             name: &function.name,
             local: is_local(function),

@@ -136,8 +136,13 @@ impl<'a> Plan<'a> {
     pub(super) fn finish(mut self) -> Extent {
         self.add_callers();
         while let Some(item) = self.open.pop() {
+            // The optimiser reads constants: a call by a table's entry may get the body.
+            let by_code = match item {
+                Item::Function(_) => true,
+                Item::Variable(at) => self.summary.variables[at as usize].is_constant,
+            };
             for next in refers(self.summary, item) {
-                self.reach(next, matches!(item, Item::Function(_)));
+                self.reach(next, by_code);
             }
         }
         let referred = self.staying();
@@ -183,7 +188,9 @@ impl<'a> Plan<'a> {
                     Item::Function(at) => {
                         let function = &self.summary.functions[at as usize];
                         let slotless = self.is_slotless(function);
-                        if slotless || direct && (function.is_inline_candidate || function.flags.always_inline) {
+                        if slotless
+                            || direct && (function.is_inline_candidate || function.flags.always_inline)
+                        {
                             through.push(user);
                         }
                         if !slotless {

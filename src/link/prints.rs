@@ -171,7 +171,8 @@ impl<'p, 'd> Prints<'p, 'd> {
             }
             next = at + width(self.object, relocation);
             // An entry counts from the table's start.
-            let offset = symbol.value.wrapping_add(relocation.r_addend.get(LE) as u64).wrapping_sub(at - start);
+            let offset =
+                symbol.value.wrapping_add(relocation.r_addend.get(LE) as u64).wrapping_sub(at - start);
             let Some((function, into)) = self.starts.around(section, offset) else { break };
             if *owner.get_or_insert(function) != function {
                 break;

@@ -28,7 +28,9 @@ impl State {
         for &symbol in &module.current.defined {
             let symbol = self.symbols.get(symbol);
             let own = |p: &&Provider| p.owner == Owner::Module(id) && p.rank > Rank::Retired;
-            let Some(Target::Function(at)) = symbol.providers.iter().find(own).map(|p| p.target) else { continue };
+            let Some(Target::Function(at)) = symbol.providers.iter().find(own).map(|p| p.target) else {
+                continue;
+            };
             if let Some(hash) = module.current.images().find_map(|image| image.functions.hash_at(at)) {
                 hashes.insert((symbol.plain_name().into(), symbol.is_local()), hash);
             }

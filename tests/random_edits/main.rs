@@ -25,7 +25,10 @@ fn results(rt: &Runtime, program: &Program) -> Vec<(String, u32)> {
     let one = |name: String| {
         // SAFETY: the functions have these types.
         let (set, entry) = unsafe {
-            (rt.function::<extern "C" fn()>("set").unwrap(), rt.function::<extern "C" fn() -> u32>(&name).unwrap())
+            (
+                rt.function::<extern "C" fn()>("set").unwrap(),
+                rt.function::<extern "C" fn() -> u32>(&name).unwrap(),
+            )
         };
         set.call();
         let result = entry.call();
@@ -77,7 +80,10 @@ fn run(seed: u64, steps: usize) {
                     let name = format!("random-edits-{seed}");
                     let text = format!("{}\n/* {log:#?} */", program.source());
                     std::fs::write(std::env::temp_dir().join(&name), text).unwrap();
-                    panic!("seed {seed}, step {step}, {} {when}: {log:?}\n found {found:?}\nexpect {expected:?}", way.name);
+                    panic!(
+                        "seed {seed}, step {step}, {} {when}: {log:?}\n found {found:?}\nexpect {expected:?}",
+                        way.name
+                    );
                 }
             };
             check("at once");
@@ -109,7 +115,8 @@ fn run(seed: u64, steps: usize) {
         let source = compile(&program);
         for way in &ways {
             let done = way.runtime.replace("m", source.clone());
-            let report = done.unwrap_or_else(|e| panic!("seed {seed}, step {step}, {}: {log:?}: {e}", way.name));
+            let report =
+                done.unwrap_or_else(|e| panic!("seed {seed}, step {step}, {}: {log:?}: {e}", way.name));
             log.push(format!("{}: changed {:?}", way.name, report.modules[0].changed_functions));
         }
         update = Some(source);

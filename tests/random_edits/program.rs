@@ -256,7 +256,11 @@ impl Program {
             let _ = writeln!(
                 out,
                 "{} const unsigned c{at}[4] = {{{}, {}, {}, {}}};",
-                if *shared { "extern const unsigned c".to_owned() + &at.to_string() + "[4];" } else { linkage.into() },
+                if *shared {
+                    "extern const unsigned c".to_owned() + &at.to_string() + "[4];"
+                } else {
+                    linkage.into()
+                },
                 constant[0],
                 constant[1],
                 constant[2],
@@ -269,7 +273,8 @@ impl Program {
         let table = self.table.map(|at| self.alone(at));
         let _ = writeln!(out, "static unsigned (*const table[])(unsigned) = {{{}}};", table.join(", "));
         let _ = writeln!(out, "static unsigned (*hook0)(unsigned) = last; unsigned (*hook1)(unsigned);");
-        let _ = writeln!(out, "{open} void set(void) {{ fuel = 40; hook1 = {};", self.alone(self.table[0] + 1));
+        let _ =
+            writeln!(out, "{open} void set(void) {{ fuel = 40; hook1 = {};", self.alone(self.table[0] + 1));
         for variable in 0..self.variables {
             let _ = write!(out, "v{variable} = {};", variable + 7);
         }
@@ -280,7 +285,11 @@ impl Program {
         let _ = writeln!(out, "{open}");
         for (at, function) in self.functions.iter().enumerate() {
             let name = function.name;
-            let _ = writeln!(out, "unsigned e{name}(void) {{ unsigned x = {name}; return {}; }}", self.call(at, 3));
+            let _ = writeln!(
+                out,
+                "unsigned e{name}(void) {{ unsigned x = {name}; return {}; }}",
+                self.call(at, 3)
+            );
         }
         let _ = writeln!(out, "{close}");
         text
@@ -312,11 +321,14 @@ impl Program {
                 Statement::Branch(a, b) => {
                     writeln!(out, "if (x & {b}) x += {a}; else {{ x ^= {a}; v0 = x; }}")
                 }
-                Statement::Loop(a) => writeln!(out, "for (unsigned i = 0; i < 7; i++) x = x * {} + i;", a | 1),
+                Statement::Loop(a) => {
+                    writeln!(out, "for (unsigned i = 0; i < 7; i++) x = x * {} + i;", a | 1)
+                }
                 Statement::LocalStatic(a) => writeln!(out, "{{ static unsigned l; l = x; x += l * {a}; }}"),
                 Statement::Switch(a) => {
-                    let cases: String =
-                        (0..8).map(|i| format!("case {i}: x += {}; break; ", a.wrapping_mul(i * i + 7))).collect();
+                    let cases: String = (0..8)
+                        .map(|i| format!("case {i}: x += {}; break; ", a.wrapping_mul(i * i + 7)))
+                        .collect();
                     writeln!(out, "switch (x & 15) {{ {cases} default: x = x * 9 + v1; }}")
                 }
                 Statement::Text(a) => writeln!(out, "x += \"{a}text\"[x & 3];"),

@@ -103,6 +103,11 @@ pub struct RunOptions {
     #[arg(long)]
     pub lazy: bool,
 
+    /// At every change of a module compile all of it as well, and refuse the change where code
+    /// that was not compiled again would be another one
+    #[arg(long, hide_short_help = true)]
+    pub verify_diff: bool,
+
     #[command(flatten)]
     /// Where compiled code is kept.
     pub cache: CacheOptions,

@@ -215,6 +215,7 @@ fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure>
         .process_symbols(false)
         .lazy(options.lazy)
         .cache(cache)
+        .verify_diff(options.verify_diff)
         .arguments(words(options).map(|word| word.into_vec()));
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);

@@ -148,8 +148,13 @@ impl<'a> Plan<'a> {
     pub(super) fn finish(mut self) -> Extent {
         self.add_callers();
         while let Some(item) = self.open.pop() {
+            // The optimiser reads constants: a call by a table's entry may get the body.
+            let by_code = match item {
+                Item::Function(_) => true,
+                Item::Variable(at) => self.summary.variables[at as usize].is_constant,
+            };
             for next in refers(self.summary, item) {
-                self.reach(next, matches!(item, Item::Function(_)));
+                self.reach(next, by_code);
             }
         }
         let referred = self.staying();
@@ -256,7 +261,7 @@ impl<'a> Plan<'a> {
                 Body::Absent => continue,
                 Body::Declared if is_local(function) => Role::Elsewhere,
                 Body::Declared => continue,
-                Body::Inlined => Role::Shown,
+                Body::Inlined => Role::Shown { once: function.is_called_once() },
                 body => Role::Compiled {
                     candidate: function.is_inline_candidate,
                     once: function.is_called_once(),
@@ -380,7 +385,7 @@ impl Extent {
                 let local = is_local(function);
                 let slotless = !matches!(
                     self.roles.functions.get(&function.name),
-                    Some(Role::Elsewhere | Role::Shown | Role::Compiled { way: Way::Slot, .. })
+                    Some(Role::Elsewhere | Role::Shown { .. } | Role::Compiled { way: Way::Slot, .. })
                 );
                 let direct = matches!(
                     self.roles.functions.get(&function.name),

@@ -16,10 +16,10 @@ use inkwell::llvm_sys::{LLVMAttributeFunctionIndex, LLVMLinkage, LLVMModuleFlagB
 use inkwell::module::Module;
 
 use super::initialisers::{self, Initialised};
-use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, values};
+use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, symbol_name, values};
 use super::redefine::{Global, redeclare, redefine, redefine_variable};
 
-use super::locals::{self, Locals};
+use super::locals::{self, Local, Locals};
 use super::{CallForm, Interface, OptLevel, Types, labels, storage, thread_guards, types};
 use crate::scoped;
 
@@ -78,7 +78,7 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm, locals: &Locals, leve
             }
         }
         thread_guards::split(raw);
-        keep_state(raw);
+        keep(raw, locals);
         // The optimiser makes calls of its own, and one of all initialisers.
         let (declared, initialised) = (types::declared(raw), initialisers::split(raw));
         // Initialisers know constructors by their names.
@@ -131,8 +131,9 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
 
 /// Keeps the optimiser from changing variables that only the module can see: the next
 /// version may use them in other ways, and finds the value there. It would make a flag of a
-/// number that it sees two values of, take a struct apart, and drop what nothing reads.
-unsafe fn keep_state(module: LLVMModuleRef) {
+/// number that it sees two values of, take a struct apart, and drop what nothing reads. So too
+/// with functions of a part that the whole module keeps.
+unsafe fn keep(module: LLVMModuleRef, locals: &Locals) {
     let list = "llvm.compiler.used";
     // SAFETY: a live, verified module, so the list is an array of pointers with an
     // initialiser; all new entries are pointers of the same type.
@@ -149,6 +150,8 @@ unsafe fn keep_state(module: LLVMModuleRef) {
                     && !name(variable).starts_with(b"llvm.")
             })
             .collect();
+        let functions = values(LLVMGetFirstFunction(module), LLVMGetNextFunction).into_iter();
+        used.extend(functions.filter(|&f| locals.functions.get(&symbol_name(f)) == Some(&Local::Kept)));
         if used.is_empty() {
             return;
         }

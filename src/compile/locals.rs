@@ -38,11 +38,16 @@ pub(super) enum Local {
         /// Its code is wanted even if no call of it is left.
         kept: bool,
     },
+    /// It stays static, and is not shaped after its callers.
+    Kept,
     /// It is only declared: its body is in another part of the module.
     #[allow(dead_code, reason = "for parts of modules")]
     Elsewhere,
     /// The same, with the body to be looked into.
-    Shown,
+    Shown {
+        /// As that of [`Local::Copied`].
+        once: bool,
+    },
 }
 
 /// What becomes of a module's static functions, by name. Those that are not named stay as they
@@ -107,6 +112,16 @@ unsafe fn only_call(function: LLVMValueRef) -> Option<LLVMValueRef> {
             && LLVMGetCalledValue(call) == function
             && LLVMGetCalledFunctionType(call) == LLVMGlobalGetValueType(function);
         (direct && inlining::function_of(call) != function).then_some(call)
+    }
+}
+
+/// Has a function copied to its only call.
+unsafe fn favour(function: LLVMValueRef, once: bool) {
+    // SAFETY: a definition in a live, verified module.
+    unsafe {
+        if let Some(call) = only_call(function).filter(|_| once) {
+            inlining::favour(call, function);
+        }
     }
 }
 
@@ -244,18 +259,18 @@ pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bo
                 continue;
             };
             let new = match local {
+                Local::Kept => continue,
                 Local::Elsewhere if is_defined(function) => continue,
                 Local::Elsewhere => redeclare(module, function, Global::Function),
-                Local::Shown => {
+                Local::Shown { once } => {
+                    favour(function, once && optimised);
                     LLVMSetComdat(function, std::ptr::null_mut());
                     LLVMSetLinkage(function, LLVMLinkage::LLVMAvailableExternallyLinkage);
                     function
                 }
                 _ if !is_local(function) || !is_copyable(function) => continue,
                 Local::Copied { once, kept } => {
-                    if let Some(call) = only_call(function).filter(|_| once && optimised) {
-                        inlining::favour(call, function);
-                    }
+                    favour(function, once && optimised);
                     LLVMSetComdat(function, std::ptr::null_mut());
                     // It stays dso_local until `settle`: others would not be looked into.
                     LLVMSetLinkage(

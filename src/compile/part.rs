@@ -21,7 +21,10 @@ pub(super) enum Role {
     /// A static function whose body is elsewhere.
     Elsewhere,
     /// Its body is only to be looked into.
-    Shown,
+    Shown {
+        /// By the only call that there is.
+        once: bool,
+    },
     Compiled {
         /// Its body may be copied.
         candidate: bool,
@@ -82,13 +85,15 @@ pub(super) fn locals(module: &Module<'_>, roles: &Roles) -> Locals {
                 Role::Elsewhere => {
                     all.insert(name, Local::Elsewhere);
                 }
-                Role::Shown if local => {
-                    all.insert(name, Local::Shown);
+                Role::Shown { once } if local => {
+                    all.insert(name, Local::Shown { once });
                 }
-                Role::Shown => LLVMSetLinkage(function, LLVMLinkage::LLVMAvailableExternallyLinkage),
+                Role::Shown { .. } => LLVMSetLinkage(function, LLVMLinkage::LLVMAvailableExternallyLinkage),
                 // Those that are to stay static have no slot, and some have to stay that do not look
                 // it here: the lists of what is used are not in a slice.
-                Role::Compiled { way: Way::Direct, .. } if local => {}
+                Role::Compiled { way: Way::Direct, .. } if local => {
+                    all.insert(name, Local::Kept);
+                }
                 Role::Compiled { candidate, once, kept, way } if local => {
                     if way == Way::Slot || own.functions.remove(&name).is_some() {
                         let copied = Local::Copied { once, kept };

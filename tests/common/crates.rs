@@ -52,6 +52,7 @@ pub fn sub_dir(dir: &Path, prefix: &str) -> PathBuf {
 }
 
 /// All files directly in `dir` with this extension, sorted by name.
+#[allow(dead_code)] // not every test has all files of a crate
 pub fn files_in(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = entries(dir);
     files.retain(|p| p.extension().is_some_and(|e| e == extension));

@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::build::{self, CLANG, Form, GCC, Variant};
 use common::expected::expected;
@@ -128,6 +128,36 @@ real_programs! {
         gcc_objects_o3: GCC_OBJECTS_O3,
         sources: SOURCES,
         mixed: MIXED,
+    }
+}
+
+/// Functions compiled on their first call, and that while modules are replaced.
+mod lazily {
+    use super::*;
+
+    fn compare(program: &Program, variant: &Variant) {
+        let set = build::file_set(program, variant);
+        let (case, expected) = (&program.cases[0], &expected(program)[0]);
+        for options in [&["--lazy"][..], &["--lazy", "--stress", "0"], &["--lazy", "--calls", "stub"]] {
+            let (got, summary) = run::stressed(program, &set, case, options, Duration::ZERO);
+            let difference = run::difference(expected, &got);
+            assert_eq!(difference, None, "{} with {options:?}\n{summary}", program.name);
+        }
+    }
+
+    #[test]
+    fn lua() {
+        compare(&programs::lua54(), &CLANG_BITCODE_RAW);
+    }
+
+    #[test]
+    fn sqlite() {
+        compare(&programs::sqlite(), &CLANG_BITCODE_RAW);
+    }
+
+    #[test]
+    fn cpp() {
+        compare(&programs::cpp(), &CLANG_BITCODE);
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Known {
     pub(super) source: Arc<Indexed>,
     /// For each function, what its live code is.
     pub(super) code: Vec<Code>,
+    /// How often functions were compiled because one was called for the first time.
+    pub(super) calls: u32,
 }
 
 /// How the code of a function was made.
@@ -100,7 +102,7 @@ impl Known {
     pub(crate) fn of(bitcode: &[u8], level: Level) -> Option<Self> {
         let source = Arc::new(Indexed::new(bitcode::summarise(bitcode).ok()?));
         let code = vec![Code::of(level); source.summary.functions.len()];
-        Some(Self { source, code })
+        Some(Self { source, code, calls: 0 })
     }
 
     /// The roles of its functions where all of them are compiled.
@@ -252,7 +254,7 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     extent.note(&mut code, level);
     extent.promise(is, later.iter().copied());
     let later = Later::changed(&new, &later);
-    let known = Known { source: Arc::new(new), code };
+    let known = Known { source: Arc::new(new), code, calls: old.calls };
     Some(Patch { known, new: added, changed, unchanged, removed, later, extent, gone })
 }
 
@@ -279,7 +281,7 @@ impl Patch {
         let extent = plan.finish();
         let mut code = known.code.clone();
         extent.note(&mut code, level);
-        let known = Known { source: known.source.clone(), code };
+        let known = Known { source: known.source.clone(), code, calls: known.calls };
         let [new, changed, unchanged, removed] = [const { Vec::new() }; 4];
         let (later, gone) = Default::default();
         Self { known, new, changed, unchanged, removed, later, extent, gone }
@@ -290,6 +292,7 @@ impl Patch {
     pub(crate) fn applied_to(&self, live: &Known, level: Level) -> Option<Known> {
         let mut known = live.clone();
         self.extent.note(&mut known.code, level);
+        known.calls = known.calls.max(self.known.calls);
         Arc::ptr_eq(&self.known.source, &live.source).then_some(known)
     }
 

@@ -160,7 +160,7 @@ pub(crate) fn begin(bitcode: &[u8], level: Level) -> Option<Patch> {
     extent.promise(summary, waiting());
     let functions = waiting().map(|at| promised(&summary.functions[at])).collect();
     let later = Later { functions, references: references(summary, waiting()) };
-    let known = Known { source: Arc::new(source), code };
+    let known = Known { source: Arc::new(source), code, calls: 0 };
     let [new, changed, unchanged, removed] = [const { Vec::new() }; 4];
     Some(Patch { known, new, changed, unchanged, removed, later, extent, gone: HashSet::default() })
 }
@@ -204,25 +204,25 @@ fn references(summary: &Summary, functions: impl Iterator<Item = usize>) -> Vec<
 /// as take the time that it takes to start LLVM.
 const ALONG: [(Level, u32); 2] = [(Level::Fast, 1000), (Level::Optimised, 100)];
 
-/// Plans compiling the function `name`, which waits for its first call, and functions along with it
-/// that it leads to by calls, nearest first; `None` if it does not wait.
+/// Plans compiling the function `name`, which waits for its first call, and others along with it;
+/// `None` if it does not wait.
 ///
-/// Starting LLVM takes longer than most functions do. So it is given some more each time, as much
-/// as it has had of this module so far: then it is not started often, and what is compiled in vain
-/// takes no longer than what was needed.
+/// Starting LLVM takes longer than most functions do, so it is given more: at first what the
+/// function leads to by calls, nearest first. A module that is called into again is one that is
+/// used. Then its other functions come along too, those that stand near before those that do not,
+/// twice as much with each call: so LLVM is not started often for any module.
 pub(crate) fn first_call(known: &Known, name: &str, provided: &Provided<'_>, level: Level) -> Option<Patch> {
     let first = known.source.function(name).filter(|&at| known.code[at] == Code::Lazy)?;
     let functions = &known.source.summary.functions;
     let lazy = |at: usize| known.code[at] == Code::Lazy;
     let mut plan = Plan::new(&known.source.summary, provided, level, &lazy);
-    let compiled =
-        functions.iter().zip(&known.code).filter(|(f, code)| is_defined(f) && **code != Code::Lazy);
-    let so_far: u32 = compiled.map(|(function, _)| function.instructions).sum();
     let least = ALONG.iter().find(|(of, _)| *of == level).map_or(0, |(_, least)| *least);
-    let mut left = so_far.max(least);
+    let mut left = least.saturating_mul(1 << known.calls.saturating_sub(1).min(16));
     let mut open = VecDeque::from([first]);
     let mut taken: HashSet<usize, foldhash::fast::RandomState> = open.iter().copied().collect();
-    while let Some(at) = open.pop_front() {
+    let near = (first..functions.len()).chain(0..first);
+    let mut near = near.filter(|&at| known.calls > 0 && lazy(at));
+    while let Some(at) = open.pop_front().or_else(|| near.find(|&at| taken.insert(at))) {
         let size = functions[at].instructions;
         if at != first && size > left {
             continue;
@@ -232,7 +232,9 @@ pub(crate) fn first_call(known: &Known, name: &str, provided: &Provided<'_>, lev
         let next = functions[at].functions.iter().map(|&next| next as usize);
         open.extend(next.filter(|&next| lazy(next) && taken.insert(next)));
     }
-    Some(Patch::of_same(known, plan, level))
+    let mut patch = Patch::of_same(known, plan, level);
+    patch.known.calls += 1;
+    Some(patch)
 }
 
 /// The same for everything that still waits: some functions cannot be had alone.

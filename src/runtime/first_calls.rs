@@ -85,6 +85,8 @@ impl Line {
             if let (Some(worker), Some(inner)) = (worker, &inner) {
                 worker.add_later(module.filter(|_| inner.tiered).into_iter().collect());
             }
+            // The runtime may end with the answer, and not here.
+            drop(inner);
             {
                 let mut waiting = self.lock();
                 let _ = request.answer.set(compiled.map(|_| ()));

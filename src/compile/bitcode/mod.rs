@@ -12,6 +12,7 @@
 
 mod attributes;
 mod bitstream;
+mod candidates;
 mod components;
 mod constants;
 mod contents;
@@ -40,9 +41,10 @@ mod writer;
 
 use std::fmt;
 
+pub(crate) use candidates::{ASKED_FOR, CALLED_ONCE, SMALL};
 pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, slice};
-pub(crate) use summary::{ASKED_FOR, CALLED_ONCE, Function, Linkage, SMALL, Summary, summarise};
+pub(crate) use summary::{Function, Linkage, Summary, summarise};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 
 use super::Understood;
 use super::attributes::Flags;
+use super::candidates::{is_inline_candidate, may_be_seen};
 use super::components::Graph;
 use super::contents::Contents;
 use super::digest::{Content, Digest};
@@ -110,38 +111,6 @@ pub(crate) struct Variable {
     /// What its initialiser refers to.
     pub functions: Vec<u32>,
     pub variables: Vec<u32>,
-}
-
-/// How many instructions an internal function has that may be copied wherever it is called, without
-/// being asked for, and asked for by `inline`.
-pub(crate) const SMALL: usize = 100;
-pub(crate) const ASKED_FOR: usize = 120;
-/// The same for one that is called at one place: copying it there costs nothing.
-pub(crate) const CALLED_ONCE: usize = 300;
-
-/// Whether the optimiser may look into the body of a function from others.
-///
-/// C++ inline functions and the like always: their body is the same wherever it is. Internal
-/// functions when they are small enough that inlining them is likely and recompiling their
-/// callers is cheap, when they must be inlined, or when they have one caller only. Never what
-/// must not be inlined, or cannot be: addresses of its labels are those of one copy. A choice of ours and not of LLVM's: code generation makes it so, by
-/// letting the optimiser see no other bodies.
-pub(crate) fn is_inline_candidate(function: &Function) -> bool {
-    let never = function.flags.no_inline || function.flags.opt_none || function.block_address_taken;
-    if !function.is_defined || never {
-        return false;
-    }
-    match function.linkage {
-        Linkage::LinkOnceOdr | Linkage::WeakOdr | Linkage::AvailableExternally => true,
-        Linkage::Internal | Linkage::Private => {
-            let count = function.instructions as usize;
-            function.flags.always_inline
-                || count <= SMALL
-                || function.flags.inline_hint && count <= ASKED_FOR
-                || function.is_called_once() && count <= CALLED_ONCE
-        }
-        _ => false,
-    }
 }
 
 /// Reads bitcode and digests what its code depends on.
@@ -386,9 +355,10 @@ impl Summing<'_> {
             }
             contents.push(own[index].map(|own| {
                 content.digest(own);
-                // What is called nowhere else is copied even where it is large.
+                // An internal one that is called nowhere else is copied even where it is large.
                 for other in references.iter().filter_map(|other| described[*other as usize].as_ref()) {
-                    content.number(u64::from(other.is_inline_candidate && other.is_called_once()));
+                    let local = matches!(other.linkage, Linkage::Internal | Linkage::Private);
+                    content.number(u64::from(local && other.is_inline_candidate && other.is_called_once()));
                 }
                 content.finish()
             }));
@@ -443,11 +413,6 @@ impl Summing<'_> {
         }
         Ok(Some(content.finish()))
     }
-}
-
-/// Whether it could be an inline candidate if one knew its size.
-fn may_be_seen(function: &Function) -> bool {
-    !matches!(function.linkage, Linkage::External | Linkage::LinkOnce | Linkage::Weak)
 }
 
 fn linkage_of(global: &Global<'_>) -> Linkage {

@@ -56,8 +56,8 @@ pub use function::{AbiType, Function, Signature};
 pub use history::Generation;
 pub use report::{ModuleReport, Report, Shadowed, StaleReader, Times, TypesFrom, Undefined};
 pub use retire::{Holder, Pending, Reclaimed};
-pub use transaction::PreparedUpdate;
 pub use stats::{Stats, Totals};
+pub use transaction::PreparedUpdate;
 pub use update::Update;
 
 use crate::builtins;

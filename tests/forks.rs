@@ -342,3 +342,19 @@ fn what_a_fork_costs() {
         );
     }
 }
+
+#[test]
+fn a_child_calls_what_was_compiled_and_is_told_of_the_rest() {
+    let _alone = alone();
+    let rt = Runtime::builder().arena_size(64 << 20).lazy(true).build().unwrap();
+    rt.load("m", Source::ir("define i32 @f() { ret i32 1 } define i32 @g() { ret i32 2 }").trusted())
+        .unwrap();
+    assert_eq!(call(&rt, "f"), 1);
+    let (f, g) = (function(&rt, "f"), function(&rt, "g"));
+    let child = fork(|| match (f.call(), g.try_call()) {
+        (1, Err(error)) if error.symbol() == Some("g") && error.kind() == ErrorKind::Memory => 7,
+        _ => 8,
+    });
+    assert_eq!(wait(child), 7);
+    assert_eq!((f.call(), g.call()), (1, 2));
+}

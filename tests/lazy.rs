@@ -232,3 +232,75 @@ fn a_function_that_cannot_be_compiled_is_an_error_of_its_call() {
     rt.replace("m", Source::ir(text.replace("not an instruction", "movl $$8, $0"))).unwrap();
     assert_eq!(bad.try_call().unwrap(), 8);
 }
+
+#[test]
+fn members_of_archives_are_chosen_by_what_they_will_define_and_need() {
+    let mut archive = b"!<arch>\n".to_vec();
+    for (name, text) in [
+        ("a", "int b(void); int a(void) { return b() + 1; }"),
+        ("b", "int b(void) { return 5; }"),
+        ("c", "int c(void) { return 6; }"),
+    ] {
+        let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}.bc", std::process::id()));
+        let from = path.with_extension("c");
+        std::fs::write(&from, text).unwrap();
+        let mut clang = std::process::Command::new("clang-19");
+        assert!(
+            clang
+                .args(["-O2", "-fPIC", "-c", "-emit-llvm"])
+                .arg(&from)
+                .arg("-o")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let bytes = std::fs::read(&path).unwrap();
+        archive.extend(
+            format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, bytes.len())
+                .bytes(),
+        );
+        archive.extend(&bytes);
+        archive.extend((bytes.len() % 2 == 1).then_some(b'\n'));
+        std::fs::remove_file(&from).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+    let rt = lazy().build().unwrap();
+    let mut update = rt.update();
+    update.load("m", bitcode("int a(void); int f(void) { return a(); }"));
+    update.load("lib", Source::archive(archive).on_demand()).strict().commit().unwrap();
+    assert_eq!((rt.stats().modules, rt.stats().lazy_functions), (3, 3));
+    assert_eq!((call(&rt, "f"), rt.stats().lazy_functions), (6, 0));
+}
+
+#[test]
+fn what_is_replaced_goes_when_nobody_is_in_it() {
+    let source = |n: i32| {
+        bitcode(&format!(
+            "int f(void) {{ return {n}; }} int g(void) {{ return f() + {n}; }} int h(void) {{ return g(); }}"
+        ))
+    };
+    let sources: Vec<Source> = (0..20).map(source).collect();
+    let rt = lazy().history(1).build().unwrap();
+    rt.load("m", sources[0].clone()).unwrap();
+    let mut sizes = Vec::new();
+    for round in 0..10 {
+        for (n, source) in sources.iter().enumerate() {
+            rt.replace("m", source.clone()).unwrap();
+            // What is not called in one round is in another.
+            if (n + round) % 3 == 0 {
+                assert_eq!(call(&rt, "h"), 2 * n as i32);
+            }
+            if n % 5 == 4 {
+                rt.remove("m").unwrap();
+                rt.load("m", source.clone()).unwrap();
+            }
+        }
+        rt.settle();
+        rt.reclaim();
+        sizes.push((rt.stats().code_bytes, rt.stats().symbols));
+    }
+    assert!(sizes[9].0 <= sizes[3].0 + 1024 && sizes[9].1 == sizes[3].1, "{sizes:?}");
+    assert!(rt.pending().is_empty(), "{:?}", rt.pending());
+}

@@ -168,3 +168,27 @@ fn a_thousand_edits_leave_nothing() {
         assert!(rt.pending().is_empty(), "{:?}", rt.pending());
     });
 }
+
+#[test]
+fn what_is_caught_may_change() {
+    // The compiler writes a pointer to each type that is caught into a section of their own.
+    let source = |one: &str, more: &str| {
+        cxx(&format!(
+            "struct A {{ int n; }}; struct B {{ int n; }}; static int thrown(int n) {{ if (n) throw A{{5}}; throw B{{7}}; }}\n\
+             extern \"C\" int f() {{ try {{ return thrown(1); }} catch ({one} &x) {{ return x.n; }} catch (...) {{ return 1; }} }}\n\
+             extern \"C\" int g() {{ try {{ return thrown(0); }} catch (B &x) {{ return x.n; }} {more} catch (...) {{ return 2; }} }}"
+        ))
+    };
+    each_way(|rt| {
+        rt.load("m", source("A", "")).unwrap();
+        assert_eq!((call(rt, "f"), call(rt, "g")), (5, 7));
+        replace(rt, source("B", ""));
+        assert_eq!((call(rt, "f"), call(rt, "g")), (1, 7));
+        replace(rt, source("B", "catch (A &) { return 3; }"));
+        assert_eq!((call(rt, "f"), call(rt, "g")), (1, 7));
+        rt.settle();
+        assert_eq!((call(rt, "f"), call(rt, "g")), (1, 7));
+        rt.rollback("m", 1).unwrap();
+        assert_eq!((call(rt, "f"), call(rt, "g")), (5, 7));
+    });
+}

@@ -185,6 +185,10 @@ fn references(summary: &Summary, functions: impl Iterator<Item = usize>) -> Vec<
                 }
                 Item::Variable(at) => {
                     let variable = &summary.variables[at as usize];
+                    // Where one of a library is only code that uses it can say.
+                    if variable.is_thread_local && variable.initialiser.is_none() {
+                        continue;
+                    }
                     (&variable.name, variable.linkage, false, variable.initialiser.is_some())
                 }
             };

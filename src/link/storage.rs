@@ -81,7 +81,8 @@ impl Placement<'_> {
         let earlier: Vec<_> = earlier.map(|old| (&old.key, &old.storage.shape)).collect();
         let renamed = renamed(&wanted, &earlier);
         for Wanted { section: index, symbols, key, shape } in wanted {
-            let found = kept.storage(renamed.get(&key).unwrap_or(&key));
+            let made_up = is_made_up(&self.object.sections[index], &symbols);
+            let found = kept.storage(renamed.get(&key).unwrap_or(&key)).filter(|_| !made_up);
             // A variable that several modules define is the first's, as for a linker, however
             // the others' compilers would have aligned it; their types need not be comparable.
             let shared = matches!(key, StorageKey::Shared(_));
@@ -117,6 +118,11 @@ impl Placement<'_> {
                 _ => names().collect(),
             };
             let address = storage.block.address();
+            // Others of its kind are not the same.
+            let own = |key| {
+                if made_up { StorageKey::Section(format!(".data at {address:#x}").into()) } else { key }
+            };
+            let key = own(key);
             self.sections[index] = Placed { area: Area::Variable(self.variables.len()), offset: 0, address };
             self.variables.push(Variable { key, storage, fresh, section: Some(index), names });
         }
@@ -236,6 +242,13 @@ impl Placement<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a section is what a compiler writes for code of the same object: pointers to the types
+/// that are caught. A variable has a name, or a section of its own.
+fn is_made_up(section: &Section<'_>, symbols: &[usize]) -> bool {
+    let words = section.relocations.len() as u64 * 8;
+    symbols.is_empty() && section.name == ".data" && words == section.size
 }
 
 /// Compilers number the static variables of functions. Where one has another number

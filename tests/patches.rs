@@ -192,3 +192,28 @@ fn what_is_caught_may_change() {
         assert_eq!((call(rt, "f"), call(rt, "g")), (5, 7));
     });
 }
+
+#[test]
+fn a_return_to_code_that_was_never_optimised_optimises_it() {
+    let source = |n: i32| bitcode(&format!("int f(void) {{ return {n}; }} int g(void) {{ return 1; }}"));
+    let rt = Runtime::builder().arena_size(64 << 20).build().unwrap();
+    rt.load("m", source(1)).unwrap();
+    for n in 2..4 {
+        replace(&rt, source(n));
+    }
+    // Whatever of it the optimiser has got to by now.
+    rt.rollback("m", 2).unwrap();
+    assert_eq!(call(&rt, "f"), 2);
+    rt.settle();
+    let upgrades = rt.totals().upgrades;
+    assert_eq!(call(&rt, "f"), 2);
+    rt.rollback("m", 3).unwrap();
+    rt.settle();
+    assert_eq!(call(&rt, "f"), 3);
+    assert!(rt.totals().upgrades >= upgrades && upgrades > 0);
+    // By now both are: nothing is left to do.
+    let upgrades = rt.totals().upgrades;
+    rt.rollback("m", 2).unwrap();
+    rt.settle();
+    assert_eq!(rt.totals().upgrades, upgrades);
+}

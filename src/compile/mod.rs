@@ -200,7 +200,7 @@ pub(crate) fn settings(options: &CompileOptions) -> Vec<String> {
     all
 }
 
-/// The result of [`compile`] as bytes, if it is for more than this once.
+/// The result of [`compile_whole`] as bytes, if it is for more than this once.
 pub(crate) fn to_bytes(compiled: &Compiled) -> Option<Vec<u8>> {
     compiled.lasting.then(|| wire::encode(Ok(compiled)))
 }

@@ -7,7 +7,7 @@ pub struct Stats {
     /// Modules loaded.
     pub modules: usize,
     /// Functions of these that have not been called yet and are compiled when they are
-    /// ([`Builder::lazy`]).
+    /// ([`Builder::lazy`](super::Builder::lazy)).
     pub lazy_functions: usize,
     /// Symbols in the table.
     pub symbols: usize,

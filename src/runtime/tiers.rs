@@ -6,6 +6,7 @@
 //! line itself. Deliberately does not know which functions these are; the compile stage does.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -104,8 +105,8 @@ impl Worker {
             let work = move || {
                 reclaim::leave_signals_to_others();
                 while let Some(module) = line.next() {
-                    // What cannot be made better stays as it is.
-                    let _ = upgrade::upgrade(&inner, &module);
+                    // What cannot be made better stays as it is, and others wait for the end of it.
+                    let _ = catch_unwind(AssertUnwindSafe(|| upgrade::upgrade(&inner, &module)));
                 }
             };
             let spawned = std::thread::Builder::new().name("hotslot optimiser".into()).spawn(work);

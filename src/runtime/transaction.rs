@@ -158,6 +158,12 @@ impl PreparedUpdate {
             inner.tiered && known.is_some_and(Known::has_fast)
         });
         let mut fast: Vec<Arc<str>> = fast.map(|staged| staged.name.clone()).collect();
+        // Generations that ended before they were optimised.
+        fast.extend(prepared.restored.iter().filter_map(|restored| {
+            let module = state.module(restored.id)?;
+            let known = module.past(restored.number)?.generation.known.as_ref()?;
+            (inner.tiered && known.has_fast()).then(|| module.name.clone())
+        }));
         let after = commit::commit(&mut state, prepared);
         drop((state, _loading));
         let mut report = std::mem::take(&mut self.report);

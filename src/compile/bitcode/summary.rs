@@ -364,9 +364,10 @@ impl Summing<'_> {
             }
             contents.push(own[index].map(|own| {
                 content.digest(own);
-                // What is called nowhere else is copied even where it is large.
+                // An internal one that is called nowhere else is copied even where it is large.
                 for other in references.iter().filter_map(|other| described[*other as usize].as_ref()) {
-                    content.number(u64::from(other.is_inline_candidate && other.is_called_once()));
+                    let local = matches!(other.linkage, Linkage::Internal | Linkage::Private);
+                    content.number(u64::from(local && other.is_inline_candidate && other.is_called_once()));
                 }
                 content.finish()
             }));

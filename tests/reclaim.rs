@@ -60,8 +60,12 @@ fn what_cannot_be_asked_keeps_everything() {
         while word("inside").load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
-        rt.replace("m", looping(2)).unwrap();
-        rt.replace("n", ir("define i64 @other() { ret i64 2 }")).unwrap();
+        // On a stack of its own: what is left of the addresses there would hold the code, too.
+        let replace = || {
+            rt.replace("m", looping(2)).unwrap();
+            rt.replace("n", ir("define i64 @other() { ret i64 2 }")).unwrap();
+        };
+        scope.spawn(replace).join().unwrap();
         assert_eq!(rt.reclaim().generations, 0);
         let pending = rt.pending();
         assert_eq!(pending.len(), 2, "{pending:?}");

@@ -6,16 +6,8 @@ mod clang;
 
 use std::sync::Barrier;
 
+use clang::{bitcode, cxx_bitcode as cxx};
 use hotslot::{Builder, ErrorKind, OptLevel, Runtime, Source};
-
-fn bitcode(source: &str) -> Source {
-    clang::object(source, "clang-19", &["-O2", "-Xclang", "-disable-llvm-passes", "-emit-llvm"]).trusted()
-}
-
-fn cxx(source: &str) -> Source {
-    let flags = &["-O2", "-std=c++17", "-Xclang", "-disable-llvm-passes", "-emit-llvm"];
-    clang::object(source, "clang++-19", flags).trusted()
-}
 
 fn call(rt: &Runtime, name: &str) -> i32 {
     // SAFETY: the tests define their functions with this type.

@@ -4,16 +4,8 @@
 #[path = "common/clang.rs"]
 mod clang;
 
+use clang::{bitcode, cxx_bitcode as cxx};
 use hotslot::{ModuleReport, OptLevel, Runtime, Source};
-
-fn bitcode(source: &str) -> Source {
-    clang::object(source, "clang-19", &["-O2", "-Xclang", "-disable-llvm-passes", "-emit-llvm"]).trusted()
-}
-
-fn cxx(source: &str) -> Source {
-    let flags = &["-O2", "-std=c++17", "-Xclang", "-disable-llvm-passes", "-emit-llvm"];
-    clang::object(source, "clang++-19", flags).trusted()
-}
 
 fn call(rt: &Runtime, name: &str) -> i32 {
     // SAFETY: the tests define their functions with this type.

@@ -10,19 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::child::{self, tell};
 use crate::rounds::median;
-use crate::ways::{Level, Phase};
+use crate::ways::{Level, PHASES, Phase};
 use crate::{changes, contenders, inputs, record};
-
-/// Phases and the names that they have in figures.
-pub const PHASES: [(Phase, &str); 7] = [
-    (Phase::Compile, "compile"),
-    (Phase::Parse, "parse"),
-    (Phase::Merge, "merge"),
-    (Phase::Optimise, "optimise"),
-    (Phase::Code, "code"),
-    (Phase::Link, "link"),
-    (Phase::Publish, "publish"),
-];
 
 /// Edits longer than this need no warming up.
 const LONG: Duration = Duration::from_millis(500);

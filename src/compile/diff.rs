@@ -170,10 +170,10 @@ fn is_boundary(name: &str) -> bool {
     name.starts_with("__start_") || name.starts_with("__stop_")
 }
 
-/// Plans the replacement of what `old` is known of by `bitcode`, at a level; `None` if all of it
+/// Plans the replacement of what `old` is known of by what is `new`, at a level; `None` if all of it
 /// has to be compiled.
-pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: Level) -> Option<Patch> {
-    let new = Indexed::new(bitcode::summarise(bitcode).ok()?);
+pub(crate) fn plan(old: &Known, new: &Known, provided: &Provided<'_>, level: Level) -> Option<Patch> {
+    let new = &new.source;
     let (was, is) = (&old.source.summary, &new.summary);
     let whole = |s: &Summary| (s.module, s.indirections, s.initialisers);
     // What cannot be named cannot be told apart; what is not understood may be anything.
@@ -187,7 +187,7 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     let mut code = vec![Code::Optimised; is.functions.len()];
     let mut later = Vec::new();
     // A function that was never called goes on waiting for that.
-    let waiting = old.waits_on(&new);
+    let waiting = old.waits_on(new);
     let waits = |at: usize| waiting[at];
     let mut plan = Plan::new(is, provided, level, &waits);
     let [mut added, mut changed, mut unchanged, mut removed] = [const { Vec::new() }; 4];
@@ -253,8 +253,8 @@ pub(crate) fn plan(old: &Known, bitcode: &[u8], provided: &Provided<'_>, level: 
     }
     extent.note(&mut code, level);
     extent.promise(is, later.iter().copied());
-    let later = Later::changed(&new, &later);
-    let known = Known { source: Arc::new(new), code, calls: old.calls };
+    let later = Later::changed(new, &later);
+    let known = Known { source: new.clone(), code, calls: old.calls };
     Some(Patch { known, new: added, changed, unchanged, removed, later, extent, gone })
 }
 

@@ -7,10 +7,9 @@
 //! not know how a first call is noticed.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 
 use super::Level;
-use super::bitcode::{self, Function, Linkage, Summary, Variable};
+use super::bitcode::{Function, Linkage, Summary, Variable};
 use super::diff::{Code, Indexed, Known, Patch, Provided, Way};
 use super::extent::{Item, Plan, is_defined, is_local, refers};
 use super::locals;
@@ -122,8 +121,8 @@ fn comes_with_code(variable: &Variable) -> bool {
 
 /// Plans the first load of a module at a level of which nothing is compiled but what cannot
 /// wait; `None` where all of it has to be compiled.
-pub(crate) fn begin(bitcode: &[u8], level: Level) -> Option<Patch> {
-    let source = Indexed::new(bitcode::summarise(bitcode).ok()?);
+pub(crate) fn begin(known: &Known, level: Level) -> Option<Patch> {
+    let source = &known.source;
     let summary = &source.summary;
     let odd = |f: &Function| f.own.is_none() || f.name.is_empty() || f.name.contains(['\0', '\x01']);
     let local = |linkage: Linkage| matches!(linkage, Linkage::Internal | Linkage::Private);
@@ -160,7 +159,7 @@ pub(crate) fn begin(bitcode: &[u8], level: Level) -> Option<Patch> {
     extent.promise(summary, waiting());
     let functions = waiting().map(|at| promised(&summary.functions[at])).collect();
     let later = Later { functions, references: references(summary, waiting()) };
-    let known = Known { source: Arc::new(source), code, calls: 0 };
+    let known = Known { source: source.clone(), code, calls: 0 };
     let [new, changed, unchanged, removed] = [const { Vec::new() }; 4];
     Some(Patch { known, new, changed, unchanged, removed, later, extent, gone: HashSet::default() })
 }

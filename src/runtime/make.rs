@@ -55,20 +55,20 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
         code.made.bitcode = (source.kind() == SourceKind::Ir).then(|| bitcode.clone());
         code
     };
+    let known = Known::of(bitcode.bytes(), inner.compile.full_level());
     if inner.lazy
         && !module.replace
-        && let Some(begin) = compile::begin(bitcode.bytes(), level)
+        && let Some(begin) = known.as_ref().and_then(|known| compile::begin(known, level))
         && let Some(code) = part(inner, &module.name, &bitcode, begin, level, None)?
     {
         return Ok(read(code));
     }
-    if let Some(base) = base
-        && let Some(patch) = compile::plan(&base.known, bitcode.bytes(), &base.provides(), level)
+    if let (Some(base), Some(known)) = (base, &known)
+        && let Some(patch) = compile::plan(&base.known, known, &base.provides(), level)
         && let Some(code) = part(inner, &module.name, &bitcode, patch, level, Some(base.serial))?
     {
         return Ok(read(code));
     }
-    let known = Known::of(bitcode.bytes(), inner.compile.full_level());
     let mut code = whole(inner, &bitcode, known.as_ref())?;
     code.made.known = known;
     Ok(code)

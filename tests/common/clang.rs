@@ -24,6 +24,19 @@ pub fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
     source
 }
 
+/// Bitcode as clang makes it for O2, before any passes, compiled in this process.
+#[allow(dead_code)] // not every test has bitcode
+pub fn bitcode(source: &str) -> Source {
+    object(source, "clang-19", &["-O2", "-Xclang", "-disable-llvm-passes", "-emit-llvm"]).trusted()
+}
+
+/// The same of C++.
+#[allow(dead_code)] // not every test has bitcode
+pub fn cxx_bitcode(source: &str) -> Source {
+    let flags = &["-O2", "-std=c++17", "-Xclang", "-disable-llvm-passes", "-emit-llvm"];
+    object(source, "clang++-19", flags).trusted()
+}
+
 #[allow(dead_code)] // not every test has C alone
 pub fn c(source: &str) -> Source {
     object(source, "clang-19", &[])

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::ways::job::{Memory, Outcome};
-use super::super::ways::{Contender, Phase, Result as WayResult, Split, Trouble};
+use super::super::ways::{Contender, PHASES, Phase, Result as WayResult, Split, Trouble};
 use super::input::Input;
 use super::process::Run;
 
@@ -30,16 +30,6 @@ pub struct Row {
 
 /// A way that has taken that long is not measured again.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-const PHASES: &[(Phase, &str)] = &[
-    (Phase::Compile, "compile"),
-    (Phase::Parse, "parse"),
-    (Phase::Merge, "merge"),
-    (Phase::Optimise, "optimise"),
-    (Phase::Code, "code"),
-    (Phase::Link, "link"),
-    (Phase::Publish, "publish"),
-];
 
 impl Row {
     /// Of a way that was not measured yet.

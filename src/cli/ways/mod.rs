@@ -146,6 +146,17 @@ pub enum Phase {
     Publish,
 }
 
+/// All phases, in their order, with the names that they have in tables.
+pub const PHASES: [(Phase, &str); 7] = [
+    (Phase::Compile, "compile"),
+    (Phase::Parse, "parse"),
+    (Phase::Merge, "merge"),
+    (Phase::Optimise, "optimise"),
+    (Phase::Code, "code"),
+    (Phase::Link, "link"),
+    (Phase::Publish, "publish"),
+];
+
 /// Where the time of one edit went.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Split {

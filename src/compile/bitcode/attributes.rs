@@ -5,10 +5,12 @@
 
 use hashbrown::HashMap;
 
-use super::bitstream::{Block, BlockInfo, Entry, Reader, Record};
+use super::bitstream::{Block, BlockInfo, each_record};
 use super::digest::{Content, Digest};
 use super::types::Types;
 use super::{NotUnderstood, Understood};
+
+const NESTED: &str = "a block within the attributes";
 
 /// Attributes of a function that this module's users ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +62,7 @@ impl Attributes {
         types: &Types,
     ) -> Understood<()> {
         let mut content = Content::default();
-        each_record(bytes, block, info, |record| {
+        each_record(bytes, block, info, NESTED, |record| {
             let (3, [id, index, attributes @ ..]) = (record.code, &record.ops[..]) else {
                 return Err(NotUnderstood("an unknown kind of attributes"));
             };
@@ -75,7 +77,7 @@ impl Attributes {
     /// Reads a PARAMATTR block.
     pub fn read_lists(&mut self, bytes: &[u8], block: &Block, info: &BlockInfo) -> Understood<()> {
         let mut content = Content::default();
-        each_record(bytes, block, info, |record| {
+        each_record(bytes, block, info, NESTED, |record| {
             if record.code != 2 {
                 return Err(NotUnderstood("an unknown kind of attributes"));
             }
@@ -89,24 +91,6 @@ impl Attributes {
             self.lists.push((content.finish(), flags));
             Ok(())
         })
-    }
-}
-
-fn each_record<'a>(
-    bytes: &'a [u8],
-    block: &Block,
-    info: &BlockInfo,
-    mut take: impl FnMut(&Record<'a>) -> Understood<()>,
-) -> Understood<()> {
-    let mut reader = Reader::new(bytes, block, info);
-    let mut record = Record::default();
-    loop {
-        match reader.next(&mut record)? {
-            Entry::End => return Ok(()),
-            Entry::Block(_) => return Err(NotUnderstood("a block within the attributes")),
-            Entry::Abbreviation => {}
-            Entry::Record => take(&record)?,
-        }
     }
 }
 

@@ -374,3 +374,23 @@ fn scalar(cursor: &mut Cursor<'_>, field: Field) -> Understood<u64> {
         Field::Array | Field::Blob => Err(NotUnderstood("the shape of an abbreviation")),
     }
 }
+
+/// Takes every record of a block that has no blocks in it; `nested` says what one would be.
+pub(super) fn each_record<'a>(
+    bytes: &'a [u8],
+    block: &Block,
+    info: &BlockInfo,
+    nested: &'static str,
+    mut take: impl FnMut(&Record<'a>) -> Understood<()>,
+) -> Understood<()> {
+    let mut reader = Reader::new(bytes, block, info);
+    let mut record = Record::default();
+    loop {
+        match reader.next(&mut record)? {
+            Entry::End => return Ok(()),
+            Entry::Block(_) => return Err(NotUnderstood(nested)),
+            Entry::Abbreviation => {}
+            Entry::Record => take(&record)?,
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! Sections, collectors, comdats, kinds of metadata, operand bundles, scopes of synchronisation.
 //! Numbers shift with every new name; the names do not.
 
-use super::bitstream::{Block, BlockInfo, Entry, Reader, Record};
+use super::bitstream::{Block, BlockInfo, Record, each_record};
 use super::digest::{Content, Digest};
 use super::globals::{code, string};
 use super::{NotUnderstood, Understood};
@@ -112,14 +112,9 @@ fn each<'a>(
     code: u32,
     mut take: impl FnMut(&Record<'a>) -> Understood<()>,
 ) -> Understood<()> {
-    let mut reader = Reader::new(bytes, block, info);
-    let mut record = Record::default();
-    loop {
-        match reader.next(&mut record)? {
-            Entry::End => return Ok(()),
-            Entry::Record if record.code == code => take(&record)?,
-            Entry::Abbreviation => {}
-            Entry::Block(_) | Entry::Record => return Err(NotUnderstood("an unknown name")),
-        }
-    }
+    const UNKNOWN: &str = "an unknown name";
+    each_record(bytes, block, info, UNKNOWN, |record| match record.code == code {
+        true => take(record),
+        false => Err(NotUnderstood(UNKNOWN)),
+    })
 }

@@ -211,7 +211,8 @@ fn script(place: &Place, afterwards: &str) {
 #[test]
 fn a_file_that_changes_while_it_is_compiled_is_not_kept() {
     let place = place();
-    script(&place, "echo '#define N 3' > h.h");
+    // Files are compiled side by side: only the compiler of main.c may change what main.c includes.
+    script(&place, "case \"$*\" in *main.c*) echo '#define N 3' > h.h ;; esac");
     is(run(&place, &["--cc", "./clang.sh"]), ("42", 0, 0));
     // Not what was compiled with the header as it was.
     is(run(&place, &["--cc", "./clang.sh"]), ("43", 1, 1));

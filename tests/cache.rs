@@ -63,8 +63,10 @@ fn a_module_is_compiled_once() {
     assert!(is_cached(&with(&folder), answering(7).trusted()));
     let runtime = with(&folder).build().unwrap();
     assert_eq!(runtime.load("m", answering(7)).unwrap().times.codegen, Duration::ZERO);
-    assert!(!runtime.replace("m", answering(8)).unwrap().modules[0].cached);
-    assert!(runtime.replace("m", answering(7)).unwrap().modules[0].cached);
+    // What goes live first is made without optimisation, which neither was so far.
+    for (number, cached) in [(8, false), (7, false), (8, true), (7, true)] {
+        assert_eq!(runtime.replace("m", answering(number)).unwrap().modules[0].cached, cached, "{number}");
+    }
 }
 
 #[test]

@@ -9,8 +9,10 @@ use hotslot::{CallForm, ErrorKind, OptLevel, Runtime, Source};
 type Unary = extern "C" fn(i64) -> i64;
 type Nullary = extern "C" fn() -> i64;
 
+/// Without the optimiser behind: what is retired would depend on how far it has got.
 fn runtime(form: CallForm) -> Runtime {
-    Runtime::builder().call_form(form).opt_level(OptLevel::O1).arena_size(64 << 20).build().unwrap()
+    let builder = Runtime::builder().call_form(form).opt_level(OptLevel::O1).arena_size(64 << 20);
+    builder.tiered(false).build().unwrap()
 }
 
 /// Runs `test` with both forms of calls.

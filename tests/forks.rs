@@ -42,7 +42,7 @@ fn fork(child: impl FnOnce() -> i32) -> c_int {
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: ends this process, should it wait for ever.
-            unsafe { libc::alarm(60) };
+            unsafe { libc::alarm(600) };
             let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(99);
             // SAFETY: ends the process.
             unsafe { libc::_exit(status) }
@@ -283,7 +283,7 @@ fn fork_handlers_of_generated_code_touch_thread_locals() {
     let forks = std::thread::spawn(move || wait(fork(|| total.call())));
     let started = std::time::Instant::now();
     while !forks.is_finished() {
-        assert!(started.elapsed() < Duration::from_secs(60), "the fork waits for itself");
+        assert!(started.elapsed() < Duration::from_secs(300), "the fork waits for itself");
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(forks.join().unwrap(), 3);

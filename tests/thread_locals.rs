@@ -13,7 +13,8 @@ type Nullary = extern "C" fn() -> i32;
 fn compile(extension: &str, text: &str) -> Source {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let base = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("thread_locals_{number}"));
+    let base = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("thread_locals_{}_{number}", std::process::id()));
     let (source, object) = (base.with_extension(extension), base.with_extension("o"));
     std::fs::write(&source, text).unwrap();
     let mut clang = Command::new("clang-19");
@@ -27,7 +28,10 @@ fn compile(extension: &str, text: &str) -> Source {
             .unwrap()
             .success()
     );
-    Source::object(std::fs::read(object).unwrap())
+    let made = std::fs::read(&object).unwrap();
+    std::fs::remove_file(source).unwrap();
+    std::fs::remove_file(object).unwrap();
+    Source::object(made)
 }
 
 fn runtime() -> Runtime {
@@ -111,15 +115,9 @@ fn a_thread_destroys_its_objects_at_its_end() {
     log!(LOG, note);
     let rt = with_objects(note);
     std::thread::scope(|scope| {
-        scope.spawn(|| function(&rt, "touch").call());
+        // The scope by itself waits for the closure, not for the thread's end.
+        scope.spawn(|| function(&rt, "touch").call()).join().unwrap();
     });
-    // The scope waits for the closure, not for the thread's end.
-    for _ in 0..1000 {
-        if LOG.lock().len() == 4 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
     assert_eq!(*LOG.lock(), [3, 200, 2, 1]);
 }
 

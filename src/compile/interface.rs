@@ -17,7 +17,7 @@ pub(crate) enum Types {
     Unknown,
 }
 
-/// What is known of a module's types. All lists but the last are sorted by name.
+/// What is known of a module's types. All lists but that of initialisers are sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub checked: Types,
@@ -32,6 +32,8 @@ pub(crate) struct Interface {
     /// Functions that are run when it is loaded, in order, each with the variables it
     /// initialises: none for what the source calls a constructor.
     pub initialisers: Vec<(String, Vec<String>)>,
+    /// Variables by symbol that hold addresses of labels from the start, or distances of some.
+    pub label_tables: Vec<String>,
     /// Whether addresses of labels provably stay in registers and on the stack of the
     /// function they are in.
     pub labels_stay: bool,
@@ -45,6 +47,7 @@ impl Interface {
             list.sort();
             list.dedup_by(|a, b| a.0 == b.0);
         }
+        self.label_tables.sort();
         self.variables.sort_by(|a, b| a.0.cmp(&b.0));
         self.variables.dedup_by(|a, b| a.0 == b.0);
     }
@@ -57,6 +60,11 @@ impl Interface {
     /// The type that the function `name` is called with here.
     pub(crate) fn declared_type_of(&self, name: &str) -> Option<&str> {
         find(&self.declared, name).map(String::as_str)
+    }
+
+    /// Whether the variable with the symbol `name` is a table of labels.
+    pub(crate) fn is_label_table(&self, name: &str) -> bool {
+        self.label_tables.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 
     /// The type of the variable with the symbol `name`.

@@ -122,6 +122,7 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
             declared: before.declared.into_iter().filter(|(name, _)| left.contains(name)).collect(),
             variables: storage::variables(raw),
             initialisers: initialisers::in_order(raw, &before.initialised),
+            label_tables: labels::tables(raw),
             labels_stay: labels::stay(raw),
         };
         interface.sort();

@@ -2,7 +2,8 @@
 //!
 //! A computed goto takes addresses of labels, as a rule from a constant table, and jumps.
 //! Where they go nowhere else no address of the code can be in memory. Owns the proof;
-//! anything it does not know counts as an escape. Changes nothing in the module.
+//! anything it does not know counts as an escape. Also finds the variables that such addresses are
+//! in, which mean nothing to other code of the function. Changes nothing in the module.
 #![allow(unsafe_code)]
 
 use std::collections::HashSet;
@@ -11,7 +12,7 @@ use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::prelude::*;
 use inkwell::llvm_sys::{LLVMLinkage, LLVMOpcode};
 
-use super::llvm::{name, users, values};
+use super::llvm::{name, symbol_name, users, values};
 
 /// Whether no address of a label gets anywhere but into jumps of its function. To be asked
 /// after optimisation.
@@ -33,6 +34,36 @@ pub(super) unsafe fn stay(module: LLVMModuleRef) -> bool {
         }
     }
     true
+}
+
+/// The variables that are initialised with addresses of labels, or with what is made from some.
+pub(super) unsafe fn tables(module: LLVMModuleRef) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    // SAFETY: as in `stay`; the users of an address are constants and what they initialise, or
+    // instructions, which are not followed.
+    unsafe {
+        let mut open = Vec::new();
+        for function in values(LLVMGetFirstFunction(module), LLVMGetNextFunction) {
+            let mut block = LLVMGetFirstBasicBlock(function);
+            while !block.is_null() {
+                let all = users(LLVMBasicBlockAsValue(block)).into_iter();
+                open.extend(all.filter(|&user| !LLVMIsABlockAddress(user).is_null()));
+                block = LLVMGetNextBasicBlock(block);
+            }
+        }
+        while let Some(value) = open.pop() {
+            if LLVMIsAConstant(value).is_null() || !seen.insert(value) {
+                continue;
+            }
+            if LLVMIsAGlobalValue(value).is_null() {
+                open.extend(users(value));
+            } else if !LLVMIsAGlobalVariable(value).is_null() && LLVMIsGlobalConstant(value) == 0 {
+                found.push(symbol_name(value));
+            }
+        }
+    }
+    found
 }
 
 #[derive(Default)]

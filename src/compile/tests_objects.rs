@@ -213,7 +213,7 @@ proptest! {
         }
         let started = std::time::Instant::now();
         let found = interface_of_object(&object);
-        prop_assert!(started.elapsed() < std::time::Duration::from_secs(10));
+        prop_assert!(started.elapsed() < std::time::Duration::from_secs(60));
         prop_assert!(found.defined.len() < 1000 && found.variables.len() < 1000);
     }
 }

@@ -46,6 +46,7 @@ impl Out {
             Types::DebugInfo => 2,
         });
         self.number(u64::from(interface.labels_stay));
+        self.list(&interface.label_tables, |out, name| out.bytes(name.as_bytes()));
         self.list(&interface.defined, Self::pair);
         self.list(&interface.declared, Self::pair);
         self.list(&interface.initialisers, |out, (name, variables)| {
@@ -157,6 +158,7 @@ impl<'b> Fields<'b> {
         let mut interface = Interface {
             checked,
             labels_stay: self.number()? == 1,
+            label_tables: self.list(Self::text)?,
             defined: self.list(Self::pair)?,
             declared: self.list(Self::pair)?,
             initialisers: self.list(|fields| Some((fields.text()?, fields.list(Self::text)?)))?,
@@ -229,6 +231,7 @@ mod tests {
             variables: vec![("a".into(), VariableType::default()), ("b".into(), known)],
             initialisers: vec![("init".into(), vec!["b".into(), "a".into()]), ("ctor".into(), vec![])],
             labels_stay: true,
+            label_tables: vec!["b".into()],
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Shape {
     pub layout: u64,
     /// Identifies the type; 0 is not known, and matches any.
     pub fingerprint: u64,
+    /// It holds addresses of labels.
+    pub labels: bool,
 }
 
 /// The [`Shape::fingerprint`] of a variable whose type is another one than in the generation
@@ -52,6 +54,8 @@ pub(crate) enum Unfit {
     /// Other variables, or at other places, in the same section.
     Layout,
     Type,
+    /// It holds addresses of labels, which mean nothing to new code of their function.
+    Labels,
     /// A thread-local variable now has to be at a constant offset.
     Model,
     /// A thread-local block has no room for it.
@@ -61,6 +65,9 @@ pub(crate) enum Unfit {
 impl Shape {
     /// Why storage of shape `old` cannot be kept, if it cannot.
     pub(super) fn unfit(&self, old: &Self) -> Option<Unfit> {
+        if self.labels || old.labels {
+            return Some(Unfit::Labels);
+        }
         let unknown = self.fingerprint == 0 || old.fingerprint == 0;
         if self.fingerprint == CHANGED && self.size == old.size {
             return Some(Unfit::Type);

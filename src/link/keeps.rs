@@ -123,6 +123,22 @@ fn names_a_label(
     })
 }
 
+/// Whether a word of a section of variables is the address of a place inside of a function.
+pub(super) fn holds_labels(object: &Object<'_>, starts: &Starts, from: &Section<'_>) -> bool {
+    from.relocations.iter().any(|relocation| {
+        let symbol = &object.symbols[relocation.r_sym(LE, false) as usize];
+        let Place::Section(section) = symbol.place else { return false };
+        let howto = relocate::howto(object.arch, relocation.r_type(LE, false).0);
+        let is_address = howto.is_some_and(|howto| {
+            let relative = matches!(howto.field, Field::Word { relative: true, .. });
+            howto.operand == Operand::Address && !relative
+        });
+        let offset = symbol.value.wrapping_add(relocation.r_addend.get(LE) as u64);
+        let inside = || starts.around(section, offset).is_some_and(|(_, into)| into > 0);
+        is_address && object.sections[section].kind == Kind::Code && inside()
+    })
+}
+
 /// Whether there is code that sets the stack pointer to what is neither on the stack nor
 /// made from it: `mov memory, %rsp` but not from the frame, `xchg` with it, and `mov` from
 /// the registers of the first two arguments in a function without a frame pointer. With one

@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::image::{CHANGED, Shape, Storage, StorageKey, Stored, ThreadLocals, Unfit};
+use super::keeps::holds_labels;
 use super::object::{BLOCK_START, Binding, Kind, Place, Section, Symbol};
 use super::place::{Area, Placed, Placement, Variable};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,10 @@ pub(crate) trait Kept {
     /// Identifies the type of the object's variable `name`; 0 if that is not known.
     fn fingerprint(&self, _name: &str) -> u64 {
         0
+    }
+    /// Whether the object's variable `name` is known to hold addresses of labels.
+    fn is_label_table(&self, _name: &str) -> bool {
+        false
     }
     /// Whether no address of a label is known to leave the object's code.
     fn labels_stay(&self) -> bool {
@@ -165,7 +170,9 @@ impl Placement<'_> {
                 _ => 0,
             };
             let fingerprint = combined(symbols.iter().map(|&i| &self.object.symbols[i]), kept);
-            let shape = Shape { size: section.size, align: section.align, layout, fingerprint };
+            let labels = holds_labels(&self.object, &self.starts, section)
+                || symbols.iter().any(|&i| kept.is_label_table(self.object.symbols[i].name));
+            let shape = Shape { size: section.size, align: section.align, layout, fingerprint, labels };
             wanted.push(Wanted { section: index, symbols, key, shape });
         }
         wanted
@@ -211,6 +218,7 @@ impl Placement<'_> {
                 align: align.max(symbol.value).max(1),
                 layout: 0,
                 fingerprint: kept.fingerprint(symbol.name),
+                labels: false,
             };
             let key = StorageKey::Shared(id);
             let existing = kept.storage(&key);

@@ -84,7 +84,7 @@ impl Placement<'_> {
         let names: Vec<Box<str>> = names.map(|&i| self.object.symbols[i].name.into()).collect();
         if !names.is_empty() {
             self.fresh_variables.retain(|fresh| !names.contains(fresh));
-            let shape = |size| Shape { size, align, layout: 0, fingerprint: 0 };
+            let shape = |size| Shape { size, align, layout: 0, fingerprint: 0, labels: false };
             let (old, new) = (shape(old.block.size as u64), shape(size));
             self.misfits.push(Misfit { names, why, storage: Replaced::ThreadLocal { old, new } });
         }

@@ -1,7 +1,8 @@
 //! Variables that no longer fit their storage, and what the host wants done about them.
 //!
 //! Owns the rules: refuse, which is what happens unless the host said otherwise, start anew,
-//! or carry the value over. What does not fit is the linker's finding.
+//! or carry the value over. Addresses of labels start anew: the host can neither use the old ones
+//! nor know the new. What does not fit is the linker's finding.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -88,6 +89,10 @@ impl Batch<'_> {
                     self.prepared.migrations.push(Migration { module, name, old, new, by });
                     fitted.migrated.extend(names());
                 }
+                // Where others share its section they would lose their values.
+                (None, _) if misfit.why == Unfit::Labels && misfit.names.len() == 1 => {
+                    fitted.reset.extend(names());
+                }
                 (rule, _) => problems.push(self.misfit(module, &misfit, rule.is_some())),
             }
         }
@@ -107,6 +112,7 @@ impl Batch<'_> {
             Unfit::Align => format!("aligned to {} bytes before, to {} now", old.align, new.align),
             Unfit::Layout => "which are in one section, are other ones or at other places".to_owned(),
             Unfit::Type => "its type is another one".to_owned(),
+            Unfit::Labels => "it holds addresses of labels, which are other ones now".to_owned(),
             Unfit::Model => "it has to be at a fixed place in every thread now".to_owned(),
             Unfit::Room => format!(
                 "the {} bytes that every thread has for the module's are used up, {} are wanted",
@@ -124,7 +130,7 @@ impl Batch<'_> {
         let what = if local { "thread-local variable" } else { "variable" };
         let hint = match (local, migrate, misfit.why) {
             (true, true, _) => "thread-local variables cannot be migrated: let them be reset, or rename them",
-            (_, _, Unfit::Layout) => {
+            (_, _, Unfit::Layout | Unfit::Labels) => {
                 "compile with -fdata-sections, so that each has a section of its own, \
                  or choose what becomes of them: Update::reset, Update::migrate"
             }

@@ -178,6 +178,10 @@ impl Kept for KeptStorage<'_> {
         }
     }
 
+    fn is_label_table(&self, name: &str) -> bool {
+        self.interface.is_label_table(name)
+    }
+
     fn labels_stay(&self) -> bool {
         self.interface.labels_stay
     }

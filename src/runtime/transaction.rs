@@ -230,7 +230,13 @@ impl Work {
             let again = again.map(|r| Unit { module: r.module.clone(), on_demand: r.on_demand, patch });
             let again = again.collect();
             self.ready = fits;
-            self.ready.extend(compile_all(inner, again, &mut self.times)?);
+            let made = compile_all(inner, again, &mut self.times)?;
+            // What the first attempt has put into the cache was not there before.
+            let was_there = |name: &str| outdated.iter().any(|r| &*r.module.name == name && r.made.cached);
+            self.ready.extend(made.into_iter().map(|mut ready| {
+                ready.made.cached &= was_there(&ready.module.name);
+                ready
+            }));
         }
     }
 

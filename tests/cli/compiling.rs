@@ -50,9 +50,7 @@ fn a_compiler_that_is_not_clang_is_named_as_such() {
     let place = Place::new(&[("a.c", HELLO), ("a.cc", HELLO)]);
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'other (Maker) 12.2'; exit; }\n\
                   echo 'unknown option -Xclang' >&2\nexit 1\n";
-    let path = place.dir.join("other");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place.script("other", script);
     for (option, file) in [("--cc", "a.c"), ("--cxx", "a.cc")] {
         let outcome = place.run(&[option, "./other", file]);
         outcome.refused(&[&format!("hotslot: {file}: ./other is not a clang: other (Maker) 12.2")]);

@@ -23,6 +23,17 @@ impl Place {
         Self { dir }
     }
 
+    /// A program to run here, of these lines. Written by another process: one that a test beside
+    /// this one is just starting would have the file open for a moment longer, and what is open
+    /// for writing cannot be run.
+    #[allow(dead_code)] // not every test has some
+    pub fn script(&self, name: &str, text: &str) {
+        let written = self.dir.join("script");
+        std::fs::write(&written, text).unwrap();
+        self.tool("install", &["-m", "755", "script", name]);
+        std::fs::remove_file(written).unwrap();
+    }
+
     /// `hotslot` with these arguments, run here.
     pub fn hotslot(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));

@@ -3,12 +3,15 @@
 
 mod compile;
 mod cxx;
+#[path = "../common/reclaimed.rs"]
+mod reclaimed;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use compile::*;
 use hotslot::{ErrorKind, Runtime, Source, Update};
 use parking_lot::Mutex;
+use reclaimed::all_reclaimed;
 
 fn replacing<'rt>(rt: &'rt Runtime, source: Source) -> Update<'rt> {
     let mut update = rt.update();
@@ -321,8 +324,7 @@ fn removed_variables_live_as_long_as_their_code_runs() {
             GO.store(2, Ordering::SeqCst);
             assert_eq!(running.join().unwrap(), 4, "{form:?}");
         });
-        rt.reclaim();
-        assert!(rt.pending().is_empty());
+        assert!(all_reclaimed(&rt), "{:?}", rt.pending());
         assert_eq!(f.call(), 9);
     }
 }

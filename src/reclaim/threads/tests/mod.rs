@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -103,13 +103,13 @@ fn ask(codes: &[&Code]) -> Vec<(Findings, Range<u64>)> {
         .collect()
 }
 
-/// How often a thread may fail to answer, because the other tests keep the machine busy.
-const PATIENCE: usize = 5;
+/// How long a thread may fail to answer, because other work keeps the machine busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The word that `thread` holds of `code`; it could be asked.
 #[track_caller]
 fn held(code: &Code, thread: i32) -> Option<u64> {
-    let mut asked = 0;
+    let late = Instant::now() + PATIENCE;
     let (findings, range) = loop {
         let (findings, range) = ask(&[code]).pop().unwrap();
         let silent: Vec<&Silent> =
@@ -117,13 +117,21 @@ fn held(code: &Code, thread: i32) -> Option<u64> {
         if silent.is_empty() {
             break (findings, range);
         }
-        assert!(asked < PATIENCE, "thread {thread}: {silent:?}");
-        asked += 1;
+        assert!(Instant::now() < late, "thread {thread}: {silent:?}");
     };
     let hits: Vec<&Hit> = findings.hits.iter().filter(|hit| hit.thread == thread).collect();
     assert!(hits.len() <= 1, "{hits:?}");
     assert!(hits.iter().all(|hit| range.contains(&hit.address)), "{hits:x?}");
     hits.first().map(|hit| hit.address - range.start)
+}
+
+/// Asks until `thread` holds something of `code` that fits.
+#[track_caller]
+fn until_held(code: &Code, thread: i32, fits: impl Fn(u64) -> bool) {
+    let late = Instant::now() + PATIENCE;
+    while !held(code, thread).is_some_and(&fits) {
+        assert!(Instant::now() < late, "{:?}", held(code, thread));
+    }
 }
 
 /// A thread that does something until it is let go.
@@ -175,9 +183,13 @@ impl Other {
         Self { thread, go, handle: Some(handle) }
     }
 
-    /// Waits until it is blocked in `call`.
+    /// Waits until it is blocked in `call`, or gone.
     fn until_in(self, call: i64) -> Self {
-        while !matches!(task::doing(self.thread), Doing::Blocked(blocked) if blocked.call == call) {
+        let there = |doing| match doing {
+            Doing::Blocked(blocked) => blocked.call == call,
+            doing => doing == Doing::Gone,
+        };
+        while !there(task::doing(self.thread)) {
             std::thread::sleep(Duration::from_millis(1));
         }
         self

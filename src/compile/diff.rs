@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::bitcode::{self, Function, Linkage, Summary};
+use super::bitcode::{self, Function, Linkage, Reading, Summary};
 use super::extent::{Extent, Item, Plan, is_defined, is_local};
 use super::lazy::Later;
 use super::part::{Role, Roles};
@@ -47,17 +47,21 @@ impl Code {
 
 pub(super) struct Indexed {
     pub(super) summary: Summary,
-    by_name: Names<Item>,
+    /// To summarise the next version with less work.
+    reading: Reading,
+    by_name: Arc<Names<Item>>,
 }
 
 impl Indexed {
-    pub(super) fn new(summary: Summary) -> Self {
-        let functions = summary.functions.iter().enumerate();
-        let functions = functions.map(|(at, function)| (function.name.clone(), Item::Function(at as u32)));
-        let variables = summary.variables.iter().enumerate();
-        let variables = variables.map(|(at, variable)| (variable.name.clone(), Item::Variable(at as u32)));
-        let by_name = functions.chain(variables).filter(|(name, _)| !name.is_empty()).collect();
-        Self { summary, by_name }
+    /// What `bitcode` is, which replaces another version or is the first.
+    fn read(before: Option<&Self>, bitcode: &Arc<[u8]>) -> Option<Self> {
+        let was = before.map(|before| (&before.summary, &before.reading));
+        let (summary, reading) = bitcode::summarise_after(was, bitcode).ok()?;
+        let by_name = match before.filter(|before| before.reading.is_alike(&reading)) {
+            Some(before) => before.by_name.clone(),
+            None => Arc::new(by_name(&summary)),
+        };
+        Some(Self { summary, reading, by_name })
     }
 
     fn is_defined(&self, name: &str) -> bool {
@@ -96,11 +100,21 @@ impl Indexed {
     }
 }
 
+fn by_name(summary: &Summary) -> Names<Item> {
+    let functions = summary.functions.iter().enumerate();
+    let functions = functions.map(|(at, function)| (&function.name, Item::Function(at as u32)));
+    let variables = summary.variables.iter().enumerate();
+    let variables = variables.map(|(at, variable)| (&variable.name, Item::Variable(at as u32)));
+    let all = functions.chain(variables).filter(|(name, _)| !name.is_empty());
+    all.map(|(name, item)| (name.to_string(), item)).collect()
+}
+
 impl Known {
     /// What there is to know of a whole module that is compiled at one level; `None` where its
-    /// source is not understood.
-    pub(crate) fn of(bitcode: &[u8], level: Level) -> Option<Self> {
-        let source = Arc::new(Indexed::new(bitcode::summarise(bitcode).ok()?));
+    /// source is not understood. Of `before`, another version, much may still hold.
+    pub(crate) fn of(bitcode: &Source, before: Option<&Known>, level: Level) -> Option<Self> {
+        let before = before.map(|before| &*before.source);
+        let source = Arc::new(Indexed::read(before, bitcode.bytes())?);
         let code = vec![Code::of(level); source.summary.functions.len()];
         Some(Self { source, code, calls: 0 })
     }
@@ -114,7 +128,7 @@ impl Known {
             kept: false,
             way: Way::None,
         };
-        let functions = functions.map(|function| (function.name.clone(), role(function))).collect();
+        let functions = functions.map(|function| (function.name.to_string(), role(function))).collect();
         Roles { functions, ..Roles::default() }
     }
 

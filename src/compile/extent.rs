@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
         let functions = vec![Body::Absent; summary.functions.len()];
         let variables = vec![false; summary.variables.len()];
         let mut aliased = vec![false; summary.functions.len()];
-        for &at in summary.aliases.iter().flat_map(|alias| &alias.functions) {
+        for &at in summary.aliases.iter().flat_map(|alias| &alias.functions[..]) {
             aliased[at as usize] = true;
         }
         let (slotless, open) = Default::default();
@@ -358,10 +358,10 @@ impl Extent {
     pub(super) fn promise(&mut self, summary: &Summary, functions: impl Iterator<Item = usize>) {
         for at in functions {
             let function = &summary.functions[at];
-            self.roles.lazy.insert(function.name.clone());
+            self.roles.lazy.insert(function.name.to_string());
             if is_local(function) && self.functions[at] == Body::Absent {
                 self.functions[at] = Body::Declared;
-                self.roles.functions.insert(function.name.clone(), Role::Elsewhere);
+                self.roles.functions.insert(function.name.to_string(), Role::Elsewhere);
             }
         }
     }
@@ -384,18 +384,18 @@ impl Extent {
             if body != Body::Absent {
                 let local = is_local(function);
                 let slotless = !matches!(
-                    self.roles.functions.get(&function.name),
+                    self.roles.functions.get(&function.name[..]),
                     Some(Role::Elsewhere | Role::Shown { .. } | Role::Compiled { way: Way::Slot, .. })
                 );
                 let direct = matches!(
-                    self.roles.functions.get(&function.name),
+                    self.roles.functions.get(&function.name[..]),
                     Some(Role::Compiled { way: Way::Direct, .. })
                 );
                 let tag =
                     8 + body as u8 + 8 * u8::from(local) + 16 * u8::from(slotless) + 32 * u8::from(direct);
                 add(tag, &function.name, [function.own, function.deep, None]);
             }
-            if self.roles.lazy.contains(&function.name) {
+            if self.roles.lazy.contains(&function.name[..]) {
                 add(65, &function.name, [function.own, None, None]);
             }
         }
@@ -410,7 +410,7 @@ impl Extent {
     /// The part itself.
     pub(super) fn slice(&self, summary: &Summary, by_name: &Names<Item>, bitcode: &[u8]) -> Option<Vec<u8>> {
         let leads = |name: &str| {
-            let alias = summary.aliases.iter().find(|alias| alias.name == name);
+            let alias = summary.aliases.iter().find(|alias| &*alias.name == name);
             alias.is_some_and(|alias| {
                 let mut functions = alias.functions.iter().map(|&at| self.functions[at as usize]);
                 let mut variables = alias.variables.iter().map(|&at| self.variables[at as usize]);

@@ -88,8 +88,8 @@ struct Needed {
 impl Needed {
     fn of(summary: &Summary) -> Self {
         let mut functions = HashSet::default();
-        for alias in &summary.aliases {
-            functions.extend(&alias.functions);
+        for alias in &summary.aliases[..] {
+            functions.extend(&alias.functions[..]);
         }
         for variable in summary.variables.iter().filter(|variable| variable.initialiser.is_some()) {
             // What runs at the beginning and the end, and what assembly may name.
@@ -167,7 +167,7 @@ pub(crate) fn begin(known: &Known, level: Level) -> Option<Patch> {
 fn promised(function: &Function) -> Promised {
     let local = is_local(function);
     let weak = !local && function.linkage != Linkage::External;
-    Promised { name: function.name.clone(), local, weak }
+    Promised { name: function.name.to_string(), local, weak }
 }
 
 /// What `functions` refer to of what the module does not define.
@@ -196,7 +196,7 @@ fn references(summary: &Summary, functions: impl Iterator<Item = usize>) -> Vec<
                 open.push(next);
             } else if !name.is_empty() && !name.contains(['\0', '\x01']) {
                 let required = linkage != Linkage::ExternWeak;
-                all.push(Reference { name: name.clone(), called, required });
+                all.push(Reference { name: name.to_string(), called, required });
             }
         }
     }

@@ -55,7 +55,8 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
         code.made.bitcode = (source.kind() == SourceKind::Ir).then(|| bitcode.clone());
         code
     };
-    let known = Known::of(bitcode.bytes(), inner.compile.full_level());
+    let before = base.as_ref().map(|base| &base.known);
+    let known = Known::of(&bitcode, before, inner.compile.full_level());
     if inner.lazy
         && !module.replace
         && let Some(begin) = known.as_ref().and_then(|known| compile::begin(known, level))

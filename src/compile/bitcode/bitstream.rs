@@ -4,7 +4,7 @@
 //! what blocks and records mean. Every length is checked against what is left of the block, so
 //! damaged input costs no more memory than a multiple of its size.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{NotUnderstood, Understood};
 
@@ -126,16 +126,16 @@ enum Field {
     Blob,
 }
 
-type Abbreviation = Rc<[Field]>;
+type Abbreviation = Arc<[Field]>;
 
 /// The abbreviations that a BLOCKINFO block declares for blocks of other kinds.
 #[derive(Default)]
 pub(super) struct BlockInfo {
-    of: Vec<(u32, Vec<Abbreviation>)>,
+    of: Vec<(u32, Arc<[Abbreviation]>)>,
 }
 
 impl BlockInfo {
-    fn abbreviations(&self, block: u32) -> Vec<Abbreviation> {
+    fn abbreviations(&self, block: u32) -> Arc<[Abbreviation]> {
         self.of.iter().find(|(id, _)| *id == block).map(|(_, a)| a.clone()).unwrap_or_default()
     }
 
@@ -154,8 +154,8 @@ impl BlockInfo {
                         return Err(NotUnderstood("an abbreviation for no block"));
                     };
                     match self.of.iter_mut().find(|(of, _)| *of == id) {
-                        Some((_, list)) => list.push(abbreviation),
-                        None => self.of.push((id, vec![abbreviation])),
+                        Some((_, list)) => *list = list.iter().cloned().chain([abbreviation]).collect(),
+                        None => self.of.push((id, [abbreviation].into())),
                     }
                 }
                 // SETBID
@@ -197,6 +197,13 @@ pub(super) struct Block {
     pub end: usize,
 }
 
+impl Block {
+    /// What is in it; empty where the file is shorter.
+    pub fn content<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.body / 8..self.end / 8).unwrap_or_default()
+    }
+}
+
 pub(super) enum Entry {
     Block(Block),
     /// The record has been read.
@@ -210,18 +217,22 @@ pub(super) enum Entry {
 pub(super) struct Reader<'a> {
     cursor: Cursor<'a>,
     width: u32,
+    /// Those of all blocks of the kind, and those that the block defines itself.
+    common: Arc<[Abbreviation]>,
     abbreviations: Vec<Abbreviation>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8], block: &Block, info: &BlockInfo) -> Self {
         let cursor = Cursor::new(bytes, block.body, block.end);
-        Self { cursor, width: block.width, abbreviations: info.abbreviations(block.id) }
+        let common = info.abbreviations(block.id);
+        Self { cursor, width: block.width, common, abbreviations: Vec::new() }
     }
 
     /// Reads what stands outside all blocks: only blocks.
     pub fn top_level(bytes: &'a [u8], from: usize, to: usize) -> Self {
-        Self { cursor: Cursor::new(bytes, from, to), width: 2, abbreviations: Vec::new() }
+        let (common, abbreviations) = Default::default();
+        Self { cursor: Cursor::new(bytes, from, to), width: 2, common, abbreviations }
     }
 
     /// Where the next entry begins.
@@ -231,6 +242,11 @@ impl<'a> Reader<'a> {
 
     pub fn is_at_end(&self) -> bool {
         self.cursor.is_at_end()
+    }
+
+    /// Passes over entries that need not be read.
+    pub fn skip(&mut self, bits: usize) -> Understood<()> {
+        self.cursor.advance(bits)
     }
 
     #[inline]
@@ -311,7 +327,9 @@ impl<'a> Reader<'a> {
     }
 
     fn abbreviated(&mut self, index: usize, record: &mut Record<'a>) -> Understood<()> {
-        let fields = self.abbreviations.get(index).ok_or(NotUnderstood("an unknown abbreviation"))?;
+        let count = self.common.len();
+        let own = || self.abbreviations.get(index - count);
+        let fields = self.common.get(index).or_else(own).ok_or(NotUnderstood("an unknown abbreviation"))?;
         let cursor = &mut self.cursor;
         record.ops.clear();
         record.blob = &[];

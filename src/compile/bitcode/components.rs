@@ -79,11 +79,32 @@ impl Graph {
 
     /// For each node a digest of its content and, transitively, that of what it refers to;
     /// `None` if any of that has none. Names tell the nodes of a circle apart.
-    pub fn deep(&self, own: &[Option<Digest>], names: &[&str]) -> Vec<Option<Digest>> {
+    ///
+    /// With `before`, the digests of another version of the same nodes: those nodes that `stay`
+    /// have the content and the references that they had then, and their digest too if nothing
+    /// that they lead to has another one.
+    pub fn deep(
+        &self,
+        own: &dyn Fn(usize) -> Option<Digest>,
+        names: &[&str],
+        before: Option<(&[Option<Digest>], &[bool])>,
+    ) -> Vec<Option<Digest>> {
         let mut deep: Vec<Option<Digest>> = vec![None; self.len()];
         let mut content = Content::default();
         let mut within = vec![u32::MAX; self.len()];
         let done = self.components::<()>(|members, circular| {
+            members.iter().for_each(|member| within[*member as usize] = members[0]);
+            if let Some((before, stay)) = before {
+                // A circle that was larger, or not there, has a node in it or behind it that
+                // does not stay.
+                let inside = |to: usize| circular && within[to] == members[0];
+                let same = |to: usize| inside(to) || deep[to] == before[to];
+                let stays = |at: usize| stay[at] && self.of(at).iter().all(|to| same(*to as usize));
+                if members.iter().all(|at| stays(*at as usize)) {
+                    members.iter().for_each(|at| deep[*at as usize] = before[*at as usize]);
+                    return Ok(());
+                }
+            }
             let mut members = members.to_vec();
             members.sort_unstable_by_key(|member| names[*member as usize]);
             let mut known = true;
@@ -94,8 +115,9 @@ impl Graph {
             }
             for member in &members {
                 let at = *member as usize;
-                known &= own[at].is_some();
-                content.digest(own[at].unwrap_or_default());
+                let own = own(at);
+                known &= own.is_some();
+                content.digest(own.unwrap_or_default());
                 if circular {
                     content.bytes(names[at].as_bytes());
                 }

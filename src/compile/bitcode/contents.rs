@@ -19,8 +19,8 @@ use super::{NotUnderstood, Understood};
 /// Deeper than any constant that a compiler nests.
 const DEEPEST: u32 = 200;
 
-pub(super) struct Contents<'a> {
-    pub outline: Outline<'a>,
+pub(super) struct Contents {
+    pub outline: Outline,
     /// For each global the digest of its record, its name included.
     pub declared: Vec<Digest>,
     /// For each global what it means to whoever refers to it.
@@ -36,12 +36,12 @@ struct Remembered {
     buffers: Vec<Content>,
 }
 
-impl<'a> Contents<'a> {
+impl Contents {
     pub fn new(
-        outline: Outline<'a>,
+        outline: Outline,
         attributes: &Attributes,
         names: &Names,
-        metadata: &Metadata<'_>,
+        metadata: &Metadata,
         strtab: &[u8],
     ) -> Understood<Self> {
         let mut declared = Vec::with_capacity(outline.globals.len());
@@ -62,7 +62,7 @@ impl<'a> Contents<'a> {
             content.bytes(global.name.as_bytes());
             declared.push(content.finish());
         }
-        let nameless = |g: &Global<'_>| g.is_constant() && g.linkage() == linkage::PRIVATE;
+        let nameless = |g: &Global| g.is_constant() && g.linkage() == linkage::PRIVATE;
         for (index, global) in outline.globals.iter().enumerate() {
             if !nameless(global) {
                 referred[index] = declared[index];
@@ -74,7 +74,7 @@ impl<'a> Contents<'a> {
     }
 
     /// Whether the content of what it leads to counts, for those who refer to it.
-    pub fn leads_on(global: &Global<'_>) -> Option<u64> {
+    pub fn leads_on(global: &Global) -> Option<u64> {
         match global.kind {
             Kind::Variable if global.is_constant() => global.initialiser(),
             Kind::Alias | Kind::Ifunc => global.aliasee(),
@@ -112,7 +112,7 @@ impl<'a> Contents<'a> {
             }
             // Within a circle each counts by its name, and all of them for each.
             let mut members = members.to_vec();
-            members.sort_unstable_by_key(|member| self.outline.globals[*member as usize].name);
+            members.sort_unstable_by_key(|member| &self.outline.globals[*member as usize].name);
             for member in &members {
                 let at = *member as usize;
                 if self.outline.globals[at].name.is_empty() {
@@ -198,7 +198,7 @@ impl<'a> Contents<'a> {
 
 /// Content of a value that metadata names, if it needs no more than itself: globals count by
 /// name here, because what is attached to them may refer to them.
-pub(super) fn plain(outline: &Outline<'_>, value: u64, content: &mut Content) -> Understood<bool> {
+pub(super) fn plain(outline: &Outline, value: u64, content: &mut Content) -> Understood<bool> {
     if let Some(global) = outline.globals.get(value as usize) {
         content.number(1);
         content.bytes(global.name.as_bytes());
@@ -216,16 +216,16 @@ pub(super) fn plain(outline: &Outline<'_>, value: u64, content: &mut Content) ->
 }
 
 /// What the record of a global says, with numbers replaced by what they stand for.
-struct Described<'d, 'a> {
-    outline: &'d Outline<'a>,
+struct Described<'d> {
+    outline: &'d Outline,
     attributes: &'d Attributes,
     names: &'d Names,
-    metadata: &'d Metadata<'a>,
+    metadata: &'d Metadata,
     strtab: &'d [u8],
 }
 
-impl Described<'_, '_> {
-    fn put(&self, global: &Global<'_>, attached: &[u64], content: &mut Content) -> Understood<()> {
+impl Described<'_> {
+    fn put(&self, global: &Global, attached: &[u64], content: &mut Content) -> Understood<()> {
         content.number(global.kind as u64);
         let mut ops = global.ops.clone();
         ops.resize(ops.len().max(place::variable::COUNT), 0);

@@ -128,10 +128,10 @@ fn blob_of<'a>(bytes: &'a [u8], found: &Block) -> Understood<&'a [u8]> {
 
 /// Types, globals, constants and bodies of a module.
 #[derive(Default)]
-pub(super) struct Outline<'a> {
+pub(super) struct Outline {
     pub info: BlockInfo,
     pub types: Types,
-    pub globals: Vec<Global<'a>>,
+    pub globals: Vec<Global>,
     pub constants: Constants,
     /// For each global whether it is a function with a body, and where that is.
     pub bodies: Vec<Option<Block>>,
@@ -141,9 +141,9 @@ pub(super) struct Outline<'a> {
     pub local_base: u64,
 }
 
-impl<'a> Outline<'a> {
+impl Outline {
     /// Takes a block if it belongs to the outline.
-    pub fn block(&mut self, bytes: &'a [u8], found: Block, record: &mut Record<'a>) -> Understood<bool> {
+    pub fn block<'a>(&mut self, bytes: &'a [u8], found: Block, record: &mut Record<'a>) -> Understood<bool> {
         match found.id {
             block::INFO => self.info.read(bytes, &found)?,
             block::TYPES => self.types.read(bytes, &found, &self.info)?,
@@ -159,7 +159,7 @@ impl<'a> Outline<'a> {
     }
 
     /// Takes a record if it belongs to the outline.
-    pub fn record(&mut self, record: &Record<'_>, strtab: &'a [u8]) -> Understood<bool> {
+    pub fn record(&mut self, record: &Record<'_>, strtab: &[u8]) -> Understood<bool> {
         if record.code == code::VERSION && record.op(0)? != 2 {
             return Err(NotUnderstood("names are not in a string table"));
         }

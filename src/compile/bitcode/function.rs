@@ -23,10 +23,24 @@ pub(super) struct Body {
     pub instructions: u32,
     pub calls_returns_twice: bool,
     /// Global values it refers to, in the order in which it does.
-    pub references: Vec<u32>,
+    pub references: Box<[u32]>,
+    pub uses: Box<[Use]>,
+    /// How many bits there are until all that counts has been read.
+    pub length: usize,
 }
 
-/// What bodies say of other global values.
+/// What a body says of another global value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Called(u32),
+    /// It is used other than as what is called.
+    Taken(u32),
+    /// The address of a block of it is.
+    BlockTaken(u32),
+}
+
+/// What bodies and initialisers say of other global values.
+#[derive(Clone)]
 pub(super) struct Uses {
     pub direct_calls: Vec<u32>,
     pub address_taken: Vec<bool>,
@@ -50,6 +64,17 @@ impl Uses {
         };
         *list.get_mut(of).ok_or(NotUnderstood("an unknown global value"))? = true;
         Ok(())
+    }
+
+    /// Adds those of a body of the same module.
+    pub fn add(&mut self, body: &Body) {
+        for r#use in &body.uses {
+            match *r#use {
+                Use::Called(function) => self.direct_calls[function as usize] += 1,
+                Use::Taken(global) => self.address_taken[global as usize] = true,
+                Use::BlockTaken(function) => self.block_address_taken[function as usize] = true,
+            }
+        }
     }
 }
 
@@ -85,9 +110,9 @@ impl Met {
 
 /// Reads bodies one after the other. What it needs for one it keeps for the next.
 pub(super) struct Walker<'m, 'a> {
-    pub module: &'m mut Module<'a>,
-    pub contents: &'m mut Contents<'a>,
-    pub uses: &'m mut Uses,
+    bytes: &'a [u8],
+    pub module: &'m mut Module,
+    pub contents: &'m mut Contents,
     pub content: Content,
     /// The record being read, and the next operand of it.
     pub record: Record<'a>,
@@ -97,8 +122,10 @@ pub(super) struct Walker<'m, 'a> {
     attributes: Met,
     metadata: Met,
     globals: Met,
+    taken: Met,
     seen: Seen,
     references: Vec<u32>,
+    uses: Vec<Use>,
     first_argument: u64,
     first_instruction: u64,
     /// The number of the next value.
@@ -110,11 +137,11 @@ pub(super) struct Walker<'m, 'a> {
 }
 
 impl<'m, 'a> Walker<'m, 'a> {
-    pub fn new(module: &'m mut Module<'a>, contents: &'m mut Contents<'a>, uses: &'m mut Uses) -> Self {
+    pub fn new(bytes: &'a [u8], module: &'m mut Module, contents: &'m mut Contents) -> Self {
         Self {
+            bytes,
             module,
             contents,
-            uses,
             content: Content::default(),
             record: Record::default(),
             next: 0,
@@ -123,8 +150,10 @@ impl<'m, 'a> Walker<'m, 'a> {
             attributes: Met::default(),
             metadata: Met::default(),
             globals: Met::default(),
+            taken: Met::default(),
             seen: Seen::default(),
             references: Vec::new(),
+            uses: Vec::new(),
             first_argument: 0,
             first_instruction: 0,
             number: 0,
@@ -137,13 +166,11 @@ impl<'m, 'a> Walker<'m, 'a> {
     /// Reads the body of a function.
     pub fn read(&mut self, function: usize, body: &Block) -> Understood<Body> {
         let mark = self.module.metadata.mark();
-        for met in
-            [&mut self.values, &mut self.types, &mut self.attributes, &mut self.metadata, &mut self.globals]
-        {
-            met.forget();
-        }
+        let Self { values, types, attributes, metadata, globals, taken, .. } = self;
+        [values, types, attributes, metadata, globals, taken].into_iter().for_each(Met::forget);
         self.seen.forget();
         self.references.clear();
+        self.uses.clear();
         self.content.finish();
         self.skipped.clear();
         (self.instructions, self.returns_twice) = (0, false);
@@ -171,10 +198,19 @@ impl<'m, 'a> Walker<'m, 'a> {
                 None => self.content.number(0),
             }
         }
-        let mut reader = Reader::new(self.module.bytes, body, &self.contents.outline.info);
+        let mut reader = Reader::new(self.bytes, body, &self.contents.outline.info);
+        let mut end = None;
         loop {
+            let at = reader.at();
             match reader.next(&mut self.record)? {
-                Entry::End => break,
+                Entry::End => {
+                    end.get_or_insert(at);
+                    break;
+                }
+                Entry::Block(found) if found.id == block::USE_LISTS => {
+                    end.get_or_insert(at);
+                    continue;
+                }
                 Entry::Abbreviation => {}
                 Entry::Block(found) => self.block(found)?,
                 Entry::Record => {
@@ -182,17 +218,20 @@ impl<'m, 'a> Walker<'m, 'a> {
                     self.instruction()?;
                 }
             }
+            end = None;
         }
         Ok(Body {
             digest: self.content.finish(),
             instructions: self.instructions,
             calls_returns_twice: self.returns_twice,
-            references: self.references.clone(),
+            references: self.references[..].into(),
+            uses: self.uses[..].into(),
+            length: end.unwrap_or(body.end) - body.body,
         })
     }
 
     fn block(&mut self, found: Block) -> Understood<()> {
-        let bytes = self.module.bytes;
+        let bytes = self.bytes;
         let outline = &mut self.contents.outline;
         match found.id {
             block::CONSTANTS => {
@@ -220,14 +259,13 @@ impl<'m, 'a> Walker<'m, 'a> {
                 Ok(())
             }
             block::ATTACHMENTS => self.attachments(&found),
-            // Names, and orders of uses.
-            block::VALUE_NAMES | block::USE_LISTS => Ok(()),
+            block::VALUE_NAMES => Ok(()),
             _ => Err(NotUnderstood("an unknown block in a function")),
         }
     }
 
     fn attachments(&mut self, found: &Block) -> Understood<()> {
-        let mut reader = Reader::new(self.module.bytes, found, &self.contents.outline.info);
+        let mut reader = Reader::new(self.bytes, found, &self.contents.outline.info);
         let mut record = Record::default();
         let mut before = 0;
         loop {
@@ -312,9 +350,9 @@ impl<'m, 'a> Walker<'m, 'a> {
         }
         if let Some(global) = self.contents.outline.globals.get(value as usize) {
             if is_called && global.kind == Kind::Function {
-                self.uses.direct_calls[value as usize] += 1;
-            } else {
-                self.uses.address_taken[value as usize] = true;
+                self.uses.push(Use::Called(value as u32));
+            } else if self.taken.order(value as usize).is_none() {
+                self.uses.push(Use::Taken(value as u32));
             }
         }
         if order.is_none() {
@@ -325,7 +363,8 @@ impl<'m, 'a> Walker<'m, 'a> {
 
     /// Notes what a value leads to when it occurs for the first time.
     fn reach(&mut self, value: u64, is_called: bool) -> Understood<()> {
-        let Self { contents, uses, globals, references, seen, .. } = self;
+        let Self { contents, uses, globals, taken, references, seen, .. } = self;
+        let count = contents.outline.globals.len();
         let direct = is_called && contents.outline.globals.get(value as usize).is_some();
         contents.outline.reach(value, seen, &mut |reached| {
             if let Reached::Global(global) = reached
@@ -333,7 +372,17 @@ impl<'m, 'a> Walker<'m, 'a> {
             {
                 references.push(global as u32);
             }
-            if direct { Ok(()) } else { uses.take(reached) }
+            match reached {
+                Reached::Global(global) if !direct && taken.order(global).is_none() => {
+                    uses.push(Use::Taken(global as u32));
+                }
+                Reached::BlockOf(function) if function >= count as u64 => {
+                    return Err(NotUnderstood("an unknown global value"));
+                }
+                Reached::BlockOf(function) => uses.push(Use::BlockTaken(function as u32)),
+                Reached::Global(_) => {}
+            }
+            Ok(())
         })
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Owns the places of the operands. What they mean for a digest or a slice is said there.
 
+use std::sync::Arc;
+
 use super::bitstream::Record;
 use super::{NotUnderstood, Understood};
 
@@ -101,16 +103,16 @@ pub(super) mod linkage {
 }
 
 /// A global value: its number is its place in the list.
-pub(super) struct Global<'a> {
+pub(super) struct Global {
     pub kind: Kind,
-    pub name: &'a str,
+    pub name: Arc<str>,
     /// All operands, those of the name included.
     pub ops: Vec<u64>,
 }
 
-impl<'a> Global<'a> {
+impl Global {
     /// The global of a record, or `None` when it is a record of something else.
-    pub fn read(record: &Record<'_>, strtab: &'a [u8]) -> Understood<Option<Self>> {
+    pub fn read(record: &Record<'_>, strtab: &[u8]) -> Understood<Option<Self>> {
         let count = record.ops.len();
         let (kind, known) = match record.code {
             code::GLOBALVAR => {
@@ -126,7 +128,7 @@ impl<'a> Global<'a> {
         }
         let name = string(&record.ops, place::NAME, strtab)?;
         let name = std::str::from_utf8(name).map_err(|_| NotUnderstood("a name is not text"))?;
-        let global = Self { kind, name, ops: record.ops.clone() };
+        let global = Self { kind, name: name.into(), ops: record.ops.clone() };
         match global.linkage() {
             linkage::EXTERNAL
             | linkage::APPENDING
@@ -167,6 +169,17 @@ impl<'a> Global<'a> {
 
     pub fn has_body(&self) -> bool {
         self.is_function() && self.op(place::function::IS_DECLARATION) == 0
+    }
+
+    /// Another string than its name belongs to it.
+    pub fn has_partition(&self) -> bool {
+        let partition = match self.kind {
+            Kind::Function => place::function::PARTITION,
+            Kind::Variable => place::variable::PARTITION,
+            Kind::Alias => place::alias::PARTITION,
+            Kind::Ifunc => place::ifunc::PARTITION,
+        };
+        self.op(partition + 1) > 0
     }
 
     /// The value number of a variable's initialiser.

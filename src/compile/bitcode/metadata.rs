@@ -30,10 +30,12 @@ pub(super) struct Node {
 }
 
 #[derive(Default)]
-pub(super) struct Metadata<'a> {
+pub(super) struct Metadata {
     nodes: Vec<Node>,
     pool: Vec<u64>,
-    strings: Vec<&'a [u8]>,
+    /// Where each string is in `characters`.
+    strings: Vec<(usize, usize)>,
+    characters: Vec<u8>,
     /// Name and operands of each named node.
     pub named: Vec<(Vec<u8>, Vec<u64>)>,
     /// Global values and what is attached to them.
@@ -41,9 +43,9 @@ pub(super) struct Metadata<'a> {
 }
 
 /// Lengths to go back to after a function.
-pub(super) struct Mark(usize, usize, usize);
+pub(super) struct Mark([usize; 6]);
 
-impl<'a> Metadata<'a> {
+impl Metadata {
     pub fn get(&self, id: u64) -> Understood<&Node> {
         let found = usize::try_from(id).ok().and_then(|id| self.nodes.get(id));
         found.ok_or(NotUnderstood("unknown metadata"))
@@ -54,24 +56,31 @@ impl<'a> Metadata<'a> {
         self.pool.get(at..at + node.count as usize).unwrap_or_default()
     }
 
-    pub fn text(&self, id: u64) -> Option<&'a [u8]> {
+    pub fn text(&self, id: u64) -> Option<&[u8]> {
         let node = self.get(id).ok().filter(|node| node.form == Form::String)?;
-        self.strings.get(node.at as usize).copied()
+        let (from, to) = *self.strings.get(node.at as usize)?;
+        self.characters.get(from..to)
     }
 
     pub fn mark(&self) -> Mark {
-        Mark(self.nodes.len(), self.pool.len(), self.strings.len())
+        let (named, attached) = (self.named.len(), self.attached.len());
+        let texts = (self.strings.len(), self.characters.len());
+        Mark([self.nodes.len(), self.pool.len(), texts.0, texts.1, named, attached])
     }
 
     pub fn back_to(&mut self, mark: Mark) {
-        self.nodes.truncate(mark.0);
-        self.pool.truncate(mark.1);
-        self.strings.truncate(mark.2);
+        let Mark([nodes, pool, strings, characters, named, attached]) = mark;
+        self.nodes.truncate(nodes);
+        self.pool.truncate(pool);
+        self.strings.truncate(strings);
+        self.characters.truncate(characters);
+        self.named.truncate(named);
+        self.attached.truncate(attached);
     }
 
     /// Reads a METADATA block and digests what is nothing but content. `plain` gives the content
     /// of a value that needs no more than itself.
-    pub fn read(
+    pub fn read<'a>(
         &mut self,
         bytes: &'a [u8],
         block: &Block,
@@ -122,7 +131,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// Lengths as numbers in a blob, then the characters of all.
-    fn read_strings(&mut self, record: &Record<'a>) -> Understood<()> {
+    fn read_strings(&mut self, record: &Record<'_>) -> Understood<()> {
         let bad = NotUnderstood("damaged strings of metadata");
         let (count, offset) = (record.op(0)?, record.op(1)? as usize);
         let lengths = record.blob.get(..offset).ok_or(bad)?;
@@ -133,7 +142,9 @@ impl<'a> Metadata<'a> {
             let (text, rest) = characters.split_at_checked(length).ok_or(bad)?;
             characters = rest;
             let at = self.strings.len() as u32;
-            self.strings.push(text);
+            let from = self.characters.len();
+            self.characters.extend_from_slice(text);
+            self.strings.push((from, self.characters.len()));
             self.nodes.push(Node { form: Form::String, at, count: 0, digest: None });
         }
         Ok(())

@@ -18,6 +18,7 @@ mod constants;
 mod contents;
 mod digest;
 mod file;
+mod frame;
 mod function;
 mod globals;
 mod instructions;
@@ -26,6 +27,7 @@ mod module;
 mod names;
 mod slice;
 mod summary;
+mod summing;
 #[cfg(test)]
 mod tests_code;
 #[cfg(test)]
@@ -44,7 +46,9 @@ use std::fmt;
 pub(crate) use candidate::{ASKED_FOR, CALLED_ONCE, SMALL};
 pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, slice};
-pub(crate) use summary::{Function, Linkage, Summary, Variable, summarise};
+#[cfg(test)]
+pub(crate) use summary::summarise;
+pub(crate) use summary::{Function, Linkage, Reading, Summary, Variable, summarise_after};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

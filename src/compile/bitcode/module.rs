@@ -8,7 +8,8 @@ use super::bitstream::{Entry, Reader, Record};
 use super::contents::plain;
 use super::digest::{Content, Digest};
 use super::file::{File, Outline, block};
-use super::globals::{code, place};
+use super::frame::Frame;
+use super::globals::{Global, code, place};
 use super::metadata::{Form, Metadata};
 use super::names::Names;
 use super::{NotUnderstood, Understood};
@@ -17,11 +18,10 @@ use super::{NotUnderstood, Understood};
 const WITHOUT_EFFECT: [&[u8]; 2] = [b"llvm.dbg.cu", b"llvm.ident"];
 
 #[derive(Default)]
-pub(super) struct Module<'a> {
-    pub bytes: &'a [u8],
+pub(super) struct Module {
     pub attributes: Attributes,
     pub names: Names,
-    pub metadata: Metadata<'a>,
+    pub metadata: Metadata,
     /// For each global whether it is a function that only carries debug information.
     pub is_debug: Vec<bool>,
     /// For each global whether it is a function like `setjmp`.
@@ -30,15 +30,19 @@ pub(super) struct Module<'a> {
     pub whole: Digest,
 }
 
-impl<'a> Module<'a> {
-    pub fn read(file: &File<'a>) -> Understood<(Self, Outline<'a>)> {
-        let mut module = Self { bytes: file.bytes, ..Self::default() };
+impl Module {
+    /// Notes in `frame` where everything is.
+    pub fn read(file: &File<'_>, frame: &mut Frame) -> Understood<(Self, Outline)> {
+        let mut module = Self::default();
         let mut outline = Outline::default();
         let mut whole = Content::default();
         let mut reader = Reader::new(file.bytes, &file.module, &outline.info);
         let mut record = Record::default();
         loop {
-            match reader.next(&mut record)? {
+            let from = reader.at();
+            let entry = reader.next(&mut record)?;
+            frame.note(&entry, &record, from, reader.at());
+            match entry {
                 Entry::End => break,
                 Entry::Abbreviation => {}
                 Entry::Record => match record.code {
@@ -54,16 +58,20 @@ impl<'a> Module<'a> {
                         if !taken {
                             return Err(NotUnderstood("an unknown record of a module"));
                         }
+                        frame.names_until(end_of_name(&record));
                     }
                 },
                 Entry::Block(found) => {
                     if !outline.block(file.bytes, found, &mut record)? {
-                        module.block(&outline, &found, &mut record)?;
+                        module.block(file.bytes, &outline, &found, &mut record)?;
                     }
                 }
             }
         }
         outline.finish()?;
+        if outline.globals.iter().any(Global::has_partition) {
+            frame.names_until(file.strtab.len());
+        }
         for global in &outline.globals {
             module.is_debug.push(global.is_function() && global.name.starts_with("llvm.dbg."));
             let attributes = if global.is_function() { global.op(place::function::ATTRIBUTES) } else { 0 };
@@ -74,13 +82,14 @@ impl<'a> Module<'a> {
         Ok((module, outline))
     }
 
-    fn block(
+    fn block<'a>(
         &mut self,
-        outline: &Outline<'a>,
+        bytes: &'a [u8],
+        outline: &Outline,
         found: &super::bitstream::Block,
         record: &mut Record<'a>,
     ) -> Understood<()> {
-        let (bytes, info) = (self.bytes, &outline.info);
+        let info = &outline.info;
         match found.id {
             block::ATTRIBUTE_GROUPS => self.attributes.read_groups(bytes, found, info, &outline.types),
             block::ATTRIBUTES => self.attributes.read_lists(bytes, found, info),
@@ -114,5 +123,14 @@ impl<'a> Module<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where the name that a record begins with ends in the string table.
+fn end_of_name(record: &Record<'_>) -> usize {
+    match (record.code, &record.ops[..]) {
+        (code::SECTIONNAME | code::GCNAME, _) => 0,
+        (_, [offset, length, ..]) => offset.saturating_add(*length).try_into().unwrap_or(usize::MAX),
+        _ => 0,
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn slice(bitcode: &[u8], keep: &dyn Fn(Definition, &str) -> bool) -> 
     Ok(writer.finish())
 }
 
-fn outline<'a>(file: &File<'a>) -> Understood<Outline<'a>> {
+fn outline(file: &File<'_>) -> Understood<Outline> {
     let mut outline = Outline::default();
     let mut reader = Reader::new(file.bytes, &file.module, &outline.info);
     let mut record = Record::default();
@@ -62,19 +62,19 @@ fn outline<'a>(file: &File<'a>) -> Understood<Outline<'a>> {
     Ok(outline)
 }
 
-struct Plan<'o, 'a> {
-    outline: &'o Outline<'a>,
+struct Plan<'o> {
+    outline: &'o Outline,
     /// For each global whether it stays as it is.
     stays: Vec<bool>,
     /// Constants that are addresses of blocks of functions that do not stay.
     lost: Vec<usize>,
 }
 
-impl<'o, 'a> Plan<'o, 'a> {
-    fn new(outline: &'o Outline<'a>, keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Self> {
+impl<'o> Plan<'o> {
+    fn new(outline: &'o Outline, keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Self> {
         let mut stays = Vec::with_capacity(outline.globals.len());
         for global in &outline.globals {
-            let asked = |kind| keep(kind, global.name);
+            let asked = |kind| keep(kind, &global.name);
             stays.push(match global.kind {
                 Kind::Function if !global.has_body() => true,
                 Kind::Function if global.name.is_empty() => {
@@ -139,7 +139,7 @@ impl<'o, 'a> Plan<'o, 'a> {
 
     /// The address of a block needs the block: LLVM does not read such a constant when the
     /// function has no body. Constants that only dropped variables use become null.
-    fn check_block_addresses(&mut self, file: &File<'a>) -> Understood<()> {
+    fn check_block_addresses(&mut self, file: &File<'_>) -> Understood<()> {
         let outline = self.outline;
         for (index, constant) in outline.constants.list.iter().enumerate() {
             if constant.code == BLOCK_ADDRESS {
@@ -175,7 +175,7 @@ impl<'o, 'a> Plan<'o, 'a> {
     }
 
     /// Constants of a kept body: none may need a body that is not kept.
-    fn check_body(&self, file: &File<'a>, body: &Block, unkept: NotUnderstood) -> Understood<()> {
+    fn check_body(&self, file: &File<'_>, body: &Block, unkept: NotUnderstood) -> Understood<()> {
         let mut reader = Reader::new(file.bytes, body, &self.outline.info);
         let mut record = Record::default();
         let mut constants = constants::Constants::default();
@@ -199,7 +199,7 @@ impl<'o, 'a> Plan<'o, 'a> {
 
     /// A body without its last part, the orders of uses: those of constants that other bodies
     /// use too would be wrong.
-    fn write_body(&self, file: &File<'a>, body: &Block, width: u32, writer: &mut Writer) -> Understood<()> {
+    fn write_body(&self, file: &File<'_>, body: &Block, width: u32, writer: &mut Writer) -> Understood<()> {
         let mut reader = Reader::new(file.bytes, body, &self.outline.info);
         let mut record = Record::default();
         loop {
@@ -222,7 +222,7 @@ impl<'o, 'a> Plan<'o, 'a> {
         }
     }
 
-    fn write(&self, file: &File<'a>, writer: &mut Writer) -> Understood<()> {
+    fn write(&self, file: &File<'_>, writer: &mut Writer) -> Understood<()> {
         let (bytes, module, outline) = (file.bytes, &file.module, self.outline);
         let opened = writer.enter(2, block::MODULE, module.width);
         let mut reader = Reader::new(bytes, module, &outline.info);
@@ -267,7 +267,7 @@ impl<'o, 'a> Plan<'o, 'a> {
 
     fn write_constants(
         &self,
-        file: &File<'a>,
+        file: &File<'_>,
         found: &Block,
         width: u32,
         writer: &mut Writer,
@@ -331,7 +331,7 @@ impl<'o, 'a> Plan<'o, 'a> {
 }
 
 /// Constants that a global value's record names.
-fn constant_operands(global: &Global<'_>) -> impl Iterator<Item = u64> {
+fn constant_operands(global: &Global) -> impl Iterator<Item = u64> {
     let of_function = [place::function::PROLOGUE, place::function::PREFIX, place::function::PERSONALITY];
     let of_function =
         of_function.map(|p| global.is_function().then(|| global.op(p).checked_sub(1)).flatten());
@@ -343,7 +343,7 @@ fn declared(before: u64) -> u64 {
     if before == linkage::EXTERN_WEAK { linkage::EXTERN_WEAK } else { linkage::EXTERNAL }
 }
 
-fn function_declaration(global: &Global<'_>) -> Vec<u64> {
+fn function_declaration(global: &Global) -> Vec<u64> {
     let mut ops = global.ops.clone();
     ops[place::LINKAGE] = declared(ops[place::LINKAGE]);
     ops[place::function::IS_DECLARATION] = 1;
@@ -363,7 +363,7 @@ fn function_declaration(global: &Global<'_>) -> Vec<u64> {
     ops
 }
 
-fn variable_declaration(global: &Global<'_>) -> Vec<u64> {
+fn variable_declaration(global: &Global) -> Vec<u64> {
     let mut ops = global.ops.clone();
     ops[place::LINKAGE] = declared(ops[place::LINKAGE]);
     for place in [
@@ -381,7 +381,7 @@ fn variable_declaration(global: &Global<'_>) -> Vec<u64> {
     ops
 }
 
-fn alias_as_function(global: &Global<'_>, convention: u64) -> Vec<u64> {
+fn alias_as_function(global: &Global, convention: u64) -> Vec<u64> {
     let mut ops = vec![0; place::function::COUNT];
     ops[..=place::TYPE].copy_from_slice(&global.ops[..=place::TYPE]);
     ops[place::function::CALL_CONVENTION] = convention;
@@ -391,7 +391,7 @@ fn alias_as_function(global: &Global<'_>, convention: u64) -> Vec<u64> {
     ops
 }
 
-fn alias_as_variable(global: &Global<'_>) -> Vec<u64> {
+fn alias_as_variable(global: &Global) -> Vec<u64> {
     let mut ops = vec![0; place::variable::COUNT];
     ops[..=place::TYPE].copy_from_slice(&global.ops[..=place::TYPE]);
     ops[place::variable::FLAGS] = global.op(place::alias::ADDRESS_SPACE) << 2 | 2;

@@ -93,7 +93,7 @@ impl Writer {
     pub fn block(&mut self, bytes: &[u8], width: u32, block: &Block) {
         let open = self.enter(width, block.id, block.width);
         // Both begin on a word, so this is a plain copy.
-        let content = bytes.get(block.body / 8..block.end / 8).unwrap_or_default();
+        let content = block.content(bytes);
         self.out.extend_from_slice(content);
         let words = (content.len() / 4) as u32;
         self.out[open.length_at..open.length_at + 4].copy_from_slice(&words.to_le_bytes());

@@ -32,6 +32,11 @@ impl Child {
         Self { number, process }
     }
 
+    #[cfg(test)]
+    pub(super) fn number(&self) -> libc::pid_t {
+        self.number
+    }
+
     /// Ends the child; the end status as from [`Self::wait`].
     pub(super) fn kill(&self) -> Option<c_int> {
         if let Some(process) = &self.process {

@@ -214,7 +214,14 @@ const ALONG: [(Level, u32); 2] = [(Level::Fast, 1000), (Level::Optimised, 100)];
 /// function leads to by calls, nearest first. A module that is called into again is one that is
 /// used. Then its other functions come along too, those that stand near before those that do not,
 /// twice as much with each call: so LLVM is not started often for any module.
-pub(crate) fn first_call(known: &Known, name: &str, provided: &Provided<'_>, level: Level) -> Option<Patch> {
+/// A call that nobody made, but may make soon, does not count.
+pub(crate) fn first_call(
+    known: &Known,
+    name: &str,
+    provided: &Provided<'_>,
+    level: Level,
+    counts: bool,
+) -> Option<Patch> {
     let first = known.source.function(name).filter(|&at| known.code[at] == Code::Lazy)?;
     let functions = &known.source.summary.functions;
     let lazy = |at: usize| known.code[at] == Code::Lazy;
@@ -236,11 +243,36 @@ pub(crate) fn first_call(known: &Known, name: &str, provided: &Provided<'_>, lev
         open.extend(next.filter(|&next| lazy(next) && taken.insert(next)));
     }
     let mut patch = Patch::of_same(known, plan, level);
-    patch.known.calls += 1;
+    patch.known.calls += u32::from(counts);
     Some(patch)
 }
 
-/// The same for everything that still waits: some functions cannot be had alone.
+impl Patch {
+    /// The functions of other modules that its functions may call, those first that are nearest to
+    /// the function `from`.
+    pub(crate) fn leads_to(&self, from: &str) -> Vec<&str> {
+        let summary = &self.known.source.summary;
+        let mut names = Vec::new();
+        let mut open: VecDeque<Item> =
+            self.known.source.function(from).map(|at| Item::Function(at as u32)).into_iter().collect();
+        let mut seen: HashSet<Item, foldhash::fast::RandomState> = open.iter().copied().collect();
+        while let Some(item) = open.pop_front() {
+            for next in refers(summary, item).filter(|&next| seen.insert(next)) {
+                match next {
+                    Item::Function(at) if !is_defined(&summary.functions[at as usize]) => {
+                        names.push(&*summary.functions[at as usize].name);
+                    }
+                    Item::Function(at) if !self.extent.is_compiled(at as usize) => {}
+                    Item::Variable(at) if !summary.variables[at as usize].is_constant => {}
+                    _ => open.push_back(next),
+                }
+            }
+        }
+        names
+    }
+}
+
+/// The same as [`first_call`] for everything that still waits: some functions cannot be had alone.
 pub(crate) fn all_at_once(known: &Known, provided: &Provided<'_>, level: Level) -> Patch {
     let lazy = |at: usize| known.code[at] == Code::Lazy;
     let mut plan = Plan::new(&known.source.summary, provided, level, &lazy);

@@ -3,7 +3,8 @@
 //! [`source`] is what a host hands in, [`archive`] takes archives apart, [`ir`] prepares a
 //! module so that its calls can be redirected ([`aliases`], [`redefine`], [`initialisers`]), [`machine`] is
 //! what code is made for, [`emit`] drives LLVM, [`isolate`] does the same in a [`child`]
-//! process for input that may be damaged, and [`wire`] is how the child answers.
+//! process for input that may be damaged, or in a [`lasting`] one, and [`wire`] is how the child
+//! answers a [`request`].
 //!
 //! What is known of a module's types is its [`interface`]: [`types`], [`storage`] and
 //! [`labels`] find it in IR, [`debug_info`] in objects, [`signature`] and [`layout`] compare.
@@ -26,6 +27,7 @@ mod interface;
 mod ir;
 mod isolate;
 mod labels;
+mod lasting;
 mod layout;
 mod lazy;
 mod llvm;
@@ -33,11 +35,14 @@ mod locals;
 mod machine;
 mod part;
 mod redefine;
+mod request;
 mod signature;
 mod source;
 mod storage;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_isolate;
 #[cfg(test)]
 mod tests_locals;
 #[cfg(test)]
@@ -56,6 +61,7 @@ pub(crate) use debug_info::interface_of_object;
 pub(crate) use diff::{Known, Patch, Way, plan, upgrade};
 use emit::Goal;
 pub(crate) use interface::{Interface, Types};
+pub(crate) use lasting::one_child;
 pub(crate) use layout::VariableType;
 pub(crate) use lazy::{Later, all_at_once, begin, first_call};
 pub use machine::llvm_version;
@@ -180,7 +186,10 @@ fn run(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Comp
         SourceKind::Ir | SourceKind::Bitcode if source.is_trusted() => {
             isolate::in_process(source, options, goal)
         }
-        SourceKind::Ir | SourceKind::Bitcode => isolate::in_child(source, options, goal),
+        SourceKind::Ir | SourceKind::Bitcode => match goal {
+            Goal::Part(roles) if lasting::is_wanted() => lasting::compile(source, options, roles),
+            _ => isolate::in_child(source, options, goal),
+        },
         SourceKind::Object | SourceKind::Archive => {
             Err(Error::new(ErrorKind::Compile, "only IR and bitcode are compiled"))
         }

@@ -85,21 +85,29 @@ pub(super) fn upgrade(inner: &Inner, module: Incoming, base: &Base) -> Result<Op
     more(inner, module, base, patch, Level::Optimised)
 }
 
-/// Compiles a function of `module`, which is live, on its first call, or everything that waits for
-/// that; `None` where that cannot be had.
+/// What to compile for the first call of a function of a live module, or for everything that waits
+/// for one; `None` where it does not wait.
+pub(super) fn first_call_plan(
+    inner: &Inner,
+    base: &Base,
+    function: Option<&str>,
+    counts: bool,
+) -> Option<Patch> {
+    let level = inner.first_level();
+    match function {
+        Some(function) => compile::first_call(&base.known, function, &base.provides(), level, counts),
+        None => Some(compile::all_at_once(&base.known, &base.provides(), level)),
+    }
+}
+
+/// Compiles that; `None` where it cannot be had.
 pub(super) fn first_call(
     inner: &Inner,
     module: Incoming,
     base: &Base,
-    function: Option<&str>,
+    patch: Patch,
 ) -> Result<Option<Ready>> {
-    let level = inner.first_level();
-    let patch = match function {
-        Some(function) => compile::first_call(&base.known, function, &base.provides(), level),
-        None => Some(compile::all_at_once(&base.known, &base.provides(), level)),
-    };
-    let Some(patch) = patch else { return Ok(None) };
-    more(inner, module, base, patch, level)
+    more(inner, module, base, patch, inner.first_level())
 }
 
 /// Compiles `patch` for a module that stays the same.

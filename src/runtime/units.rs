@@ -13,7 +13,7 @@ use super::make::{self, Code, Made};
 use super::prepare::Input;
 use super::report::Times;
 use super::state::State;
-use crate::compile::{Interface, Source, SourceKind};
+use crate::compile::{self, Interface, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
 
@@ -86,7 +86,7 @@ impl Ready {
 pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) -> Result<Vec<Ready>> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(units.len()));
-    let work = || {
+    let each = || {
         while let Some(unit) = {
             let at = next.fetch_add(1, Ordering::Relaxed);
             units.get(at).map(|unit| (at, unit))
@@ -95,6 +95,8 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
             results.lock().push((unit.0, result));
         }
     };
+    // Of a lazy module little is compiled now, and that is a slice.
+    let work = || if inner.lazy { compile::one_child(each) } else { each() };
     let heavy = units.iter().filter(|u| u.module.source.kind() != SourceKind::Object).count();
     std::thread::scope(|scope| {
         for _ in 1..inner.threads.min(heavy) {

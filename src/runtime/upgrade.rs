@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
+use super::first_calls::Together;
 use super::make;
+use super::state::State;
 use super::transaction::{Work, run_afterwards};
 use super::units::{Incoming, Ready};
 use super::{Inner, commit};
@@ -32,9 +34,11 @@ pub(super) fn upgrade(inner: &Inner, name: &Arc<str>) -> Result<()> {
     Ok(())
 }
 
-/// Compiles the function `id`, which somebody has called, if it waits for that. Returns the
-/// module whose code it is.
-pub(super) fn first_call(inner: &Inner, id: SymbolId) -> Result<Option<Arc<str>>> {
+/// Compiles the function `id`, which somebody has called, or may call soon, if it waits for that.
+/// Returns the module whose code it is.
+pub(super) fn first_call(inner: &Inner, id: SymbolId, together: &Together<'_>) -> Result<Option<Arc<str>>> {
+    let Some(name) = module_of(inner, id) else { return Ok(None) };
+    let Some(_claim) = together.claim(&name) else { return Ok(None) };
     let mut tries = 0;
     let mut done = None;
     loop {
@@ -63,7 +67,17 @@ pub(super) fn first_call(inner: &Inner, id: SymbolId) -> Result<Option<Arc<str>>
         tries += 1;
         // It may be such that it cannot be had alone.
         let alone = Some(&*function).filter(|_| tries == 1);
-        let ready = make::first_call(inner, module.clone(), &base, alone).map_err(blame)?;
+        let patch = make::first_call_plan(inner, &base, alone, !together.ahead);
+        if let (Some(patch), Some(function)) = (&patch, alone) {
+            let state = inner.state.lock();
+            let next = patch.leads_to(function).into_iter();
+            let next =
+                next.filter_map(|name| state.symbols.find(name)).filter(|&id| waits(&state, id)).collect();
+            drop(state);
+            together.expect(next);
+        }
+        let ready = patch.map(|patch| make::first_call(inner, module.clone(), &base, patch));
+        let ready = ready.transpose().map_err(blame)?.flatten();
         if let Some(ready) = ready {
             if add(inner, ready).map_err(blame)? {
                 done = Some(name.clone());
@@ -77,6 +91,22 @@ pub(super) fn first_call(inner: &Inner, id: SymbolId) -> Result<Option<Arc<str>>
             return Err(blame(error.hint("load the module in a runtime that is not lazy")));
         }
     }
+}
+
+/// The module whose function `id` waits for its first call.
+fn module_of(inner: &Inner, id: SymbolId) -> Option<Arc<str>> {
+    let state = inner.state.lock();
+    let owner = state.symbols.at_index(id.0)?.winner()?.owner;
+    match owner {
+        Owner::Module(module) if waits(&state, id) => Some(state.module(module)?.name.clone()),
+        _ => None,
+    }
+}
+
+/// Whether it does.
+fn waits(state: &State, id: SymbolId) -> bool {
+    let symbol = state.symbols.at_index(id.0);
+    symbol.is_some_and(|symbol| symbol.winner().is_some_and(|winner| symbol.is_lazy(winner.target)))
 }
 
 /// Links and commits what was made for a module that stays what it is; false if it has not.

@@ -103,6 +103,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Compiles in a child process: fork, pipes, waiting for it.
     "compile/child.rs",
     "compile/isolate.rs",
+    "compile/lasting.rs",
+    "compile/tests_isolate.rs",
     // Maps and writes memory.
     "memory/os.rs",
     // The dynamic loader's interface.

@@ -356,8 +356,8 @@ impl Patch {
 
     /// The module with the patch's functions only; `None` where it cannot be had.
     pub(crate) fn slice(&self, bitcode: &Source) -> Option<Source> {
-        let slice =
-            self.extent.slice(&self.known.source.summary, &self.known.source.by_name, bitcode.bytes())?;
+        let Indexed { summary, reading, by_name } = &*self.known.source;
+        let slice = self.extent.slice(summary, by_name, reading)?;
         Some(bitcode.with_bitcode(slice))
     }
 

@@ -5,7 +5,7 @@
 //! why these functions are compiled; [`super::diff`] does.
 
 use super::Level;
-use super::bitcode::{self, Definition, Digest, Function, Linkage, Summary};
+use super::bitcode::{self, Definition, Digest, Function, Linkage, Others, Reading, Summary};
 use super::diff::{Code, Names, Provided, Way};
 use super::part::{Role, Roles};
 
@@ -408,7 +408,12 @@ impl Extent {
     }
 
     /// The part itself.
-    pub(super) fn slice(&self, summary: &Summary, by_name: &Names<Item>, bitcode: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn slice(
+        &self,
+        summary: &Summary,
+        by_name: &Names<Item>,
+        reading: &Reading,
+    ) -> Option<Vec<u8>> {
         let leads = |name: &str| {
             let alias = summary.aliases.iter().find(|alias| &*alias.name == name);
             alias.is_some_and(|alias| {
@@ -423,6 +428,8 @@ impl Extent {
             Some(&Item::Variable(at)) => self.variables[at as usize],
             None => false,
         };
-        bitcode::slice(bitcode, &keep).ok()
+        // Of what is compiled later the slice has to say of what types it is.
+        let others = if self.roles.lazy.is_empty() { Others::AsNeeded } else { Others::All };
+        bitcode::slice(reading, others, &keep).ok()
     }
 }

@@ -6,6 +6,7 @@
 use super::bitstream::{Block, BlockInfo, Entry, Reader, Record};
 use super::{NotUnderstood, Understood};
 
+pub(super) const SETTYPE: u32 = 1;
 pub(super) const NULL: u32 = 2;
 pub(super) const BLOCK_ADDRESS: u32 = 21;
 
@@ -58,8 +59,7 @@ impl Constants {
                 Entry::End => return Ok(()),
                 Entry::Block(_) => return Err(NotUnderstood("a block within the constants")),
                 Entry::Abbreviation => {}
-                // SETTYPE
-                Entry::Record if record.code == 1 => r#type = Some(record.op(0)? as u32),
+                Entry::Record if record.code == SETTYPE => r#type = Some(record.op(0)? as u32),
                 Entry::Record => {
                     let r#type = r#type.ok_or(NotUnderstood("a constant without a type"))?;
                     let at =

@@ -8,6 +8,9 @@ use super::bitstream::{Block, BlockInfo, Cursor, Entry, Reader, Record};
 use super::digest::{Content, Digest};
 use super::{NotUnderstood, Understood};
 
+/// The code of a value's record: its type and its number.
+pub(super) const VALUE: u32 = 2;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     String,
@@ -62,6 +65,12 @@ impl Metadata {
         self.characters.get(from..to)
     }
 
+    /// Numbers of the values that nodes are.
+    pub fn values(&self) -> impl Iterator<Item = u64> + '_ {
+        let nodes = self.nodes.iter().filter(|node| node.form == Form::Value);
+        nodes.filter_map(|node| self.ops(node).get(1).copied())
+    }
+
     pub fn mark(&self) -> Mark {
         let (named, attached) = (self.named.len(), self.attached.len());
         let texts = (self.strings.len(), self.characters.len());
@@ -97,7 +106,7 @@ impl Metadata {
                 Entry::Block(_) => return Err(NotUnderstood("a block within the metadata")),
                 Entry::Abbreviation => {}
                 Entry::Record => match record.code {
-                    2 => self.push(Form::Value, &record.ops)?,
+                    VALUE => self.push(Form::Value, &record.ops)?,
                     3 => self.push(Form::Node, &record.ops)?,
                     5 => self.push(Form::Distinct, &record.ops)?,
                     35 => self.read_strings(record)?,

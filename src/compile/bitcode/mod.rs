@@ -25,9 +25,12 @@ mod instructions;
 mod metadata;
 mod module;
 mod names;
+mod needed;
 mod slice;
 mod summary;
 mod summing;
+#[cfg(test)]
+mod tests_again;
 #[cfg(test)]
 mod tests_code;
 #[cfg(test)]
@@ -39,13 +42,14 @@ mod tests_slice;
 #[cfg(test)]
 mod tests_summary;
 mod types;
+mod uses;
 mod writer;
 
 use std::fmt;
 
 pub(crate) use candidate::{ASKED_FOR, CALLED_ONCE, SMALL};
 pub(crate) use digest::Digest;
-pub(crate) use slice::{Definition, slice};
+pub(crate) use slice::{Definition, Others, slice};
 #[cfg(test)]
 pub(crate) use summary::summarise;
 pub(crate) use summary::{Function, Linkage, Reading, Summary, Variable, summarise_after};

@@ -8,10 +8,12 @@
 use super::bitstream::{Block, Entry, Reader, Record};
 use super::constants::{self, BLOCK_ADDRESS};
 use super::file::{File, MAGIC, Outline, Reached, Seen, block};
+use super::function::Body;
 use super::globals::{Global, Kind, code, linkage, place};
-use super::summary;
+use super::summary::{Placed, Reading};
 use super::types;
-use super::writer::Writer;
+use super::uses::Use;
+use super::writer::{Open, Writer};
 use super::{NotUnderstood, Understood};
 
 /// What kind of definition a slice may keep or turn into a declaration.
@@ -28,13 +30,20 @@ pub(crate) enum Definition {
 /// Variables and aliases without a name are kept without asking, because nothing else could
 /// mean them. Appending variables (`llvm.global_ctors`) that are not kept become declarations
 /// that nothing uses, which LLVM ignores.
-pub(crate) fn slice(bitcode: &[u8], keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Vec<u8>> {
-    let file = File::read(bitcode)?;
-    let outline = outline(&file)?;
-    let mut plan = Plan::new(&outline, keep)?;
+pub(crate) fn slice(
+    reading: &Reading,
+    others: Others,
+    keep: &dyn Fn(Definition, &str) -> bool,
+) -> Understood<Vec<u8>> {
+    let file = File::read(&reading.bitcode)?;
+    let (module, contents) = &*reading.fixed.tables.lock();
+    let mut plan = Plan::new(&contents.outline, &reading.bodies, keep)?;
     plan.check_block_addresses(&file)?;
+    if others == Others::AsNeeded {
+        plan.find_needed(&file, module)?;
+    }
 
-    let mut writer = Writer::with_capacity(file.bytes.len() / 4);
+    let mut writer = Writer::with_capacity(file.bytes.len() / 8);
     for byte in MAGIC {
         writer.fixed(u64::from(byte), 8);
     }
@@ -46,32 +55,31 @@ pub(crate) fn slice(bitcode: &[u8], keep: &dyn Fn(Definition, &str) -> bool) -> 
     Ok(writer.finish())
 }
 
-fn outline(file: &File<'_>) -> Understood<Outline> {
-    let mut outline = Outline::default();
-    let mut reader = Reader::new(file.bytes, &file.module, &outline.info);
-    let mut record = Record::default();
-    loop {
-        match reader.next(&mut record)? {
-            Entry::End => break,
-            Entry::Block(found) => _ = outline.block(file.bytes, found, &mut record)?,
-            Entry::Record => _ = outline.record(&record, file.strtab)?,
-            Entry::Abbreviation => {}
-        }
-    }
-    outline.finish()?;
-    Ok(outline)
+/// Which of the other functions and variables a slice declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    All,
+    /// Those that its definitions refer to.
+    AsNeeded,
 }
 
-struct Plan<'o> {
-    outline: &'o Outline,
+pub(super) struct Plan<'o> {
+    pub outline: &'o Outline,
+    bodies: &'o [Option<Placed>],
     /// For each global whether it stays as it is.
-    stays: Vec<bool>,
+    pub stays: Vec<bool>,
+    /// For each global whether it is at least declared. Others are only a number.
+    pub needed: Vec<bool>,
     /// Constants that are addresses of blocks of functions that do not stay.
     lost: Vec<usize>,
 }
 
 impl<'o> Plan<'o> {
-    fn new(outline: &'o Outline, keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Self> {
+    fn new(
+        outline: &'o Outline,
+        bodies: &'o [Option<Placed>],
+        keep: &dyn Fn(Definition, &str) -> bool,
+    ) -> Understood<Self> {
         let mut stays = Vec::with_capacity(outline.globals.len());
         for global in &outline.globals {
             let asked = |kind| keep(kind, &global.name);
@@ -87,7 +95,8 @@ impl<'o> Plan<'o> {
                 Kind::Alias | Kind::Ifunc => global.name.is_empty() || asked(Definition::Alias),
             });
         }
-        let mut plan = Self { outline, stays, lost: Vec::new() };
+        let needed = vec![true; stays.len()];
+        let mut plan = Self { outline, bodies, stays, needed, lost: Vec::new() };
         plan.drop_aliases()?;
         Ok(plan)
     }
@@ -160,18 +169,27 @@ impl<'o> Plan<'o> {
                     _ => Ok(()),
                 })?;
             }
-            let used = summary::blocks_used_by(file, |index| self.stays[index])?;
-            if used.iter().zip(&self.stays).any(|(used, stays)| *used && !stays) {
-                return Err(unkept);
+            for (_, _, body) in self.kept_bodies() {
+                let body = body.ok_or(NotUnderstood("a body"))?;
+                let lost = |r#use: &Use| matches!(r#use, Use::BlockTaken(of) if !self.stays(u64::from(*of)));
+                if body.uses.iter().any(lost) {
+                    return Err(unkept);
+                }
             }
         }
-        for (index, body) in outline.bodies.iter().enumerate() {
-            let Some(body) = body.as_ref().filter(|_| self.stays[index]) else {
-                continue;
-            };
-            self.check_body(file, body, unkept)?;
+        for (_, block, _) in self.kept_bodies() {
+            self.check_body(file, block, unkept)?;
         }
         Ok(())
+    }
+
+    /// Functions that stay, where their bodies are, and what they say if that is known.
+    pub fn kept_bodies(&self) -> impl Iterator<Item = (usize, &'o Block, Option<&'o Body>)> {
+        let bodies = self.bodies.iter().enumerate().filter(|(index, _)| self.stays[*index]);
+        bodies.filter_map(|(index, placed)| {
+            let placed = placed.as_ref()?;
+            Some((index, &placed.block, placed.body.as_deref()))
+        })
     }
 
     /// Constants of a kept body: none may need a body that is not kept.
@@ -228,10 +246,19 @@ impl<'o> Plan<'o> {
         let mut reader = Reader::new(bytes, module, &outline.info);
         let mut record = Record::default();
         let mut globals = 0..outline.globals.len();
-        let mut functions = (0..outline.globals.len()).filter(|index| outline.bodies[*index].is_some());
+        let mut functions = (0..outline.globals.len()).filter(|index| self.bodies[*index].is_some());
+        let mut numbers = None;
         loop {
             let from = reader.at();
-            match reader.next(&mut record)? {
+            let entry = reader.next(&mut record)?;
+            let is_global = matches!(entry, Entry::Record) && is_global(record.code);
+            let global = if is_global { globals.next() } else { None };
+            if global.is_some_and(|index| !self.needed[index]) {
+                self.write_number(&mut numbers, module.width, writer)?;
+                continue;
+            }
+            numbers.take().into_iter().for_each(|open| writer.end(open, NUMBERS_WIDTH));
+            match entry {
                 Entry::End => break,
                 Entry::Block(found) => match found.id {
                     block::FUNCTION => {
@@ -247,21 +274,25 @@ impl<'o> Plan<'o> {
                     _ => writer.block(bytes, module.width, &found),
                 },
                 Entry::Record if matches!(record.code, code::VSTOFFSET | code::HASH) => {}
-                Entry::Record
-                    if matches!(
-                        record.code,
-                        code::GLOBALVAR | code::FUNCTION | code::ALIAS | code::IFUNC
-                    ) =>
-                {
-                    match globals.next().filter(|index| !self.stays[*index]) {
-                        Some(index) => self.write_declaration(index, module.width, writer)?,
-                        None => writer.bits(bytes, from, reader.at()),
-                    }
-                }
-                Entry::Record | Entry::Abbreviation => writer.bits(bytes, from, reader.at()),
+                Entry::Record | Entry::Abbreviation => match global.filter(|index| !self.stays[*index]) {
+                    Some(index) => self.write_declaration(index, module.width, writer)?,
+                    None => writer.bits(bytes, from, reader.at()),
+                },
             }
         }
         writer.end(opened, module.width);
+        Ok(())
+    }
+
+    /// A constant in the place of a global that nothing needs: it takes a number, as globals and
+    /// constants do alike, and costs LLVM nothing.
+    fn write_number(&self, numbers: &mut Option<Open>, width: u32, writer: &mut Writer) -> Understood<()> {
+        if numbers.is_none() {
+            *numbers = Some(writer.enter(width, block::CONSTANTS, NUMBERS_WIDTH));
+            let pointer = self.outline.types.pointer().ok_or(NotUnderstood("no type of pointers"))?;
+            writer.record(NUMBERS_WIDTH, constants::SETTYPE, &[pointer]);
+        }
+        writer.record(NUMBERS_WIDTH, constants::NULL, &[]);
         Ok(())
     }
 
@@ -330,8 +361,15 @@ impl<'o> Plan<'o> {
     }
 }
 
+/// Width of abbreviation ids where there are none.
+const NUMBERS_WIDTH: u32 = 2;
+
+fn is_global(code: u32) -> bool {
+    matches!(code, code::GLOBALVAR | code::FUNCTION | code::ALIAS | code::IFUNC)
+}
+
 /// Constants that a global value's record names.
-fn constant_operands(global: &Global) -> impl Iterator<Item = u64> {
+pub(super) fn constant_operands(global: &Global) -> impl Iterator<Item = u64> {
     let of_function = [place::function::PROLOGUE, place::function::PREFIX, place::function::PERSONALITY];
     let of_function =
         of_function.map(|p| global.is_function().then(|| global.op(p).checked_sub(1)).flatten());

@@ -18,7 +18,7 @@ use super::contents::Contents;
 use super::digest::Digest;
 use super::file::File;
 use super::frame::{Frame, is_same_body};
-use super::function::{Body, Uses, Walker};
+use super::function::{Body, Walker};
 use super::globals::{Global, linkage};
 use super::module::Module;
 use super::summing::{Before, Fixed, Summed};
@@ -132,10 +132,10 @@ pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
 
 /// What was read for a summary: another version of the module is read with less work.
 pub(crate) struct Reading {
-    bitcode: Arc<[u8]>,
+    pub(super) bitcode: Arc<[u8]>,
     frame: Frame,
-    bodies: Vec<Option<Placed>>,
-    fixed: Arc<Fixed>,
+    pub(super) bodies: Vec<Option<Placed>>,
+    pub(super) fixed: Arc<Fixed>,
     summed: Summed,
 }
 
@@ -214,23 +214,6 @@ fn read_changed(
         bodies.push(Some(Placed { block, body }));
     }
     (bodies, same)
-}
-
-/// For each global whether it is a function with a block whose address one of the `wanted`
-/// bodies uses.
-pub(super) fn blocks_used_by(file: &File<'_>, wanted: impl Fn(usize) -> bool) -> Understood<Vec<bool>> {
-    let (mut module, outline) = Module::read(file, &mut Frame::default())?;
-    let mut contents =
-        Contents::new(outline, &module.attributes, &module.names, &module.metadata, file.strtab)?;
-    let blocks = std::mem::take(&mut contents.outline.bodies);
-    let mut uses = Uses::new(blocks.len());
-    let mut walker = Walker::new(file.bytes, &mut module, &mut contents);
-    for (index, block) in blocks.iter().enumerate() {
-        if let Some(block) = block.as_ref().filter(|_| wanted(index)) {
-            uses.add(&walker.read(index, block)?);
-        }
-    }
-    Ok(uses.block_address_taken)
 }
 
 pub(super) fn linkage_of(global: &Global) -> Linkage {

@@ -14,10 +14,11 @@ use super::components::Graph;
 use super::contents::Contents;
 use super::digest::{Content, Digest};
 use super::file::{Reached, Seen};
-use super::function::{Body, Uses};
+use super::function::Body;
 use super::globals::{Global, Kind, place};
 use super::module::Module;
 use super::summary::{Alias, Function, Linkage, Placed, Summary, Variable, linkage_of};
+use super::uses::Uses;
 
 /// What a module is outside of bodies.
 pub(super) struct Fixed {
@@ -225,6 +226,17 @@ impl<'s> Summing<'s> {
         self.bodies[index].as_ref()?.body.as_deref()
     }
 
+    /// What a function or a constant refers to.
+    fn references(&self, index: usize) -> &'s [u32] {
+        match self.body(index) {
+            Some(body) => &body.references,
+            None if Contents::leads_on(&self.contents.outline.globals[index]).is_some() => {
+                self.fixed.leads.of(index)
+            }
+            None => &[],
+        }
+    }
+
     /// The function `index` of the version before.
     fn before(&self, index: usize) -> Option<(&'s Function, bool)> {
         let before = self.before.as_ref()?;
@@ -245,7 +257,7 @@ impl<'s> Summing<'s> {
         let others: Vec<bool> = described.iter().enumerate().map(other).collect();
         let any = others.contains(&true);
         let stays = |(index, same): (usize, &bool)| {
-            let references = self.body(index).map(|body| &body.references[..]).unwrap_or_default();
+            let references = self.references(index);
             *same && !(any && (others[index] || references.iter().any(|of| others[*of as usize])))
         };
         before.same.iter().enumerate().map(stays).collect()
@@ -329,13 +341,8 @@ impl<'s> Summing<'s> {
             }
             None => Contents::leads_on(&globals[*index as usize]).is_some(),
         };
-        let references = |index: usize| match self.body(index) {
-            Some(body) => &body.references[..],
-            None if Contents::leads_on(&globals[index]).is_some() => self.fixed.leads.of(index),
-            None => &[],
-        };
         for index in 0..own.len() {
-            graph.push(references(index).iter().copied().filter(looked_into));
+            graph.push(self.references(index).iter().copied().filter(looked_into));
         }
         let content = |index: usize| {
             if described[index].is_none() {
@@ -344,7 +351,8 @@ impl<'s> Summing<'s> {
             let mut content = Content::default();
             content.digest(own[index]?);
             // An internal one that is called nowhere else is copied even where it is large.
-            for other in references(index).iter().filter_map(|other| described[*other as usize].as_ref()) {
+            for other in self.references(index).iter().filter_map(|other| described[*other as usize].as_ref())
+            {
                 let local = matches!(other.linkage, Linkage::Internal | Linkage::Private);
                 content.number(u64::from(local && other.is_inline_candidate && other.is_called_once()));
             }

@@ -73,22 +73,22 @@ fn changed(text: &str, line: usize, change: usize) -> Option<(String, Option<Str
 /// Names of a function and of all that the optimiser may look into from it.
 fn with_candidates(summary: &Summary, function: &str) -> BTreeSet<String> {
     let mut met = BTreeSet::new();
-    let start = summary.functions.iter().position(|f| f.name == function).unwrap();
+    let start = summary.functions.iter().position(|f| &*f.name == function).unwrap();
     let (mut functions, mut variables) = (vec![start as u32], Vec::<u32>::new());
     let mut seen = BTreeSet::new();
     loop {
         if let Some(index) = functions.pop() {
             let f = &summary.functions[index as usize];
             let looked_into = f.is_inline_candidate || f.is_defined && f.flags.always_inline;
-            if (index == start as u32 || looked_into) && met.insert(f.name.clone()) {
-                functions.extend(&f.functions);
-                variables.extend(&f.variables);
+            if (index == start as u32 || looked_into) && met.insert(f.name.to_string()) {
+                functions.extend(&f.functions[..]);
+                variables.extend(&f.variables[..]);
             }
         } else if let Some(index) = variables.pop() {
             let v = &summary.variables[index as usize];
             if v.is_constant && seen.insert(index) {
-                functions.extend(&v.functions);
-                variables.extend(&v.variables);
+                functions.extend(&v.functions[..]);
+                variables.extend(&v.variables[..]);
             }
         } else {
             return met;
@@ -99,8 +99,8 @@ fn with_candidates(summary: &Summary, function: &str) -> BTreeSet<String> {
 /// Bytes of a function's optimised code and what they refer to.
 fn code(bitcode: &[u8], summary: &Summary, function: &str) -> Option<String> {
     let bodies = with_candidates(summary, function);
-    let constant = |name: &str| summary.variables.iter().any(|v| v.name == name && v.is_constant);
-    let part = slice(bitcode, &|kind, name| match kind {
+    let constant = |name: &str| summary.variables.iter().any(|v| &*v.name == name && v.is_constant);
+    let part = sliced(bitcode, &|kind, name| match kind {
         Definition::Function => bodies.contains(name),
         Definition::Variable => constant(name),
         Definition::Alias => false,
@@ -163,7 +163,7 @@ fn equal_digests_mean_equal_code() {
             return Ok(());
         };
         // What calls the function that was changed is likelier to show an error than others.
-        let edited = before.functions.iter().position(|f| Some(&f.name) == edited.as_ref());
+        let edited = before.functions.iter().position(|f| Some(&*f.name) == edited.as_deref());
         let near = |f: &Function| {
             edited.is_some_and(|e| f.name == before.functions[e].name || f.functions.contains(&(e as u32)))
         };

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use inkwell::context::Context;
 use inkwell::memory_buffer::MemoryBuffer;
 
+use super::{Definition, Others, Understood, slice, summarise_after};
+
 #[path = "../../../tests/common/crates.rs"]
 #[allow(dead_code)] // shared with tests that need more of it
 pub(super) mod crates;
@@ -43,6 +45,12 @@ pub(super) fn from_ir(text: &str) -> Result<Vec<u8>, String> {
     let module = context.create_module_from_ir(buffer).map_err(|e| e.to_string())?;
     module.verify().map_err(|e| e.to_string())?;
     Ok(module.write_bitcode_to_memory().as_slice().to_vec())
+}
+
+/// A slice that declares what it needs.
+pub(super) fn sliced(bitcode: &[u8], keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Vec<u8>> {
+    let (_, reading) = summarise_after(None, &bitcode.into())?;
+    slice(&reading, Others::AsNeeded, keep)
 }
 
 /// A file of the Lua interpreter.

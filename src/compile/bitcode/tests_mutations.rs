@@ -212,7 +212,7 @@ const MEANINGLESS: &[(&str, &str)] = &[
 
 fn state(text: &str) -> Option<(Digest, Digest)> {
     let summary = summarise(&from_ir(text).ok()?).unwrap();
-    let f = summary.functions.iter().find(|f| f.name == "f").unwrap();
+    let f = summary.functions.iter().find(|f| &*f.name == "f").unwrap();
     Some((summary.module, f.deep.expect("understood")))
 }
 
@@ -281,6 +281,6 @@ proptest! {
             bitcode.truncate(length.index(bitcode.len()));
         }
         let _ = summarise(&bitcode);
-        let _ = slice(&bitcode, &|_, name| name.len() % 2 == 0);
+        let _ = sliced(&bitcode, &|_, name| name.len() % 2 == 0);
     }
 }

@@ -26,11 +26,11 @@ fn definitions(bitcode: &[u8]) -> (BTreeSet<String>, BTreeSet<String>) {
 fn slices_hold_what_was_asked_for(bitcode: &[u8], every: usize) {
     let (functions, variables) = definitions(bitcode);
     assert!(!functions.is_empty());
-    let all = slice(bitcode, &|_, _| true).unwrap();
+    let all = sliced(bitcode, &|_, _| true).unwrap();
     assert_eq!(definitions(&all), (functions.clone(), variables.clone()));
     let private = |name: &str| name.starts_with(".str") || name.starts_with("__const.");
     for wanted in functions.iter().step_by(every) {
-        let one = slice(bitcode, &|kind, name| match kind {
+        let one = sliced(bitcode, &|kind, name| match kind {
             Definition::Function => name == wanted,
             Definition::Variable => private(name),
             Definition::Alias => false,
@@ -40,7 +40,7 @@ fn slices_hold_what_was_asked_for(bitcode: &[u8], every: usize) {
         assert_eq!(initialised, variables.iter().filter(|v| private(v)).cloned().collect());
     }
     let some: BTreeSet<String> = functions.iter().step_by(3).cloned().collect();
-    let kept = slice(bitcode, &|kind, name| kind != Definition::Function || some.contains(name));
+    let kept = sliced(bitcode, &|kind, name| kind != Definition::Function || some.contains(name));
     match kept {
         Ok(kept) => assert_eq!(definitions(&kept), (some, variables)),
         Err(why) => assert!(why.to_string().contains("the address of a block"), "{why}"),
@@ -71,7 +71,7 @@ fn templates_exceptions_and_initialisers() {
     let bitcode = from_text("clang++-19", CXX, &["-std=c++17"]);
     slices_hold_what_was_asked_for(&bitcode, 11);
     // Constructors can be left out, and are no definition then.
-    let without = slice(&bitcode, &|kind, name| kind == Definition::Function && name == "aliased").unwrap();
+    let without = sliced(&bitcode, &|kind, name| kind == Definition::Function && name == "aliased").unwrap();
     let (bodies, variables) = definitions(&without);
     assert_eq!(bodies, BTreeSet::from(["aliased".to_owned()]));
     assert!(variables.is_empty(), "{variables:?}");
@@ -81,7 +81,7 @@ fn templates_exceptions_and_initialisers() {
 fn labels_in_tables() {
     let bitcode = from_text("clang-19", GOTO, &[]);
     let functions = |wanted: &'static str, variables: bool| {
-        slice(&bitcode, &move |kind, name| match kind {
+        sliced(&bitcode, &move |kind, name| match kind {
             Definition::Function => name == wanted,
             _ => variables,
         })
@@ -103,7 +103,7 @@ fn labels_of_other_functions() {
         define i32 @h() { ret i32 1 }
     "#;
     let bitcode = from_ir(ir).unwrap();
-    let one = |wanted: &str| slice(&bitcode, &|_, name| name == wanted);
+    let one = |wanted: &str| sliced(&bitcode, &|_, name| name == wanted);
     assert_eq!(definitions(&one("h").unwrap()).0, BTreeSet::from(["h".to_owned()]));
     assert_eq!(definitions(&one("f").unwrap()).0, BTreeSet::from(["f".to_owned()]));
     // The constant is the table's, and this function uses it as well.
@@ -129,9 +129,10 @@ fn aliases_follow_what_they_lead_to() {
         }
     "#;
     let bitcode = from_ir(ir).unwrap();
-    let one = slice(&bitcode, &|kind, name| kind == Definition::Alias || name == "h").unwrap();
+    let one = sliced(&bitcode, &|kind, name| kind == Definition::Alias || name == "h").unwrap();
     assert_eq!(definitions(&one), (BTreeSet::from(["h".to_owned()]), BTreeSet::new()));
-    let two = slice(&bitcode, &|kind, name| kind == Definition::Alias || ["h", "v"].contains(&name)).unwrap();
+    let two =
+        sliced(&bitcode, &|kind, name| kind == Definition::Alias || ["h", "v"].contains(&name)).unwrap();
     assert_eq!(definitions(&two).1, BTreeSet::from(["v".to_owned()]));
 }
 
@@ -143,6 +144,6 @@ fn a_wrapper_is_taken_off() {
     wrapped.extend_from_slice(&bitcode);
     wrapped.extend_from_slice(&[0; 12]);
     let keep = |_, name: &str| name == "g";
-    assert_eq!(slice(&wrapped, &keep), slice(&bitcode, &keep));
-    assert_eq!(definitions(&slice(&wrapped, &keep).unwrap()).0, BTreeSet::from(["g".to_owned()]));
+    assert_eq!(sliced(&wrapped, &keep), sliced(&bitcode, &keep));
+    assert_eq!(definitions(&sliced(&wrapped, &keep).unwrap()).0, BTreeSet::from(["g".to_owned()]));
 }

@@ -148,7 +148,7 @@ fn strings(of: &[&str]) -> Vec<String> {
 #[test]
 fn functions_and_variables_are_described() {
     let summary = summarise(&from_text("clang-19", EDITED, &[])).unwrap();
-    let function = |name: &str| summary.functions.iter().find(|f| f.name == name).unwrap();
+    let function = |name: &str| summary.functions.iter().find(|f| &*f.name == name).unwrap();
     let named = |places: &[u32]| -> Vec<&str> {
         places.iter().map(|place| &summary.functions[*place as usize].name[..]).collect()
     };
@@ -159,24 +159,24 @@ fn functions_and_variables_are_described() {
     assert_eq!((function("small").direct_calls, function("small").address_taken), (1, true));
     assert_eq!((function("left").direct_calls, function("left").address_taken), (3, false));
     assert!(!function("puts").is_defined && function("puts").own.is_none());
-    let variable = |name: &str| summary.variables.iter().find(|v| v.name == name).unwrap();
+    let variable = |name: &str| summary.variables.iter().find(|v| &*v.name == name).unwrap();
     assert!(variable("table").is_constant && !variable("counter").is_constant);
     assert_eq!(named(&variable("calls").functions), ["small", "apart"]);
     let of_f = &function("f").variables;
     assert_eq!(of_f.len(), 1);
-    assert_eq!(summary.variables[of_f[0] as usize].name, "counter");
+    assert_eq!(&*summary.variables[of_f[0] as usize].name, "counter");
     let edited =
         summarise(&from_text("clang-19", &EDITED.replace("counter = 8", "counter = 9"), &[])).unwrap();
-    let after = edited.variables.iter().find(|v| v.name == "counter").unwrap();
+    let after = edited.variables.iter().find(|v| &*v.name == "counter").unwrap();
     assert_eq!(variable("counter").declaration, after.declaration);
     assert_ne!(variable("counter").initialiser, after.initialiser);
 
     let jumps = "#include <setjmp.h>\njmp_buf b; int f(void) { return setjmp(b); } int g(void) { return 1; }";
     let summary = summarise(&from_text("clang-19", jumps, &[])).unwrap();
-    let jumps = |name| summary.functions.iter().find(|f| f.name == name).unwrap().calls_returns_twice;
+    let jumps = |name| summary.functions.iter().find(|f| &*f.name == name).unwrap().calls_returns_twice;
     assert!(jumps("f") && !jumps("g"));
     let summary = summarise(&from_text("clang-19", GOTO, &[])).unwrap();
-    assert!(summary.functions.iter().any(|f| f.name == "run" && f.block_address_taken));
+    assert!(summary.functions.iter().any(|f| &*f.name == "run" && f.block_address_taken));
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(super) struct Type {
 pub(super) struct Types {
     list: Vec<Type>,
     pool: Vec<u32>,
+    pointer: Option<u64>,
 }
 
 impl Types {
@@ -39,6 +40,11 @@ impl Types {
     /// The types of a function type's parameters.
     pub fn parameters(&self, of: &Type) -> &[u32] {
         self.pool.get(of.parameters.start as usize..of.parameters.end as usize).unwrap_or_default()
+    }
+
+    /// The type of ordinary pointers, if it is among them.
+    pub fn pointer(&self) -> Option<u64> {
+        self.pointer
     }
 
     /// Reads a TYPE block.
@@ -57,6 +63,9 @@ impl Types {
                 Entry::Record if record.code == 19 => name = record.text(0),
                 Entry::Record => {
                     let r#type = self.one(&record, &name, &mut content)?;
+                    if (record.code, &record.ops[..]) == (25, &[0]) {
+                        self.pointer = Some(self.list.len() as u64);
+                    }
                     self.list.push(r#type);
                     name.clear();
                 }

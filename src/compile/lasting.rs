@@ -186,4 +186,34 @@ mod tests {
         // SAFETY: asks whether there is such a process, which was waited for.
         assert_eq!(unsafe { libc::kill(last, 0) }, -1);
     }
+
+    #[test]
+    fn what_damage_does_to_a_child_does_nothing_to_those_after_it() {
+        let good = bitcode(
+            "@list = global [2 x ptr] [ptr @list, ptr null]
+             define i32 @f(i32 %n) { %m = mul i32 %n, 3 %g = call i32 @g(i32 %m) ret i32 %g }
+             declare i32 @g(i32)",
+        );
+        let (options, roles) = (CompileOptions::default(), Roles::default());
+        let expected = compile_alone(&good, &options, &roles);
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut refused, mut ended) = (0, 0);
+        one_child(|| {
+            for _ in 0..150 {
+                let mut bytes = good.bytes().to_vec();
+                for _ in 0..random.usize(1..5) {
+                    let bit = random.usize(..bytes.len() * 8);
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+                refused += u32::from(compile(&Source::bitcode(bytes), &options, &roles).is_err());
+                ended += u32::from(number().is_none());
+                assert!(compile(&good, &options, &roles).unwrap().object == expected);
+            }
+        });
+        assert!(refused > 30 && ended >= refused, "{refused} refused, {ended} children ended");
+    }
+
+    fn compile_alone(source: &Source, options: &CompileOptions, roles: &Roles) -> Vec<u8> {
+        isolate::in_child(source, options, Goal::Part(roles)).unwrap().object
+    }
 }

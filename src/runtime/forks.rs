@@ -31,8 +31,8 @@ thread_local! {
     static LENT: RefCell<Option<Loans>> = const { RefCell::new(None) };
 }
 
-/// Does `work`, all of whose forks have ended when it returns: then nobody needs a copy of an
-/// arena for them.
+/// Does `work`, all of whose forks have ended when it returns, or look at no arena: then nobody
+/// needs a copy of one for them.
 pub(super) fn passing<T>(work: impl FnOnce() -> T) -> T {
     LENT.set(Some(Vec::new()));
     let result = work();

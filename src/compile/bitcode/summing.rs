@@ -240,7 +240,7 @@ impl<'s> Summing<'s> {
     /// The function `index` of the version before.
     fn before(&self, index: usize) -> Option<(&'s Function, bool)> {
         let before = self.before.as_ref()?;
-        Some((&before.summary.functions[self.fixed.places[index] as usize], before.same[index]))
+        Some((before.summary.functions.get(self.fixed.places[index] as usize)?, before.same[index]))
     }
 
     /// For each global whether its digests are made of the same as before, but for digests of
@@ -252,7 +252,9 @@ impl<'s> Summing<'s> {
         let other = |(index, function): (usize, &Option<Function>)| {
             let known = |placed: &Option<Placed>| placed.as_ref().is_some_and(|p| p.body.is_some());
             known(&self.bodies[index]) != known(&before.bodies[index])
-                || function.as_ref().zip(self.before(index)).is_some_and(|(f, (b, _))| flags(f) != flags(b))
+                || function.as_ref().is_some_and(|function| {
+                    self.before(index).is_some_and(|(before, _)| flags(function) != flags(before))
+                })
         };
         let others: Vec<bool> = described.iter().enumerate().map(other).collect();
         let any = others.contains(&true);

@@ -106,9 +106,7 @@ stressed! {
         gcc_archive: GCC_ARCHIVE RELINK,
     }
     forks {
-        #[ignore = "in one run of some, an exception is not caught in a child of fork"]
         bitcode: BITCODE RELINK,
-        #[ignore = "in one run of some, an exception is not caught in a child of fork"]
         gcc_archive: GCC_ARCHIVE RELINK,
     }
 }

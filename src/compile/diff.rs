@@ -284,6 +284,14 @@ pub(crate) fn upgrade(known: &Known, provided: &Provided<'_>) -> Patch {
     Patch::of_same(known, plan, Level::Optimised)
 }
 
+/// Makes the function `name` once more as it is.
+pub(crate) fn again(known: &Known, name: &str, provided: &Provided<'_>, level: Level) -> Option<Patch> {
+    let lazy = |at: usize| known.code[at] == Code::Lazy;
+    let mut plan = Plan::new(&known.source.summary, provided, level, &lazy);
+    plan.want(known.source.function(name)?);
+    Some(Patch::of_same(known, plan, level))
+}
+
 impl Patch {
     /// Makes `plan` a patch that leaves the module what it is, with more or better code.
     pub(super) fn of_same(known: &Known, mut plan: Plan<'_>, level: Level) -> Self {

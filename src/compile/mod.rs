@@ -58,7 +58,7 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use debug_info::interface_of_object;
-pub(crate) use diff::{Known, Patch, Way, plan, upgrade};
+pub(crate) use diff::{Known, Patch, Staying, Way, again, plan, upgrade};
 use emit::Goal;
 pub(crate) use interface::{Interface, Types};
 pub(crate) use lasting::one_child;

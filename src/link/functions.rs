@@ -100,6 +100,12 @@ impl Functions {
         self.entries.iter().filter(|entry| entry.name_length & LOCAL != 0).map(|entry| self.name(entry))
     }
 
+    /// What the function of this name does that has no slot.
+    pub(crate) fn hash_of_local(&self, name: &str) -> Option<u64> {
+        let is_it = |entry: &&Entry| entry.name_length & LOCAL != 0 && self.name(entry) == name;
+        self.entries.iter().find(is_it).map(|entry| entry.hash)
+    }
+
     /// All functions: name, address and length.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, u64)> {
         let one = |e: &Entry| (self.base + u64::from(e.start), u64::from(e.length));

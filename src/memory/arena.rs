@@ -171,13 +171,21 @@ impl Arena {
         }
     }
 
-    /// Makes sure that this process may write, and that no other sees what it writes. What is
-    /// to be written after this must be written before the next fork.
-    pub(crate) fn take_back(&self) -> Result<()> {
-        if !self.is_ours() {
-            return Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
-                .hint("make a runtime of the child's own"));
+    /// Refuses in a child of fork.
+    pub(crate) fn check_ours(&self) -> Result<()> {
+        if self.is_ours() {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::Memory, "a child of fork cannot change its parent's modules")
+            .hint("make a runtime of the child's own"))
+    }
+
+    /// Makes sure that this process may write, and that no other sees what it writes. What is
+    /// to be written after this must be written before the next fork. So whoever calls it holds a
+    /// lock that forks wait for: a child that is born meanwhile would be forgotten, and see
+    /// everything that is written from then on.
+    pub(crate) fn take_back(&self) -> Result<()> {
+        self.check_ours()?;
         if self.has_heirs() {
             let _one_at_a_time = self.taking_back.lock();
             if self.has_heirs() {

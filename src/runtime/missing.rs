@@ -126,13 +126,19 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
                 return Answer::Continue(target as *const c_void);
             }
             let lazy = |symbol: &Symbol| symbol.winner().is_some_and(|winner| symbol.is_lazy(winner.target));
-            let waits = state.lock().symbols.at_index(index).is_some_and(lazy);
-            let first = lookup.first.get().filter(|_| waits);
-            let compiled = first.map_or(Ok(()), |first| alone(|| first.compile(SymbolId(index))));
-            let state = state.lock();
-            if let Some(target) = target_of(&state, index) {
-                return Answer::Continue(target as *const c_void);
-            }
+            let mut compiled = Ok(());
+            let state = loop {
+                let now = state.lock();
+                if let Some(target) = target_of(&now, index) {
+                    return Answer::Continue(target as *const c_void);
+                }
+                let waits = compiled.is_ok() && now.symbols.at_index(index).is_some_and(lazy);
+                let Some(first) = lookup.first.get().filter(|_| waits) else { break now };
+                drop(now);
+                // Once is not always enough: the module may have become another one meanwhile, in
+                // which the function waits as well.
+                compiled = alone(|| first.compile(SymbolId(index)));
+            };
             // What was registered to run at some end still does, when it is not generated
             // code that calls it.
             if !lookup.arena.contains(&(return_address as u64))

@@ -303,7 +303,7 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::Read`] where the dynamic linker refuses it.
     pub fn open_library(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.inner.arena.take_back()?;
+        self.inner.arena.check_ours()?;
         let library = Library::open(path.as_ref())?;
         let _loading = process::loading();
         self.inner.state.lock().add_libraries(vec![library]);

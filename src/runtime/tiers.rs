@@ -23,7 +23,10 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub(super) struct Worker {
     inner: Arc<Inner>,
     line: Arc<Line>,
-    thread: Mutex<Option<(u32, JoinHandle<()>)>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The process that this is of: a child of fork has none of its threads, and they may have
+    /// had its locks.
+    process: u32,
 }
 
 #[derive(Default)]
@@ -82,7 +85,7 @@ impl Line {
 
 impl Worker {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
-        Self { inner, line: Arc::default(), thread: Mutex::new(None) }
+        Self { inner, line: Arc::default(), thread: Mutex::new(None), process: std::process::id() }
     }
 
     /// Has the code of `modules` made better some time soon.
@@ -111,7 +114,7 @@ impl Worker {
             };
             let spawned = std::thread::Builder::new().name("hotslot optimiser".into()).spawn(work);
             // Without a thread nothing is made better.
-            *thread = spawned.ok().map(|thread| (std::process::id(), thread));
+            *thread = spawned.ok();
         }
     }
 
@@ -132,13 +135,15 @@ impl Worker {
         self.add(modules);
     }
 
+    fn never_began(&self) -> bool {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Waits until there is nothing left to do.
     pub(super) fn settle(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.as_ref().is_none_or(|(process, _)| *process != std::process::id()) {
+        if self.process != std::process::id() || self.never_began() {
             return;
         }
-        drop(thread);
         let mut waiting = self.line.lock();
         waiting.put_off = None;
         self.line.changed.notify_all();
@@ -153,8 +158,8 @@ impl Drop for Worker {
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         match thread {
             // A child of fork has the handle and not the thread.
-            Some((process, thread)) if process != std::process::id() => std::mem::forget(thread),
-            Some((_, thread)) => {
+            Some(thread) if self.process != std::process::id() => std::mem::forget(thread),
+            Some(thread) => {
                 self.line.lock().stop = true;
                 self.line.changed.notify_all();
                 let _ = thread.join();

@@ -68,7 +68,7 @@ const REBUILDS: usize = 8;
 impl PreparedUpdate {
     pub(super) fn new(runtime: &Runtime, plan: Plan, caller: &Caller) -> Result<Self> {
         let inner = &*runtime.inner;
-        inner.arena.take_back()?;
+        inner.arena.check_ours()?;
         inner.check_retained(caller)?;
         let Plan { steps, wants, strict, rules, rebuild } = plan;
         let Expanded { mut units, removed, archives, restored } = archives::expand(&inner.state, steps)?;

@@ -79,7 +79,7 @@ impl<'rt> Update<'rt> {
         // Without the lock: constructors may use the runtime.
         let Libraries { shared, archives } = libraries::find(name, directories)?;
         let _loading = crate::process::loading();
-        self.runtime.inner.arena.take_back()?;
+        self.runtime.inner.arena.check_ours()?;
         self.runtime.inner.state.lock().add_libraries(shared);
         for path in archives {
             let module = path.to_string_lossy().into_owned();

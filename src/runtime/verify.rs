@@ -2,17 +2,17 @@
 //!
 //! For those who develop hotslot: before a patch is linked, its module is compiled whole, and what
 //! each function does that the patch leaves as it is, is compared with what its live code does.
-//! Owns that comparison. What "the same" means is the link stage's: equal bytes, and relocations
+//! Owns that comparison, also with what comes of the function when it is compiled alone. What "the same" means is the link stage's: equal bytes, and relocations
 //! that lead to the same names and constants.
 
 use std::collections::HashMap;
 
 use super::Inner;
 use super::forks::passing;
-use super::state::State;
-use crate::compile::{self, Level, Patch, Source};
+use super::state::{Base, State};
+use crate::compile::{self, Level, Patch, Source, Staying};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link;
+use crate::link::{self, Functions};
 use crate::table::{Owner, Provider, Rank, Target};
 
 /// By name, and whether only the module knows it.
@@ -31,7 +31,13 @@ impl State {
             let Some(Target::Function(at)) = symbol.providers.iter().find(own).map(|p| p.target) else {
                 continue;
             };
-            if let Some(hash) = module.current.images().find_map(|image| image.functions.hash_at(at)) {
+            // The newest body of one without a slot. Whoever was told of its address when that was
+            // taken is led elsewhere if that is not any more.
+            let newest = |functions: &Functions| {
+                let alone = symbol.is_local().then(|| functions.hash_of_local(symbol.plain_name()));
+                functions.hash_at(at).or(alone.flatten())
+            };
+            if let Some(hash) = module.current.images().find_map(|image| newest(&image.functions)) {
                 hashes.insert((symbol.plain_name().into(), symbol.is_local()), hash);
             }
         }
@@ -39,10 +45,29 @@ impl State {
     }
 }
 
+/// What the code would be that is made of a function alone.
+fn alone(
+    inner: &Inner,
+    bitcode: &Source,
+    patch: &Patch,
+    base: &Base,
+    staying: &Staying<'_>,
+) -> Result<Vec<(String, u64)>> {
+    let again = compile::again(&patch.known, staying.name, &base.provides(), staying.level);
+    let slice = again.and_then(|again| Some((again.slice(bitcode)?, again)));
+    let Some((slice, again)) = slice else { return Ok(Vec::new()) };
+    let compiled = passing(|| compile::compile_patch(&slice, &inner.compile, staying.level, &again))?;
+    link::function_hashes(&compiled.object, compiled.interface.labels_stay)
+}
+
 /// Refuses `patch`, for the generation of `module` that is called `serial`, if code that it leaves
 /// would be another one when the whole of `bitcode` were compiled.
 pub(super) fn check(inner: &Inner, module: &str, bitcode: &Source, patch: &Patch, serial: u64) -> Result<()> {
-    let Some(live) = inner.state.lock().live_functions(module, serial) else { return Ok(()) };
+    let (live, base) = {
+        let state = inner.state.lock();
+        (state.live_functions(module, serial), state.base(module))
+    };
+    let Some((live, base)) = live.zip(base) else { return Ok(()) };
     let mut different = Vec::new();
     for level in [Level::Fast, Level::Optimised] {
         let mut staying = patch.staying().filter(|staying| staying.level == level).peekable();
@@ -53,8 +78,13 @@ pub(super) fn check(inner: &Inner, module: &str, bitcode: &Source, patch: &Patch
         let whole = link::function_hashes(&compiled.object, compiled.interface.labels_stay)?;
         for staying in staying {
             let live = live.get(&(staying.name.into(), staying.local));
-            let found = whole.iter().find(|(name, ..)| *name == staying.name).map(|(_, hash)| hash);
-            if live.zip(found).is_some_and(|(live, found)| live != found) {
+            let Some(live) = live else { continue };
+            let in_it = |all: &[(String, u64)]| {
+                all.iter().find(|(name, _)| *name == staying.name).map(|&(_, hash)| hash)
+            };
+            // With less beside it to look at the optimiser may come to other code that does the same.
+            let differs = in_it(&whole).is_some_and(|found| found != *live);
+            if differs && in_it(&alone(inner, bitcode, patch, &base, &staying)?) != Some(*live) {
                 different.push(format!("{} ({level:?})", staying.name));
             }
         }

@@ -153,6 +153,13 @@ impl<'d> Object<'d> {
         for section in sections.iter() {
             let name = sections.section_name(LE, section).map_err(malformed)?;
             let name = std::str::from_utf8(name).map_err(malformed)?;
+            if name == ".note.GNU-stack" && section.sh_flags(LE).contains(elf::SHF_EXECINSTR) {
+                // It would run until it calls what it has put there.
+                return Err(Error::new(ErrorKind::Parse, "the object needs an executable stack").hint(
+                    "gcc puts code on the stack where the address of a nested function is taken: pass such \
+                     a function what it needs instead; assemble with -Wa,--noexecstack what needs none",
+                ));
+            }
             self.sections.push(read_section(name, section, data)?);
         }
         let table = sections.symbols(LE, data, elf::SHT_SYMTAB).map_err(malformed)?;

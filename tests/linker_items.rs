@@ -161,6 +161,9 @@ items! {
         .archived(&["duplicate.c", "inner.c", "unneeded.c", "wanted.c"]);
     executable_stack: gcc = Item::new("executable_stack").variants(PLAIN)
         .error(&["executable stack", "main.c", "nested function"]);
+    lto_without_code: gcc = Item::new("got_refs").variants(PLAIN).also(&["-flto"])
+        .error(&["-flto", "-ffat-lto-objects", "main.c"]);
+    lto_with_code: gcc = Item::new("got_refs").variants(PLAIN).also(&["-flto", "-ffat-lto-objects"]);
     missing_symbol: clang gcc ir = Item::new("missing_symbol")
         .error(&["not_defined_anywhere", "other.c"]);
     missing_data: clang gcc ir = Item::new("missing_data")

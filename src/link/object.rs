@@ -143,6 +143,14 @@ impl<'d> Object<'d> {
         }
         let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new(), bounded: Vec::new() };
         object.read(header, data)?;
+        // A compiler's own form of code, with nothing that can be run beside it.
+        let is_empty = |section: &Section<'_>| section.kind == Kind::Skipped || section.size == 0;
+        if object.sections.iter().any(|section| section.name.starts_with(".gnu.lto_"))
+            && object.sections.iter().all(is_empty)
+        {
+            return Err(Error::new(ErrorKind::Parse, "the object has no code, only what gcc's -flto needs")
+                .hint("compile it with -ffat-lto-objects, or without -flto"));
+        }
         object.define_linker_symbols();
         Ok(object)
     }

@@ -191,6 +191,40 @@ fn classes_exceptions_and_what_runs_at_the_beginning_and_the_end() {
     });
 }
 
+/// An interpreter that puts addresses of its labels into the program that it will run: they are of
+/// one code of it, so there must not be another one, nor may its frame change.
+#[test]
+fn an_interpreter_whose_program_has_its_labels_has_one_code() {
+    let source = |kind: &str, n: i32| {
+        bitcode(&format!(
+            "static long run(void **at, long n) {{ static {kind} table[] = {{&&add, &&twice, &&end}};\
+             long a = n, b[8]; for (int i = 0; i < 8; i++) b[i] = n * i; if (!at) return (long)table; goto **at;\
+             add: a += b[n & 7]; at++; goto **at; twice: a *= 2 + (b[3] > a); at++; goto **at;\
+             end: return a; }}\
+             void *program[4]; int prepare(void) {{ void **table = (void **)run(0, 1);\
+             program[0] = table[1]; program[1] = table[0]; program[2] = table[0]; program[3] = table[2]; return 0; }}\
+             int f(void) {{ return (int)run(program, 5) + {n}; }}"
+        ))
+    };
+    for kind in ["const void *const", "const void *"] {
+        each_way(|rt| {
+            rt.load("m", source(kind, 0)).unwrap();
+            assert_eq!(call(rt, "prepare"), 0);
+            rt.settle();
+            assert_eq!(call(rt, "f"), 65);
+            rt.settle();
+            assert_eq!(call(rt, "f"), 65);
+        });
+        let rt = Runtime::builder().arena_size(64 << 20).build().unwrap();
+        rt.load("m", source("const void *const", 0)).unwrap();
+        assert_eq!((call(&rt, "prepare"), call(&rt, "f")), (0, 65));
+        rt.replace("m", source("const void *const", 100)).unwrap();
+        assert_eq!(call(&rt, "f"), 165);
+        rt.settle();
+        assert_eq!(call(&rt, "f"), 165);
+    }
+}
+
 #[test]
 fn the_end_of_a_runtime_may_be_the_first_call() {
     let mut ended = 0;

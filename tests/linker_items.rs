@@ -131,6 +131,10 @@ items! {
     tls_big: clang gcc ir = Item::new("tls_big").variants(PLAIN);
     tls_cxx: clang gcc ir = Item::new("tls_cxx");
     tls_cxx_descriptors: clang gcc = Item::new("tls_cxx").variants(PLAIN).also(&["-mtls-dialect=gnu2"]);
+    // Optimised bitcode has initialisers of another calling convention.
+    tls_inline: clang gcc ir = Item::new("tls_inline").variants(LEVELS);
+    // In an executable a compiler knows what the strong names of a place stand for.
+    tls_inline_pie: clang gcc ir = Item::new("tls_inline").variants(PIE).or_error(&["R_X86_64_TPOFF32"]);
     tls_std_thread: clang gcc ir = Item::new("tls_std_thread").variants(PLAIN)
         .also(&["-ftls-model=initial-exec"]);
     tls_std_thread_dynamic: clang gcc = Item::new("tls_std_thread").variants(PLAIN);
@@ -155,6 +159,11 @@ items! {
     ifunc: clang gcc ir = Item::new("ifunc");
     archive: clang gcc ir = Item::new("archive")
         .archived(&["duplicate.c", "inner.c", "unneeded.c", "wanted.c"]);
+    executable_stack: gcc = Item::new("executable_stack").variants(PLAIN)
+        .error(&["executable stack", "main.c", "nested function"]);
+    lto_without_code: gcc = Item::new("got_refs").variants(PLAIN).also(&["-flto"])
+        .error(&["-flto", "-ffat-lto-objects", "main.c"]);
+    lto_with_code: gcc = Item::new("got_refs").variants(PLAIN).also(&["-flto", "-ffat-lto-objects"]);
     missing_symbol: clang gcc ir = Item::new("missing_symbol")
         .error(&["not_defined_anywhere", "other.c"]);
     missing_data: clang gcc ir = Item::new("missing_data")

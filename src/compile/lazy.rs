@@ -107,9 +107,10 @@ impl Needed {
         let function = &summary.functions[at];
         let special = locals::is_special(&function.name) || function.flags.naked || function.has_prefix;
         let own = is_local(function)
-            && (scoped::is_parallel_part(&function.name)
-                || function.name.starts_with(scoped::PREFIX)
-                || function.block_address_taken);
+            && (scoped::is_parallel_part(&function.name) || function.name.starts_with(scoped::PREFIX));
+        // Whether its labels stay in it is known once it is compiled; where they do not there must
+        // be one code of it.
+        let special = special || function.block_address_taken;
         is_defined(function) && !special && !own && !self.functions.contains(&(at as u32))
     }
 }
@@ -142,7 +143,8 @@ pub(crate) fn begin(known: &Known, level: Level) -> Option<Patch> {
     let mut plan = Plan::new(summary, &provided, level, &waits);
     for (at, function) in summary.functions.iter().enumerate().filter(|(_, f)| is_defined(f)) {
         // A static function that cannot wait comes with whoever uses it.
-        if !lazy[at] && (!is_local(function) || needed.functions.contains(&(at as u32))) {
+        let needed = needed.functions.contains(&(at as u32)) || function.block_address_taken;
+        if !lazy[at] && (!is_local(function) || needed) {
             plan.require(at);
         }
     }

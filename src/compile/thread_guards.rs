@@ -106,6 +106,10 @@ unsafe fn guarded(
         LLVMSetAlignment(guard, 1);
         let kind = LLVMGlobalGetValueType(initialiser);
         let function = LLVMAddFunction(module, c"".as_ptr(), kind);
+        // A call by another convention than the function's own is undefined, and is optimised away:
+        // an initialiser that has been optimised is `fastcc`, and so is the call that leads here.
+        let convention = LLVMGetFunctionCallConv(initialiser);
+        LLVMSetFunctionCallConv(function, convention);
         let text = format!("__tls_init.{known}");
         LLVMSetValueName2(function, text.as_ptr().cast(), text.len());
         LLVMSetLinkage(function, LLVMLinkage::LLVMInternalLinkage);
@@ -129,7 +133,8 @@ unsafe fn guarded(
         LLVMBuildCondBr(builder, open, run, end);
         LLVMPositionBuilderAtEnd(builder, run);
         LLVMBuildStore(builder, LLVMConstInt(byte, 1, 0), guard);
-        LLVMBuildCall2(builder, kind, initialiser, std::ptr::null_mut(), 0, c"".as_ptr());
+        let call = LLVMBuildCall2(builder, kind, initialiser, std::ptr::null_mut(), 0, c"".as_ptr());
+        LLVMSetInstructionCallConv(call, convention);
         LLVMBuildBr(builder, end);
         LLVMPositionBuilderAtEnd(builder, end);
         LLVMBuildRetVoid(builder);

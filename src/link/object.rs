@@ -143,6 +143,14 @@ impl<'d> Object<'d> {
         }
         let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new(), bounded: Vec::new() };
         object.read(header, data)?;
+        // A compiler's own form of code, with nothing that can be run beside it.
+        let is_empty = |section: &Section<'_>| section.kind == Kind::Skipped || section.size == 0;
+        if object.sections.iter().any(|section| section.name.starts_with(".gnu.lto_"))
+            && object.sections.iter().all(is_empty)
+        {
+            return Err(Error::new(ErrorKind::Parse, "the object has no code, only what gcc's -flto needs")
+                .hint("compile it with -ffat-lto-objects, or without -flto"));
+        }
         object.define_linker_symbols();
         Ok(object)
     }
@@ -153,6 +161,13 @@ impl<'d> Object<'d> {
         for section in sections.iter() {
             let name = sections.section_name(LE, section).map_err(malformed)?;
             let name = std::str::from_utf8(name).map_err(malformed)?;
+            if name == ".note.GNU-stack" && section.sh_flags(LE).contains(elf::SHF_EXECINSTR) {
+                // It would run until it calls what it has put there.
+                return Err(Error::new(ErrorKind::Parse, "the object needs an executable stack").hint(
+                    "gcc puts code on the stack where the address of a nested function is taken: pass such \
+                     a function what it needs instead; assemble with -Wa,--noexecstack what needs none",
+                ));
+            }
             self.sections.push(read_section(name, section, data)?);
         }
         let table = sections.symbols(LE, data, elf::SHT_SYMTAB).map_err(malformed)?;

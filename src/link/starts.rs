@@ -11,8 +11,8 @@ pub(super) use crate::scoped::is_parallel_part;
 use crate::table::SymbolId;
 
 pub(super) struct Starts {
-    /// Functions by where they start: (section, offset, symbol index), sorted, global
-    /// symbols first among those of one place.
+    /// Functions by where they start: (section, offset, symbol index), sorted; among those of one
+    /// place global symbols first, and of these the ones that no other module can define.
     list: Vec<(usize, u64, usize)>,
     /// Empty until it is needed.
     ordinals: OnceCell<Vec<u32>>,
@@ -29,7 +29,12 @@ impl Starts {
             _ => None,
         });
         let mut list: Vec<_> = functions.collect();
-        list.sort_unstable_by_key(|&(section, value, index)| (section, value, ids[index].is_none(), index));
+        // Who refers to the place and not to a symbol means this code: by a weak alias of it
+        // (`_ZTH…` of an inline thread-local) the call could lead to another module's.
+        list.sort_unstable_by_key(|&(section, value, index)| {
+            let weak = object.symbols[index].binding == Binding::Weak;
+            (section, value, ids[index].is_none(), weak, index)
+        });
         Self { list, ordinals: OnceCell::new() }
     }
 

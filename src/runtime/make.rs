@@ -61,12 +61,14 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
         && !module.replace
         && let Some(begin) = known.as_ref().and_then(|known| compile::begin(known, level))
         && let Some(code) = part(inner, &module.name, &bitcode, begin, level, None)?
+        && has_its_labels(&code)
     {
         return Ok(read(code));
     }
     if let (Some(base), Some(known)) = (base, &known)
         && let Some(patch) = compile::plan(&base.known, known, &base.provides(), level)
         && let Some(code) = part(inner, &module.name, &bitcode, patch, level, Some(base.serial))?
+        && has_its_labels(&code)
     {
         return Ok(read(code));
     }
@@ -167,6 +169,13 @@ fn part(
     code.made.patch = Some((Arc::new(patch), serial));
     code.made.level = Some(level);
     Ok(Some(code))
+}
+
+/// Whether no address of a label can get from the code of one layer to that of another. An
+/// interpreter that keeps such addresses in its program would jump by them into other code of the
+/// same function, that has another frame: all of its module has to be compiled as it was.
+fn has_its_labels(code: &Code) -> bool {
+    code.object.is_empty() || code.interface.labels_stay
 }
 
 /// The object that `source` is or becomes.

@@ -5,9 +5,10 @@
 //! not count. Owns what depends on what: whose bodies the optimiser may look into, and what runs
 //! when a module is loaded.
 //!
-//! This holds if code generation keeps two things from the optimiser: bodies of functions that
-//! are no inline candidates, and initialisers of variables that may be written. Positions in the
-//! source do not count, so debug information can be that of an earlier place.
+//! This holds if code generation keeps three things from the optimiser: bodies of functions that
+//! are no inline candidates, which static functions constants name, and initialisers of variables
+//! that may be written. Positions in the source do not count, so debug information can be that of an
+//! earlier place.
 
 use super::Understood;
 use super::attributes::Flags;
@@ -94,13 +95,8 @@ pub(crate) struct Function {
     pub calls_returns_twice: bool,
     /// See [`is_inline_candidate`].
     pub is_inline_candidate: bool,
-}
-
-impl Function {
-    /// It is called at one place, and nobody has its address.
-    pub fn is_called_once(&self) -> bool {
-        self.direct_calls == 1 && !self.address_taken
-    }
+    /// The optimiser does not look into it by what constants name.
+    pub is_hidden_in_constants: bool,
 }
 
 /// A variable of a module, defined or declared.
@@ -135,9 +131,10 @@ pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
         let body = walker.contents.outline.bodies[index];
         bodies.push(body.and_then(|body| walker.read(index, &body).ok()));
     }
-    let block_address_kept = vec![false; count];
+    let (block_address_kept, is_listed) = (vec![false; count], vec![false; count]);
     let (leads, places) = Default::default();
-    let mut summing = Summing { module, contents, uses, bodies, leads, places, block_address_kept };
+    let mut summing =
+        Summing { module, contents, uses, bodies, leads, places, block_address_kept, is_listed };
     summing.follow_constants()?;
     summing.finish()
 }
@@ -171,6 +168,8 @@ struct Summing<'a> {
     places: Vec<u32>,
     /// For each global whether a variable has the address of a block of it.
     block_address_kept: Vec<bool>,
+    /// For each global whether an alias or a list of LLVM's own leads to it.
+    is_listed: Vec<bool>,
 }
 
 impl Summing<'_> {
@@ -196,6 +195,9 @@ impl Summing<'_> {
                     }
                     self.uses.take(reached)
                 })?;
+            }
+            if matches!(global.kind, Kind::Alias | Kind::Ifunc) || global.name.starts_with("llvm.") {
+                to.iter().for_each(|&other| self.is_listed[other as usize] = true);
             }
             self.leads.push(to);
         }
@@ -264,6 +266,7 @@ impl Summing<'_> {
             has_prefix: global.op(place::function::PREFIX) != 0 || global.op(place::function::PROLOGUE) != 0,
             calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
             is_inline_candidate: false,
+            is_hidden_in_constants: global.is_local() && !global.name.is_empty() && !self.is_listed[index],
         };
         function.is_inline_candidate = is_inline_candidate(&function) && body.is_some();
         Ok(function)
@@ -357,7 +360,9 @@ impl Summing<'_> {
                 None if Contents::leads_on(&globals[index]).is_some() => self.leads.of(index),
                 None => &[],
             };
-            graph.push(references.iter().copied().filter(looked_into));
+            let by_constant = globals[index].kind == Kind::Variable;
+            let hidden = |i: &u32| described[*i as usize].as_ref().is_some_and(|f| f.is_hidden_in_constants);
+            graph.push(references.iter().copied().filter(|i| looked_into(i) && !(by_constant && hidden(i))));
             if described[index].is_none() {
                 contents.push(Some(self.contents.referred[index]));
                 continue;

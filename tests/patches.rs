@@ -89,6 +89,32 @@ fn whoever_has_a_copy_changes_with_the_original() {
 }
 
 #[test]
+fn users_of_a_constant_table_are_not_compiled_with_what_it_names() {
+    let source = |n: i32| {
+        bitcode(&format!(
+            "static int small(void) {{ return {n}; }} static int other(void) {{ return 1; }}\n\
+             static int (*const table[])(void) = {{small, other}};\n\
+             int first(void) {{ return table[0](); }}\n\
+             int sum(void) {{ int all = 0; for (int i = 0; i < 2; i++) all += table[i](); return all; }}\n\
+             int same(void) {{ return table[0] == small && table[1] != small; }}"
+        ))
+    };
+    each_way(|rt| {
+        rt.load("m", source(10)).unwrap();
+        assert_eq!((call(rt, "first"), call(rt, "sum"), call(rt, "same")), (10, 11, 1));
+        for n in [20, 30] {
+            let report = replace(rt, source(n));
+            for name in ["first", "sum"] {
+                assert!(report.unchanged_functions.contains(&name.to_owned()), "{report:?}");
+            }
+            assert_eq!((call(rt, "first"), call(rt, "sum"), call(rt, "same")), (n, n + 1, 1));
+            rt.settle();
+            assert_eq!((call(rt, "first"), call(rt, "sum"), call(rt, "same")), (n, n + 1, 1));
+        }
+    });
+}
+
+#[test]
 fn functions_come_and_go() {
     let source = |body: &str| bitcode(&format!("int x = 5; int get(void) {{ return x++; }}\n{body}"));
     each_way(|rt| {

@@ -102,7 +102,11 @@ fn compile_for(
     times.parse = started.elapsed();
 
     let started = Instant::now();
-    optimise(&module, machine, options.level)?;
+    if options.level != OptLevel::O0 {
+        run(INLINING, &module, machine, options.level)?;
+        ir::part(&module, &before);
+    }
+    run(pipeline(options.level), &module, machine, options.level)?;
     listener.check(ErrorKind::Compile)?;
     progress(Progress::Alive);
     let mut interface = ir::finish(&module, options.call_form, before);
@@ -153,13 +157,25 @@ fn place(message: &str) -> String {
     }
 }
 
-fn optimise(module: &Module<'_>, machine: &Machine, level: OptLevel) -> Result<()> {
-    let passes = match level {
+/// Copies functions to their callers, and takes out those that were there for that alone. LLVM's
+/// own pipelines do all they can for a body before they copy it; most bodies of a slice are there
+/// for a few instructions. So here they get only what shows how large they really are, and code
+/// generation's work starts when nobody looks into another function any more.
+const INLINING: &str = "coro-early,\
+    function<eager-inv>(ee-instrument<>,lower-expect,simplifycfg,sroa<modify-cfg>,early-cse<>),\
+    cgscc(devirt<4>(inline,function<eager-inv>(sroa<modify-cfg>,early-cse<>,simplifycfg))),\
+    elim-avail-extern,globaldce";
+
+fn pipeline(level: OptLevel) -> &'static str {
+    match level {
         OptLevel::O0 => "default<O0>",
         OptLevel::O1 => "default<O1>",
         OptLevel::O2 => "default<O2>",
         OptLevel::O3 => "default<O3>",
-    };
+    }
+}
+
+fn run(passes: &str, module: &Module<'_>, machine: &Machine, level: OptLevel) -> Result<()> {
     // What clang sets for its own pipeline; LLVM's C interface has other defaults.
     let tuning = PassBuilderOptions::create();
     let eager = matches!(level, OptLevel::O2 | OptLevel::O3);

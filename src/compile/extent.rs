@@ -148,13 +148,8 @@ impl<'a> Plan<'a> {
     pub(super) fn finish(mut self) -> Extent {
         self.add_callers();
         while let Some(item) = self.open.pop() {
-            // The optimiser reads constants: a call by a table's entry may get the body.
-            let by_code = match item {
-                Item::Function(_) => true,
-                Item::Variable(at) => self.summary.variables[at as usize].is_constant,
-            };
             for next in refers(self.summary, item) {
-                self.reach(next, by_code);
+                self.reach(next, item);
             }
         }
         let referred = self.staying();
@@ -223,8 +218,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Something that is compiled refers to `item`.
-    fn reach(&mut self, item: Item, by_code: bool) {
+    /// `user`, which is compiled or looked into, refers to `item`.
+    fn reach(&mut self, item: Item, user: Item) {
         match item {
             Item::Variable(at) => {
                 let variable = &self.summary.variables[at as usize];
@@ -242,9 +237,16 @@ impl<'a> Plan<'a> {
                     Level::Fast => function.flags.always_inline && !function.block_address_taken,
                     Level::Optimised => function.is_inline_candidate,
                 };
+                let seen = match user {
+                    Item::Function(_) => true,
+                    // The optimiser reads constants: a call by a table's entry may get the body.
+                    Item::Variable(at) => {
+                        self.summary.variables[at as usize].is_constant && !function.is_hidden_in_constants
+                    }
+                };
                 if self.is_slotless(function) {
                     self.set(at, Body::Optional);
-                } else if inlined && by_code {
+                } else if inlined && seen {
                     self.set(at, Body::Inlined);
                 } else {
                     self.set(at, Body::Declared);

@@ -15,6 +15,7 @@ use inkwell::llvm_sys::prelude::*;
 use inkwell::llvm_sys::{LLVMAttributeFunctionIndex, LLVMLinkage, LLVMModuleFlagBehavior};
 use inkwell::module::Module;
 
+use super::entries::{self, Hidden};
 use super::initialisers::{self, Initialised};
 use super::llvm::{has_default_visibility, is_defined, is_exported, name, symbol, symbol_name, values};
 use super::redefine::{Global, redeclare, redefine, redefine_variable};
@@ -29,6 +30,7 @@ pub(super) struct Before {
     initialised: Initialised,
     /// Functions that are said to be here until they are optimised.
     opened: Vec<CString>,
+    hidden: Hidden,
 }
 
 /// Before optimisation: makes definitions replaceable and calls redirectable.
@@ -78,14 +80,23 @@ pub(super) fn prepare(module: &Module<'_>, form: CallForm, locals: &Locals, leve
             }
         }
         thread_guards::split(raw);
-        keep(raw, locals);
         // The optimiser makes calls of its own, and one of all initialisers.
-        let (declared, initialised) = (types::declared(raw), initialisers::split(raw));
+        let declared = types::declared(raw);
+        let optimised = level != OptLevel::O0;
+        let hidden = if optimised { locals::hide(raw, locals) } else { Hidden::default() };
+        keep(raw, locals, &hidden);
+        let initialised = initialisers::split(raw);
         // Initialisers know constructors by their names.
-        let opened = locals::apply(raw, locals, level != OptLevel::O0);
+        let opened = locals::apply(raw, locals, optimised, &hidden);
         set_call_form(raw, form);
-        Before { declared, initialised, opened }
+        Before { declared, initialised, opened, hidden }
     }
+}
+
+/// In the middle of optimisation: functions that may be replaced are not looked into any more.
+pub(super) fn part(module: &Module<'_>, before: &Before) {
+    // SAFETY: as in `prepare`.
+    unsafe { locals::settle(module.as_mut_ptr(), &before.opened) };
 }
 
 /// After optimisation, which may have made functions and declarations of its own: gives
@@ -94,6 +105,7 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
     let raw = module.as_mut_ptr();
     // SAFETY: as in `prepare`.
     unsafe {
+        entries::show(raw, &before.hidden);
         locals::settle(raw, &before.opened);
         set_call_form(raw, form);
         let run_at_load = initialisers::functions(raw);
@@ -133,8 +145,9 @@ pub(super) fn finish(module: &Module<'_>, form: CallForm, before: Before) -> Int
 /// Keeps the optimiser from changing variables that only the module can see: the next
 /// version may use them in other ways, and finds the value there. It would make a flag of a
 /// number that it sees two values of, take a struct apart, and drop what nothing reads. So too
-/// with functions of a part that the whole module keeps.
-unsafe fn keep(module: LLVMModuleRef, locals: &Locals) {
+/// with functions of a part that the whole module keeps, and with those that nothing names for the
+/// time being.
+unsafe fn keep(module: LLVMModuleRef, locals: &Locals, hidden: &Hidden) {
     let list = "llvm.compiler.used";
     // SAFETY: a live, verified module, so the list is an array of pointers with an
     // initialiser; all new entries are pointers of the same type.
@@ -152,7 +165,10 @@ unsafe fn keep(module: LLVMModuleRef, locals: &Locals) {
             })
             .collect();
         let functions = values(LLVMGetFirstFunction(module), LLVMGetNextFunction).into_iter();
-        used.extend(functions.filter(|&f| locals.functions.get(&symbol_name(f)) == Some(&Local::Kept)));
+        used.extend(functions.filter(|&f| match locals.functions.get(&symbol_name(f)) {
+            Some(local) => *local == Local::Kept,
+            None => hidden.functions.contains(&f),
+        }));
         if used.is_empty() {
             return;
         }

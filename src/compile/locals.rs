@@ -17,6 +17,7 @@ use inkwell::llvm_sys::prelude::*;
 use inkwell::module::Module;
 
 use super::bitcode::{ASKED_FOR, CALLED_ONCE, SMALL};
+use super::entries::{self, Hidden};
 use super::initialisers::INITIALISER;
 use super::inlining::{self, has};
 use super::llvm::{
@@ -243,9 +244,28 @@ unsafe fn open(function: LLVMValueRef) -> bool {
     }
 }
 
+/// Keeps from the optimiser which of these functions constants name, wherever their bodies are.
+pub(super) unsafe fn hide(module: LLVMModuleRef, locals: &Locals) -> Hidden {
+    // SAFETY: a live, verified module.
+    unsafe {
+        let listed = listed(module);
+        let mut functions = values(LLVMGetFirstFunction(module), LLVMGetNextFunction);
+        functions.retain(|&function| {
+            let own = is_local(function) || locals.functions.contains_key(&symbol_name(function));
+            own && !listed.contains(&function)
+        });
+        entries::hide(module, &functions)
+    }
+}
+
 /// Before optimisation: makes symbols of the functions that `locals` names. `optimised` says
 /// that bodies are to be copied. Returns the names of functions that are marked for that.
-pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bool) -> Vec<CString> {
+pub(super) unsafe fn apply(
+    module: LLVMModuleRef,
+    locals: &Locals,
+    optimised: bool,
+    hidden: &Hidden,
+) -> Vec<CString> {
     let mut opened = Vec::new();
     // SAFETY: a live, verified module; each function is read before it may be replaced.
     unsafe {
@@ -275,7 +295,7 @@ pub(super) unsafe fn apply(module: LLVMModuleRef, locals: &Locals, optimised: bo
                     // It stays dso_local until `settle`: others would not be looked into.
                     LLVMSetLinkage(
                         function,
-                        match kept {
+                        match kept || hidden.functions.contains(&function) {
                             true => LLVMLinkage::LLVMWeakODRLinkage,
                             false => LLVMLinkage::LLVMLinkOnceODRLinkage,
                         },

@@ -20,6 +20,7 @@ mod debug_sections;
 mod debug_types;
 mod diff;
 mod emit;
+mod entries;
 mod extent;
 mod initialisers;
 mod inlining;

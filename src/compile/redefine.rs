@@ -185,7 +185,7 @@ fn has_twins(metadata: &[(c_uint, LLVMMetadataRef)]) -> bool {
     metadata.iter().enumerate().any(|(i, (kind, _))| metadata[..i].iter().any(|(k, _)| k == kind))
 }
 
-unsafe fn copy_attributes(from: LLVMValueRef, to: LLVMValueRef) {
+pub(super) unsafe fn copy_attributes(from: LLVMValueRef, to: LLVMValueRef) {
     // SAFETY: two functions of one type in a live module; the buffer has room for the
     // number of attributes that LLVM says there are.
     unsafe {

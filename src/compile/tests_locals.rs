@@ -183,7 +183,9 @@ fn applied(ir: &str, told: Option<Locals>) -> (BTreeMap<String, Local>, String) 
     // SAFETY: the module is live and nobody holds a value of it.
     #[allow(unsafe_code)]
     unsafe {
-        locals::apply(module.as_mut_ptr(), &locals, true);
+        let hidden = locals::hide(module.as_mut_ptr(), &locals);
+        locals::apply(module.as_mut_ptr(), &locals, true, &hidden);
+        entries::show(module.as_mut_ptr(), &hidden);
     }
     module.verify().unwrap();
     (locals.functions.into_iter().collect(), module.print_to_string().to_string())
@@ -248,6 +250,30 @@ fn who_may_be_copied_is_told_by_size_calls_and_attributes() {
     assert_eq!(applied(&other, None).0["f"], Local::Apart);
     let itself = ir(110, "", 0).replace("ret void }\n", "call void @f(i64 1) ret void }\n");
     assert_eq!(applied(&itself, None).0["f"], Local::Apart);
+}
+
+#[test]
+fn constants_name_static_functions_again_when_code_is_optimised() {
+    let ir = "@table = constant [3 x ptr] [ptr @small, ptr @stays, ptr @aliased]
+        @llvm.used = appending global [1 x ptr] [ptr @stays], section \"llvm.metadata\"
+        @alias = alias void (), ptr @aliased
+        define internal i32 @small() { ret i32 5 }
+        define internal i32 @stays() { ret i32 6 }
+        define internal void @aliased() { ret void }
+        define i32 @by_table() { %f = load ptr, ptr @table %x = call i32 %f() ret i32 %x }
+        define i32 @by_name() { %x = call i32 @small() ret i32 %x }";
+    let (_, text) = applied(ir, None);
+    // What may be dropped if nothing names it is not while it is hidden.
+    assert!(text.contains("define weak_odr dso_local i32 @hotslot.local.small()"), "{text}");
+    assert!(text.contains("[ptr @hotslot.local.small, ptr @stays, ptr @aliased]"), "{text}");
+    assert!(!text.contains(".entry"), "{text}");
+    for level in [OptLevel::O1, OptLevel::O2, OptLevel::O3] {
+        let object = compiled(ir, level, CallForm::Slot).object;
+        let leads = |function| code(&object, function).unwrap().1;
+        let through = leads("by_table");
+        assert!(through.iter().any(|(_, name)| name.ends_with("small") || name == "table"), "{through:?}");
+        assert_eq!(leads("by_name"), [], "it has a copy");
+    }
 }
 
 #[test]

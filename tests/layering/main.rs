@@ -88,6 +88,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/aliases.rs",
     "compile/assembly.rs",
     "compile/emit.rs",
+    "compile/entries.rs",
     "compile/initialisers.rs",
     "compile/inlining.rs",
     "compile/ir.rs",

@@ -13,6 +13,13 @@ pub(crate) const ASKED_FOR: usize = 120;
 /// The same for one that is called at one place: copying it there costs nothing.
 pub(crate) const CALLED_ONCE: usize = 300;
 
+impl Function {
+    /// It is called at one place, and nobody has its address.
+    pub fn is_called_once(&self) -> bool {
+        self.direct_calls == 1 && !self.address_taken
+    }
+}
+
 /// Whether the optimiser may look into the body of a function from others.
 ///
 /// C++ inline functions and the like always: their body is the same wherever it is. Internal

@@ -5,9 +5,10 @@
 //! not count. Owns what depends on what: whose bodies the optimiser may look into, and what runs
 //! when a module is loaded.
 //!
-//! This holds if code generation keeps two things from the optimiser: bodies of functions that
-//! are no inline candidates, and initialisers of variables that may be written. Positions in the
-//! source do not count, so debug information can be that of an earlier place.
+//! This holds if code generation keeps three things from the optimiser: bodies of functions that
+//! are no inline candidates, which static functions constants name, and initialisers of variables
+//! that may be written. Positions in the source do not count, so debug information can be that of an
+//! earlier place.
 
 use std::sync::Arc;
 
@@ -97,13 +98,8 @@ pub(crate) struct Function {
     pub calls_returns_twice: bool,
     /// See [`is_inline_candidate`].
     pub is_inline_candidate: bool,
-}
-
-impl Function {
-    /// It is called at one place, and nobody has its address.
-    pub fn is_called_once(&self) -> bool {
-        self.direct_calls == 1 && !self.address_taken
-    }
+    /// The optimiser does not look into it by what constants name.
+    pub is_hidden_in_constants: bool,
 }
 
 /// A variable of a module, defined or declared.

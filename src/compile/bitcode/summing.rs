@@ -32,6 +32,8 @@ pub(super) struct Fixed {
     uses: Uses,
     /// For each global whether a variable has the address of a block of it.
     block_address_kept: Vec<bool>,
+    /// For each global whether an alias or a list of LLVM's own leads to it.
+    is_listed: Vec<bool>,
     variables: Arc<[Variable]>,
     aliases: Arc<[Alias]>,
     indirections: Digest,
@@ -56,11 +58,21 @@ impl Fixed {
     pub fn new(module: Module, contents: Contents) -> Understood<Self> {
         let count = contents.outline.globals.len();
         let (leads, places, variables, aliases) = Default::default();
-        let (uses, block_address_kept) = (Uses::new(count), vec![false; count]);
+        let (uses, block_address_kept, is_listed) =
+            (Uses::new(count), vec![false; count], vec![false; count]);
         let indirections = Digest::default();
         let tables = Mutex::new((module, contents));
-        let mut fixed =
-            Self { tables, leads, places, uses, block_address_kept, variables, aliases, indirections };
+        let mut fixed = Self {
+            tables,
+            leads,
+            places,
+            uses,
+            block_address_kept,
+            is_listed,
+            variables,
+            aliases,
+            indirections,
+        };
         fixed.follow_constants()?;
         fixed.describe()?;
         Ok(fixed)
@@ -89,6 +101,9 @@ impl Fixed {
                     }
                     self.uses.take(reached)
                 })?;
+            }
+            if matches!(global.kind, Kind::Alias | Kind::Ifunc) || global.name.starts_with("llvm.") {
+                to.iter().for_each(|&other| self.is_listed[other as usize] = true);
             }
             self.leads.push(to.drain(..));
         }
@@ -300,6 +315,9 @@ impl<'s> Summing<'s> {
             has_prefix: global.op(place::function::PREFIX) != 0 || global.op(place::function::PROLOGUE) != 0,
             calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
             is_inline_candidate: false,
+            is_hidden_in_constants: global.is_local()
+                && !global.name.is_empty()
+                && !self.fixed.is_listed[index],
         })
     }
 
@@ -344,7 +362,10 @@ impl<'s> Summing<'s> {
             None => Contents::leads_on(&globals[*index as usize]).is_some(),
         };
         for index in 0..own.len() {
-            graph.push(self.references(index).iter().copied().filter(looked_into));
+            let by_constant = globals[index].kind == Kind::Variable;
+            let hidden = |i: &u32| described[*i as usize].as_ref().is_some_and(|f| f.is_hidden_in_constants);
+            let seen = |i: &u32| looked_into(i) && !(by_constant && hidden(i));
+            graph.push(self.references(index).iter().copied().filter(seen));
         }
         let content = |index: usize| {
             if described[index].is_none() {

@@ -194,9 +194,6 @@ mod tests {
         let parallel = "int sum(int *v, int n) { int s = 0;\n#pragma omp parallel for reduction(+:s)\n
             for (int i = 0; i < n; i++) s += v[i]; return s; }";
         assert_eq!(found(parallel, "gcc", &["-O1", "-fPIC", "-fopenmp"]), (Vec::new(), true));
-        let nested =
-            "int each(int (*)(int)); int run(int n) { int add(int x) { return x + n; } return each(add); }";
-        assert_eq!(found(nested, "gcc", &["-O1", "-fPIC"]), (Vec::new(), true));
     }
 
     #[test]

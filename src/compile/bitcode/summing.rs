@@ -361,8 +361,8 @@ impl<'s> Summing<'s> {
             }
             None => Contents::leads_on(&globals[*index as usize]).is_some(),
         };
-        for index in 0..own.len() {
-            let by_constant = globals[index].kind == Kind::Variable;
+        for (index, global) in globals.iter().enumerate() {
+            let by_constant = global.kind == Kind::Variable;
             let hidden = |i: &u32| described[*i as usize].as_ref().is_some_and(|f| f.is_hidden_in_constants);
             let seen = |i: &u32| looked_into(i) && !(by_constant && hidden(i));
             graph.push(self.references(index).iter().copied().filter(seen));

@@ -49,6 +49,7 @@ mod cache;
 mod compile;
 mod error;
 mod fault;
+mod fork_gate;
 mod libraries;
 mod link;
 mod memory;

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fork_gate;
 use crate::tls::{self, Forkable, Guard};
 
 /// Held by who opens a library, whose constructors may use a runtime, and by who asks for its
@@ -60,6 +61,7 @@ impl Library {
 
 impl Drop for Library {
     fn drop(&mut self) {
+        let _turn = fork_gate::ending();
         // SAFETY: returned by dlopen, closed once. The runtime drops its libraries after
         // the code that refers to them.
         unsafe { libc::dlclose(self.0) };

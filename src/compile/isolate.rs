@@ -22,6 +22,7 @@ use super::child::{Child, PIPE, settle_descriptors};
 use super::emit::{self, Goal, Progress};
 use super::{CompileOptions, Compiled, Source, machine, wire};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fork_gate;
 
 /// How long a child may go without a sign of life. Optimising a module gives none, so a
 /// large one gets more: [`PATIENCE_PER_MIB`].
@@ -111,11 +112,13 @@ pub(super) fn fork(life: &Life<'_>) -> Result<(Child, File)> {
         let mut before = std::mem::zeroed::<libc::sigset_t>();
         libc::sigfillset(&mut every);
         libc::pthread_sigmask(libc::SIG_SETMASK, &every, &mut before);
+        let turn = fork_gate::forking();
         let child = libc::fork();
         if child == 0 {
             live(speaking.into_raw_fd(), life);
         }
         let error = OsError::last_os_error();
+        drop(turn);
         let child = (child > 0).then(|| Child::new(child));
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
         let child = child.ok_or_else(|| refused("start a process", &error))?;

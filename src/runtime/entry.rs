@@ -8,6 +8,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 
 use super::guard;
 use crate::builtins;
+use crate::fork_gate;
 
 /// Asks the resolver of an indirect function for the function to use.
 pub(super) fn call_resolver(resolver: u64) -> u64 {
@@ -68,6 +69,7 @@ unsafe extern "C" fn run(functions: *mut c_void) {
 
 /// Runs what generated code left to be run at its end.
 pub(super) fn run_exit_handlers(dso: u64) {
+    let _turn = fork_gate::ending();
     // SAFETY: called before any code of the runtime is freed.
     guard::barrier(|| unsafe { builtins::finalize(dso) });
 }

@@ -214,7 +214,8 @@ fn processes_that_share_a_folder_may_be_killed() {
         if folder.0.exists() {
             left = left.max(temporaries());
             let bytes = cache.info().bytes;
-            assert!(bytes <= LIMIT + LIMIT / 4, "{bytes}");
+            // One who makes room may be interrupted while others store, or be killed at it.
+            assert!(bytes <= LIMIT * 2, "{bytes}");
         }
         workers[at] = start(&folder.0);
     }

@@ -188,10 +188,27 @@ fn worker() {
     }
 }
 
-fn start(folder: &Path) -> Child {
+/// A process that does not outlive its test, however that ends.
+struct Worker(Child);
+
+impl Worker {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(folder: &Path) -> Worker {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "worker", "--ignored"]).env("HOTSLOT_TEST_FOLDER", folder);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    Worker(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
 #[test]
@@ -199,7 +216,7 @@ fn processes_that_share_a_folder_may_be_killed() {
     let folder = Folder::new();
     let cache = Cache::at(&folder.0).limit(LIMIT);
     let mut random = Rng::new();
-    let mut workers: Vec<Child> = (0..3).map(|_| start(&folder.0)).collect();
+    let mut workers: Vec<Worker> = (0..3).map(|_| start(&folder.0)).collect();
     let mut left = 0;
     let temporaries = || {
         let names = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name());
@@ -208,9 +225,8 @@ fn processes_that_share_a_folder_may_be_killed() {
     for _ in 0..60 {
         std::thread::sleep(Duration::from_micros(random.u64(10_000..120_000)));
         let at = random.usize(..workers.len());
-        assert_eq!(workers[at].try_wait().unwrap(), None, "it found what was never stored");
-        workers[at].kill().unwrap();
-        workers[at].wait().unwrap();
+        assert_eq!(workers[at].0.try_wait().unwrap(), None, "it found what was never stored");
+        workers[at].kill();
         if folder.0.exists() {
             left = left.max(temporaries());
             let bytes = cache.info().bytes;
@@ -224,10 +240,7 @@ fn processes_that_share_a_folder_may_be_killed() {
     while cache.info().bytes < LIMIT / 2 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(10));
     }
-    for mut worker in workers {
-        worker.kill().unwrap();
-        worker.wait().unwrap();
-    }
+    drop(workers);
     cache.trim();
     assert_eq!(temporaries(), 0, "{left} at most before");
     let info = cache.info();

@@ -5,13 +5,16 @@
 
 #[path = "common/clang.rs"]
 mod clang;
+#[path = "common/forked.rs"]
+mod forked;
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use clang::{c, cxx, object};
+use forked::{fork, wait};
 use hotslot::{ErrorKind, Function, Runtime, Source};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -35,28 +38,6 @@ fn function(rt: &Runtime, name: &str) -> Function<Nullary> {
 
 fn call(rt: &Runtime, name: &str) -> i32 {
     function(rt, name).call()
-}
-
-fn fork(child: impl FnOnce() -> i32) -> c_int {
-    // SAFETY: the child takes locks of the library and of the C library's memory only, and ends.
-    match unsafe { libc::fork() } {
-        0 => {
-            // SAFETY: ends this process, should it wait for ever.
-            unsafe { libc::alarm(600) };
-            let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(99);
-            // SAFETY: ends the process.
-            unsafe { libc::_exit(status) }
-        }
-        number => number,
-    }
-}
-
-/// The exit status of a child, or the negative of the signal that ended it.
-fn wait(child: c_int) -> i32 {
-    let mut status = -1;
-    // SAFETY: our child.
-    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
 }
 
 /// A word that children share with their parent.

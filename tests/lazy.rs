@@ -8,7 +8,7 @@ mod reclaimed;
 
 use std::sync::Barrier;
 
-use clang::{bitcode, cxx_bitcode as cxx};
+use clang::{bitcode, compiled, cxx_bitcode as cxx};
 use hotslot::{Builder, ErrorKind, OptLevel, Runtime, Source};
 use reclaimed::all_reclaimed;
 
@@ -270,30 +270,13 @@ fn members_of_archives_are_chosen_by_what_they_will_define_and_need() {
         ("b", "int b(void) { return 5; }"),
         ("c", "int c(void) { return 6; }"),
     ] {
-        let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("{name}-{}.bc", std::process::id()));
-        let from = path.with_extension("c");
-        std::fs::write(&from, text).unwrap();
-        let mut clang = std::process::Command::new("clang-19");
-        assert!(
-            clang
-                .args(["-O2", "-fPIC", "-c", "-emit-llvm"])
-                .arg(&from)
-                .arg("-o")
-                .arg(&path)
-                .status()
-                .unwrap()
-                .success()
-        );
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = compiled(text, "clang-19", &["-O2", "-emit-llvm"], |file| std::fs::read(file).unwrap());
         archive.extend(
             format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, bytes.len())
                 .bytes(),
         );
         archive.extend(&bytes);
         archive.extend((bytes.len() % 2 == 1).then_some(b'\n'));
-        std::fs::remove_file(&from).unwrap();
-        std::fs::remove_file(&path).unwrap();
     }
     let rt = lazy().build().unwrap();
     let mut update = rt.update();

@@ -6,6 +6,8 @@
 
 #[path = "common/clang.rs"]
 mod clang;
+#[path = "common/forked.rs"]
+mod forked;
 #[path = "common/reclaimed.rs"]
 mod reclaimed;
 
@@ -14,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use clang::bitcode;
+use forked::{fork, wait};
 use hotslot::{Builder, ErrorKind, Function, Runtime, Source};
 use reclaimed::all_reclaimed;
 
@@ -188,26 +191,6 @@ fn the_end_of_a_runtime() {
     }
 }
 
-/// The exit status of a child, or the negative of the signal that ended it.
-fn in_child(child: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the child takes locks of the library and of the C library's memory only, and ends.
-    match unsafe { libc::fork() } {
-        0 => {
-            // SAFETY: ends this process, should it wait for ever.
-            unsafe { libc::alarm(300) };
-            let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(99);
-            // SAFETY: ends the process.
-            unsafe { libc::_exit(status) }
-        }
-        number => {
-            let mut status = -1;
-            // SAFETY: our child.
-            assert_eq!(unsafe { libc::waitpid(number, &mut status, 0) }, number);
-            if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
-        }
-    }
-}
-
 #[test]
 fn forks() {
     let _alone = alone();
@@ -241,7 +224,7 @@ fn forks() {
             }
         });
         until(end, |round| {
-            let status = in_child(|| {
+            let status = wait(fork(|| {
                 let first = call.call();
                 rt.settle();
                 let mut all = (0..200).all(|_| call.call() == first && same.call() == 7);
@@ -251,7 +234,7 @@ fn forks() {
                 }
                 rt.settle();
                 i32::from(!all)
-            });
+            }));
             stop.store(status != 0, Ordering::Relaxed);
             assert_eq!(status, 0, "round {round}");
         });
@@ -275,10 +258,10 @@ fn a_child_ends_the_runtime_while_its_parents_optimiser_works() {
         with(&|rt| drop(rt.load("m", m[0].clone()).unwrap()));
         with(&|rt| drop(rt.replace("m", m[1 + round % 5].clone()).unwrap()));
         let child = rt.clone();
-        let status = in_child(move || {
+        let status = wait(fork(move || {
             let taken = child.lock().unwrap().take();
             i32::from(taken.is_none())
-        });
+        }));
         assert_eq!(status, 0);
         with(&|rt| assert_eq!(function(rt, "m").call(), answer(1 + round % 5)));
     });

@@ -2,37 +2,16 @@
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(unsafe_code)] // handles to generated code are made with a promise
 
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+#[path = "common/clang.rs"]
+mod clang;
+
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
+use clang::{c, cxx, object};
 use hotslot::{Function, Runtime, Source};
 
 type Nullary = extern "C" fn() -> i32;
-
-fn compile(extension: &str, text: &str) -> Source {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let base = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("thread_locals_{}_{number}", std::process::id()));
-    let (source, object) = (base.with_extension(extension), base.with_extension("o"));
-    std::fs::write(&source, text).unwrap();
-    let mut clang = Command::new("clang-19");
-    assert!(
-        clang
-            .args(["-O1", "-fPIC", "-fdata-sections", "-c"])
-            .arg(&source)
-            .arg("-o")
-            .arg(&object)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let made = std::fs::read(&object).unwrap();
-    std::fs::remove_file(source).unwrap();
-    std::fs::remove_file(object).unwrap();
-    Source::object(made)
-}
 
 fn runtime() -> Runtime {
     Runtime::builder().history(0).arena_size(16 << 20).build().unwrap()
@@ -71,7 +50,7 @@ fn with_objects(note: extern "C" fn(i32)) -> Runtime {
     let rt = runtime();
     // SAFETY: the function has the type that the code calls it with.
     unsafe { rt.define_function("note", note as *const _) }.unwrap();
-    rt.load("objects", compile("cc", OBJECTS)).unwrap();
+    rt.load("objects", cxx(OBJECTS)).unwrap();
     rt
 }
 
@@ -123,9 +102,7 @@ fn a_thread_destroys_its_objects_at_its_end() {
 
 /// A variable of `size` bytes in the static pool.
 fn pooled(size: usize, value: i32) -> Source {
-    compile(
-        "c",
-        &format!(
+    c(&format!(
             "__thread struct {{ int x; char rest[{}]; }} v __attribute__((tls_model(\"initial-exec\"))) = {{ {value}, {{0}} }};
              int get(void) {{ return v.x; }}
              int dirt(void) {{ int sum = 0; for (int i = 0; i < sizeof v.rest; i++) {{ sum += v.rest[i]; v.rest[i] = 1; }} return sum; }}",
@@ -154,10 +131,7 @@ fn threads_met_before_get_initial_values() {
     let rt = runtime();
     rt.load(
         "d",
-        compile(
-            "c",
-            "static __thread int v = 4; int *at(void) { return &v; } int met(void) { return *at(); }",
-        ),
+        c("static __thread int v = 4; int *at(void) { return &v; } int met(void) { return *at(); }"),
     )
     .unwrap();
     let (load, when_loaded) = mpsc::channel::<Function<Nullary>>();
@@ -176,7 +150,7 @@ fn threads_met_before_get_initial_values() {
 #[test]
 fn a_forked_process_can_touch_new_variables() {
     let rt = runtime();
-    rt.load("m", compile("c", "static __thread int v = 4; int get(void) { return v++; }")).unwrap();
+    rt.load("m", c("static __thread int v = 4; int get(void) { return v++; }")).unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         // Keeps the registry's lock busy.
@@ -213,17 +187,12 @@ fn a_forked_process_can_touch_new_variables() {
 const FORMS: [&str; 3] = ["bc", "clang", "gcc"];
 
 fn form(form: &str, text: &str, more: &[&str]) -> Source {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let base = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("thread_locals_form_{number}"));
-    let (source, out) =
-        (base.with_extension("c"), base.with_extension(if form == "bc" { "bc" } else { "o" }));
-    std::fs::write(&source, text).unwrap();
-    let mut command = Command::new(if form == "gcc" { "gcc" } else { "clang-19" });
-    command.args(["-O2", "-fPIC", "-w", "-c"]).args((form == "bc").then_some("-emit-llvm"));
-    command.args((form != "bc").then_some("-fdata-sections")).args(more);
-    assert!(command.arg(&source).arg("-o").arg(&out).status().unwrap().success());
-    Source::from_path(out).unwrap()
+    let (compiler, own): (_, &[&str]) = match form {
+        "bc" => ("clang-19", &["-O2", "-emit-llvm"]),
+        "gcc" => ("gcc", &["-O2"]),
+        _ => ("clang-19", &["-O2"]),
+    };
+    object(text, compiler, &[own, more].concat())
 }
 
 /// A thread that calls functions when it is told to.
@@ -420,22 +389,15 @@ fn rollback_finds_thread_locals_as_they_were_left() {
 fn a_variable_shared_by_modules_survives_all_replacements() {
     let rt = runtime();
     let source = |n: &str, more: &str| {
-        compile(
-            "cc",
-            &format!("inline thread_local int x = 7; {more} extern \"C\" int get{n}() {{ return x++; }}"),
-        )
+        cxx(&format!("inline thread_local int x = 7; {more} extern \"C\" int get{n}() {{ return x++; }}"))
     };
     rt.load("a", source("a", "")).unwrap();
     rt.load("b", source("b", "")).unwrap();
     assert_eq!((here(&rt, "geta"), here(&rt, "getb")), (7, 8));
-    rt.replace(
-        "a",
-        compile("cc", "thread_local int other = 3; extern \"C\" int get_o() { return other++; }"),
-    )
-    .unwrap();
+    rt.replace("a", cxx("thread_local int other = 3; extern \"C\" int get_o() { return other++; }")).unwrap();
     // SAFETY: no other thread is in code of this runtime.
     unsafe { rt.free_retired() };
-    rt.replace("a", compile("cc", "thread_local int other = 3, more = 5, yet = 6; extern \"C\" int get_o() { return other++ + more + yet; }")).unwrap();
+    rt.replace("a", cxx("thread_local int other = 3, more = 5, yet = 6; extern \"C\" int get_o() { return other++ + more + yet; }")).unwrap();
     assert_eq!((here(&rt, "get_o"), here(&rt, "getb")), (14, 9));
     rt.replace("b", source("b", "thread_local int own = 1;")).unwrap();
     assert_eq!(here(&rt, "getb"), 10);

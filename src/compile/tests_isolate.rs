@@ -113,18 +113,6 @@ fn what_llvm_cannot_do_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::Compile, "{error}");
 }
 
-/// A small generator, so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-}
-
 #[test]
 fn damaged_bitcode_harms_nobody() {
     let context = inkwell::context::Context::create();
@@ -160,16 +148,16 @@ fn damaged_bitcode_harms_nobody() {
     let options = CompileOptions { level: OptLevel::O1, ..CompileOptions::default() };
     assert!(compile(&Source::bitcode(bitcode.clone()), &options).is_ok());
     let before = open_descriptors();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = fastrand::Rng::with_seed(0x9e37_79b9_7f4a_7c15);
     let mut refused = 0;
     for round in 0..200 {
         let mut bytes = bitcode.clone();
-        for _ in 0..1 + random.below(4) {
-            let at = random.below(bytes.len() * 8);
+        for _ in 0..random.usize(1..5) {
+            let at = random.usize(..bytes.len() * 8);
             bytes[at / 8] ^= 1 << (at % 8);
         }
         if round % 10 == 0 {
-            bytes.truncate(random.below(bytes.len()));
+            bytes.truncate(random.usize(..bytes.len()));
         }
         refused += usize::from(compile(&Source::bitcode(bytes), &options).is_err());
     }

@@ -1,6 +1,6 @@
 //! Objects from clang, for tests that need more than IR says.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,8 +8,13 @@ use hotslot::Source;
 
 /// An object of `source`, from `compiler` with `flags`.
 pub fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
+    compiled(source, compiler, flags, |file| Source::from_path(file).unwrap())
+}
+
+/// What `take` makes of the file that `compiler` writes.
+pub fn compiled<T>(source: &str, compiler: &str, flags: &[&str], take: impl FnOnce(&Path) -> T) -> T {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clang");
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clang");
     std::fs::create_dir_all(&dir).unwrap();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let out = dir.join(format!("{}-{number}.o", std::process::id()));
@@ -18,10 +23,10 @@ pub fn object(source: &str, compiler: &str, flags: &[&str]) -> Source {
     let mut command = Command::new(compiler);
     command.args(["-O1", "-fPIC", "-fdata-sections", "-w", "-c"]).args(flags).arg(&from).arg("-o").arg(&out);
     assert!(command.status().expect("the compiler is installed").success());
-    let source = Source::from_path(&out).unwrap();
+    let taken = take(&out);
     std::fs::remove_file(&from).unwrap();
     std::fs::remove_file(&out).unwrap();
-    source
+    taken
 }
 
 /// Bitcode as clang makes it for O2, before any passes, compiled in this process.

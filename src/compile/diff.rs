@@ -76,11 +76,10 @@ impl Indexed {
     }
 
     fn is_local(&self, item: Item) -> bool {
-        let linkage = match item {
-            Item::Function(at) => self.summary.functions[at as usize].linkage,
-            Item::Variable(at) => self.summary.variables[at as usize].linkage,
-        };
-        matches!(linkage, Linkage::Internal | Linkage::Private)
+        match item {
+            Item::Function(at) => self.summary.functions[at as usize].linkage.is_local(),
+            Item::Variable(at) => self.summary.variables[at as usize].linkage.is_local(),
+        }
     }
 
     /// The function that it defines by this name.
@@ -192,7 +191,7 @@ pub(crate) fn plan(old: &Known, new: &Known, provided: &Provided<'_>, level: Lev
     let whole = |s: &Summary| (s.module, s.indirections, s.initialisers);
     // What cannot be named cannot be told apart; what is not understood may be anything.
     let odd = is.functions.iter().any(|f| is_defined(f) && (f.name.is_empty() || f.own.is_none()))
-        || is.aliases.iter().any(|a| a.is_ifunc || matches!(a.linkage, Linkage::Internal | Linkage::Private))
+        || is.aliases.iter().any(|a| a.is_ifunc || a.linkage.is_local())
         || is.variables.iter().any(|v| is_boundary(&v.name))
         || is.functions.iter().any(|f| is_boundary(&f.name));
     if odd || is.initialisers.is_none() || whole(was) != whole(is) {

@@ -22,7 +22,7 @@ pub(super) fn is_defined(function: &Function) -> bool {
 }
 
 pub(super) fn is_local(function: &Function) -> bool {
-    matches!(function.linkage, Linkage::Internal | Linkage::Private)
+    function.linkage.is_local()
 }
 
 /// Whether it is only there as long as something calls it.

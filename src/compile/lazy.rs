@@ -126,9 +126,8 @@ pub(crate) fn begin(known: &Known, level: Level) -> Option<Patch> {
     let source = &known.source;
     let summary = &source.summary;
     let odd = |f: &Function| f.own.is_none() || f.name.is_empty() || f.name.contains(['\0', '\x01']);
-    let local = |linkage: Linkage| matches!(linkage, Linkage::Internal | Linkage::Private);
     if summary.functions.iter().any(|f| is_defined(f) && odd(f))
-        || summary.aliases.iter().any(|alias| local(alias.linkage))
+        || summary.aliases.iter().any(|alias| alias.linkage.is_local())
         || summary.initialisers.is_none()
     {
         return None;

@@ -1,12 +1,11 @@
 //! What a lasting child is asked to compile, as bytes.
 //!
-//! Owns the format: a length, then fields with theirs before them. It goes from hotslot to a copy
-//! of itself, which ends if it cannot read it. How the answer looks is [`super::wire`]'s.
-
-use std::collections::HashSet;
+//! Owns which fields there are. They go from hotslot to a copy of itself, which ends if it cannot
+//! read them. How fields are written, and how the answer looks, is [`super::wire`]'s.
 
 use super::diff::Way;
 use super::part::{Role, Roles};
+use super::wire::{Fields, Out};
 use super::{CallForm, CompileOptions, OptLevel};
 
 /// A slice to be compiled.
@@ -25,47 +24,40 @@ fn place<T: PartialEq>(list: &[T], item: &T) -> u8 {
     list.iter().position(|other| other == item).unwrap_or_default() as u8
 }
 
+/// The request, its length before it.
 pub(super) fn encode(bitcode: &[u8], options: &CompileOptions, roles: &Roles) -> Vec<u8> {
-    let mut out = vec![0; 8];
+    let mut out = Out::default();
     let CompileOptions { level, call_form, cpu } = options;
-    out.extend([place(&LEVELS, level), place(&FORMS, call_form), u8::from(cpu.is_some())]);
-    field(&mut out, cpu.as_deref().unwrap_or_default().as_bytes());
-    out.extend((roles.functions.len() as u64).to_le_bytes());
+    out.bytes(&[place(&LEVELS, level), place(&FORMS, call_form), u8::from(cpu.is_some())]);
+    out.bytes(cpu.as_deref().unwrap_or_default().as_bytes());
+    out.number(roles.functions.len() as u64);
     for (name, role) in &roles.functions {
-        let flags = match *role {
+        out.bytes(&match *role {
             Role::Elsewhere => [0, 0, 0, 0, 0],
             Role::Shown { once } => [1, u8::from(once), 0, 0, 0],
             Role::Compiled { candidate, once, kept, way } => {
                 [2, u8::from(once), u8::from(candidate), u8::from(kept), place(&WAYS, &way)]
             }
-        };
-        out.extend(flags);
-        field(&mut out, name.as_bytes());
+        });
+        out.bytes(name.as_bytes());
     }
-    out.extend((roles.lazy.len() as u64).to_le_bytes());
-    roles.lazy.iter().for_each(|name| field(&mut out, name.as_bytes()));
-    field(&mut out, bitcode);
-    let length = (out.len() - 8) as u64;
-    out[..8].copy_from_slice(&length.to_le_bytes());
-    out
-}
-
-fn field(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend((bytes.len() as u64).to_le_bytes());
-    out.extend_from_slice(bytes);
+    out.number(roles.lazy.len() as u64);
+    roles.lazy.iter().for_each(|name| out.bytes(name.as_bytes()));
+    out.bytes(bitcode);
+    let fields = out.finish();
+    [&(fields.len() as u64).to_le_bytes(), &fields[..]].concat()
 }
 
 /// What follows the length.
 pub(super) fn decode(bytes: &[u8]) -> Option<Request> {
-    let mut rest = Rest(bytes);
-    let [level, form, chosen] = rest.flags()?;
-    let cpu = rest.text()?;
+    let mut fields = Fields::split(bytes)?;
+    let [level, form, chosen]: [u8; 3] = fields.bytes()?.try_into().ok()?;
+    let cpu = fields.text()?;
     let cpu = (chosen == 1).then_some(cpu);
     let level = *LEVELS.get(usize::from(level))?;
     let options = CompileOptions { level, call_form: *FORMS.get(usize::from(form))?, cpu };
-    let mut roles = Roles::default();
-    for _ in 0..rest.number()? {
-        let [kind, once, candidate, kept, way] = rest.flags()?;
+    let functions = fields.list(|fields| {
+        let [kind, once, candidate, kept, way]: [u8; 5] = fields.bytes()?.try_into().ok()?;
         let once = once == 1;
         let role = match kind {
             0 => Role::Elsewhere,
@@ -75,37 +67,12 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Request> {
                 Role::Compiled { candidate: candidate == 1, once, kept: kept == 1, way }
             }
         };
-        roles.functions.insert(rest.text()?, role);
-    }
-    let count = rest.number()?;
-    roles.lazy = (0..count).map(|_| rest.text()).collect::<Option<HashSet<_, _>>>()?;
-    let bitcode = rest.field()?.to_vec();
-    rest.0.is_empty().then_some(Request { bitcode, options, roles })
-}
-
-struct Rest<'b>(&'b [u8]);
-
-impl<'b> Rest<'b> {
-    fn flags<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (flags, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*flags)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        self.flags().map(u64::from_le_bytes)
-    }
-
-    fn field(&mut self) -> Option<&'b [u8]> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (field, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(field)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.field()?.to_vec()).ok()
-    }
+        Some((fields.text()?, role))
+    })?;
+    let lazy = fields.list(Fields::text)?.into_iter().collect();
+    let roles = Roles { functions: functions.into_iter().collect(), lazy };
+    let bitcode = fields.bytes()?.to_vec();
+    fields.bytes().is_none().then_some(Request { bitcode, options, roles })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The answer of a compiling child process, as bytes.
 //!
-//! Owns the format: a tag, then fields with their length before them, then a last field
+//! Owns the format, which [`super::request`] shares: a tag, then fields with their length before them, then a last field
 //! that an answer cut short does not have. The child has run LLVM on damaged input and is
 //! not believed: whatever arrives decodes to a result or to nothing.
 
@@ -12,15 +12,15 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Fields to be sent.
 #[derive(Default)]
-struct Out(Vec<u8>);
+pub(super) struct Out(Vec<u8>);
 
 impl Out {
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.number_alone(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
     }
 
-    fn number(&mut self, number: u64) {
+    pub(super) fn number(&mut self, number: u64) {
         self.bytes(&number.to_le_bytes());
     }
 
@@ -32,6 +32,12 @@ impl Out {
     fn list<T>(&mut self, list: &[T], mut one: impl FnMut(&mut Self, &T)) {
         self.number(list.len() as u64);
         list.iter().for_each(|item| one(self, item));
+    }
+
+    /// The fields, and the one that tells that nothing is missing.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.bytes(b"end");
+        self.0
     }
 
     fn pair(&mut self, (name, kind): &(String, String)) {
@@ -98,15 +104,14 @@ pub(super) fn encode(result: Result<&Compiled, &Error>) -> Vec<u8> {
             out.bytes(error.advice().unwrap_or_default().as_bytes());
         }
     }
-    out.bytes(b"end");
-    out.0
+    out.finish()
 }
 
 /// Fields that arrived.
-struct Fields<'b>(std::vec::IntoIter<&'b [u8]>);
+pub(super) struct Fields<'b>(std::vec::IntoIter<&'b [u8]>);
 
 impl<'b> Fields<'b> {
-    fn split(mut bytes: &'b [u8]) -> Option<Self> {
+    pub(super) fn split(mut bytes: &'b [u8]) -> Option<Self> {
         let mut fields = Vec::new();
         while !bytes.is_empty() {
             let (length, rest) = bytes.split_first_chunk::<8>()?;
@@ -118,11 +123,11 @@ impl<'b> Fields<'b> {
         (fields.pop()? == b"end").then(|| Self(fields.into_iter()))
     }
 
-    fn bytes(&mut self) -> Option<&'b [u8]> {
+    pub(super) fn bytes(&mut self) -> Option<&'b [u8]> {
         self.0.next()
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(super) fn text(&mut self) -> Option<String> {
         Some(String::from_utf8_lossy(self.bytes()?).into_owned())
     }
 
@@ -135,7 +140,7 @@ impl<'b> Fields<'b> {
     }
 
     /// Nothing is set aside for the number that is claimed: every item takes a field.
-    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.number()?;
         let mut list = Vec::new();
         for _ in 0..count {

@@ -11,7 +11,7 @@ use super::resolve::scoped_name;
 use crate::compile::{Interface, Later, Patch};
 use crate::error::Result;
 use crate::link::Resolve;
-use crate::table::{Owner, Provider, Rank, SignatureId, SymbolId, Target};
+use crate::table::{Owner, Provider, Rank, SignatureId, Target};
 
 impl Batch<'_> {
     /// Stages the functions that `patch` brings and that wait for their first call.
@@ -24,13 +24,12 @@ impl Batch<'_> {
         carried: &mut Carried,
     ) -> Result<()> {
         for function in &patch.later.functions {
-            let (symbol, mut signature) = match function.local {
-                true => (self.intern(&scoped_name(&function.name, module, 0))?, SignatureId::UNKNOWN),
-                false => (self.intern(&function.name)?, SignatureId::UNKNOWN),
+            let symbol = match function.local {
+                true => self.intern(&scoped_name(&function.name, module, 0))?,
+                false => self.intern(&function.name)?,
             };
-            if let Some(text) = interface.type_of(&function.name).filter(|_| !function.local) {
-                signature = self.state.signatures.intern(text);
-            }
+            let text = interface.type_of(&function.name).filter(|_| !function.local);
+            let signature = text.map_or(SignatureId::UNKNOWN, |text| self.state.signatures.intern(text));
             let target = Target::Function(self.thunk_of(settings, symbol)?);
             let rank = if function.weak { Rank::Weak } else { Rank::Strong };
             let (owner, order) = (Owner::Module(id), self.order());
@@ -51,13 +50,5 @@ impl Batch<'_> {
             self.refer(symbol, reference.called, reference.required);
         }
         Ok(())
-    }
-
-    fn intern(&mut self, name: &str) -> Result<SymbolId> {
-        let (id, new) = self.state.symbols.intern(name)?;
-        if new {
-            self.prepared.created.push(id);
-        }
-        Ok(id)
     }
 }

@@ -40,10 +40,7 @@ impl Resolve for Batch<'_> {
 
     fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId> {
         let scoped = scoped_name(name, &self.current.name, ordinal);
-        let (id, new) = self.state.symbols.intern(&scoped)?;
-        if new {
-            self.prepared.created.push(id);
-        }
+        let id = self.intern(&scoped)?;
         let definition =
             Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
         // A patch's own takes the place of the one before.

@@ -245,16 +245,21 @@ impl Batch<'_> {
                 ids.push(None);
                 continue;
             }
-            let (id, new) = match symbol.scoped {
-                true => self.state.symbols.intern(&scoped_name(symbol.name, module, 0))?,
-                false => self.state.symbols.intern(symbol.name)?,
-            };
-            if new {
-                self.prepared.created.push(id);
-            }
-            ids.push(Some(id));
+            ids.push(Some(match symbol.scoped {
+                true => self.intern(&scoped_name(symbol.name, module, 0))?,
+                false => self.intern(symbol.name)?,
+            }));
         }
         Ok(ids)
+    }
+
+    /// The symbol of this name. A new one goes with the update.
+    pub(super) fn intern(&mut self, name: &str) -> Result<SymbolId> {
+        let (id, new) = self.state.symbols.intern(name)?;
+        if new {
+            self.prepared.created.push(id);
+        }
+        Ok(id)
     }
 
     /// Which modules' thread-local variables some code reaches by a constant offset.

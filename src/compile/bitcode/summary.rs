@@ -40,6 +40,13 @@ pub(crate) enum Linkage {
     Common,
 }
 
+impl Linkage {
+    /// Only the module knows the name.
+    pub fn is_local(self) -> bool {
+        matches!(self, Self::Internal | Self::Private)
+    }
+}
+
 /// A module as far as code depends on it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Summary {

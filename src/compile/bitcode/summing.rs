@@ -17,7 +17,7 @@ use super::file::{Reached, Seen};
 use super::function::Body;
 use super::globals::{Global, Kind, place};
 use super::module::Module;
-use super::summary::{Alias, Function, Linkage, Placed, Summary, Variable, linkage_of};
+use super::summary::{Alias, Function, Placed, Summary, Variable, linkage_of};
 use super::uses::Uses;
 
 /// What a module is outside of bodies.
@@ -376,7 +376,7 @@ impl<'s> Summing<'s> {
             // An internal one that is called nowhere else is copied even where it is large.
             for other in self.references(index).iter().filter_map(|other| described[*other as usize].as_ref())
             {
-                let local = matches!(other.linkage, Linkage::Internal | Linkage::Private);
+                let local = other.linkage.is_local();
                 content.number(u64::from(local && other.is_inline_candidate && other.is_called_once()));
             }
             Some(content.finish())

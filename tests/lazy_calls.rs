@@ -241,3 +241,30 @@ fn a_child_of_fork_says_what_it_cannot_compile() {
         assert_eq!(libc::WEXITSTATUS(call(rt, "f")), 40);
     });
 }
+
+#[test]
+fn an_old_body_of_a_local_function_does_not_come_back() {
+    let with = |n: i32| {
+        format!(
+            "static int __attribute__((noinline)) two(int x) {{ return x + {n}; }}\n\
+             int f(int x) {{ return x ? two(x) : {n}; }} int g(void) {{ return f(7); }}"
+        )
+    };
+    let without = |n: i32| format!("int f(int x) {{ return x + {n}; }} int g(void) {{ return f(7); }}");
+    each_way(|rt, bitcode| {
+        rt.load("m", bitcode(&with(1))).unwrap();
+        rt.replace("m", bitcode(&with(2))).unwrap();
+        assert_eq!(call(rt, "g"), 9);
+        rt.replace("m", bitcode(&without(3))).unwrap();
+        assert_eq!(call(rt, "g"), 10);
+        // In the first generation nobody has called it.
+        rt.rollback("m", 1).unwrap();
+        for (generation, found) in [(3, 10), (1, 8), (2, 9), (3, 10)] {
+            rt.rollback("m", generation).unwrap();
+            assert_eq!(call(rt, "g"), found);
+            rt.settle();
+            rt.reclaim();
+            assert_eq!(call(rt, "g"), found);
+        }
+    });
+}

@@ -110,8 +110,12 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
             if !ends {
                 continue;
             }
-            // Code of the generation that has ended may still use its variables.
-            if !symbol.is_lazy(body.target) {
+            // Code of the generation that has ended may still use its variables. A body from
+            // before stays away, also where nobody has compiled this one: reclaiming takes it
+            // for code that nobody calls any more.
+            if symbol.is_lazy(body.target) {
+                symbol.drop_retired();
+            } else {
                 symbol.retire(body);
             }
             let rare = symbol.rare_mut();

@@ -41,7 +41,8 @@
 //!
 //! # Limits
 //!
-//! Code runs on x86-64 Linux with glibc only. A replacement compiles the whole module again.
+//! Code runs on x86-64 Linux with glibc only. A replacement from IR or bitcode compiles those
+//! functions again whose code can be another; one that comes as an object is linked anew.
 //! What updates guarantee, and where that ends, is in `docs/guarantees.md`.
 
 mod builtins;

@@ -18,7 +18,7 @@ const READINGS: usize = 20;
 /// The rows of the table.
 pub fn figure() -> Vec<Row> {
     inputs::prepare("lua");
-    let (edits, budget) = if quick() { (66, 0.7) } else { (1000, 5.0) };
+    let (edits, budget) = if quick() { (66, 0.7) } else { (1000, 60.0) };
     let mut contenders = contenders::all();
     // Another linker makes no other program.
     contenders.retain(|way| !["native-lld", "native-mold"].contains(&way.name));

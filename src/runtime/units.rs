@@ -17,6 +17,11 @@ use crate::compile::{self, Interface, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::link::Object;
 
+/// From how many modules on the calling thread leaves compiling to others.
+const FEW: usize = 16;
+/// Stack of the threads; memory is used as it is filled. LLVM's passes are recursive.
+const STACK: usize = 64 << 20;
+
 /// What an update says of a module that it loads or replaces.
 #[derive(Clone)]
 pub(super) struct Incoming {
@@ -99,10 +104,17 @@ pub(super) fn compile_all(inner: &Inner, units: Vec<Unit>, times: &mut Times) ->
     let work = || if inner.lazy { compile::one_child(each) } else { each() };
     let heavy = units.iter().filter(|u| u.module.source.kind() != SourceKind::Object).count();
     std::thread::scope(|scope| {
-        for _ in 1..inner.threads.min(heavy) {
-            scope.spawn(work);
+        // Not on this thread where there are many: what LLVM leaves free in the heap of a thread lies
+        // scattered over all it ever had, and this one is to have short ways for small edits later.
+        let others = if heavy > FEW { inner.threads } else { inner.threads.min(heavy).saturating_sub(1) };
+        let mut started = 0;
+        for _ in 0..others {
+            let thread = std::thread::Builder::new().name("hotslot compiler".into()).stack_size(STACK);
+            started += usize::from(thread.spawn_scoped(scope, work).is_ok());
         }
-        work();
+        if heavy <= FEW || started == 0 {
+            work();
+        }
     });
     let mut results = results.into_inner();
     results.sort_by_key(|&(at, _)| at);

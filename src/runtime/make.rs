@@ -56,7 +56,7 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
         code
     };
     let before = base.as_ref().map(|base| &base.known);
-    let known = Known::of(&bitcode, before, inner.compile.full_level());
+    let known = Known::of(&bitcode, before, inner.compile.full_level(), inner.lines);
     if inner.lazy
         && !module.replace
         && let Some(begin) = known.as_ref().and_then(|known| compile::begin(known, level))

@@ -76,6 +76,15 @@ impl Arena {
     /// Reserves `size` bytes of address space, clamped to [`MIN_SIZE`]..=[`MAX_SIZE`].
     /// Memory is used only as blocks are written.
     pub(crate) fn new(arch: Arch, size: usize) -> Result<Arc<Self>> {
+        Self::reserve(arch, size, View::Execute)
+    }
+
+    /// The same, where debuggers can put breakpoints into code: pages of code are writable.
+    pub(crate) fn new_for_debuggers(arch: Arch, size: usize) -> Result<Arc<Self>> {
+        Self::reserve(arch, size, View::Debug)
+    }
+
+    fn reserve(arch: Arch, size: usize, code_view: View) -> Result<Arc<Self>> {
         let page = os::page_size();
         let size = size.clamp(MIN_SIZE, MAX_SIZE).next_multiple_of(page);
         // One symbol for each KiB of the arena; a pair cell (TLS) for every fourth.
@@ -90,7 +99,7 @@ impl Arena {
         let memory = Reservation::new(
             size,
             file_len,
-            &[(table, View::Read), (stubs + code, View::Execute), (read_only, View::Read)],
+            &[(table, View::Read), (stubs + code, code_view), (read_only, View::Read)],
         )?;
         // The first and last page of the data space catch overruns from both sides.
         memory.guard(file_len, page)?;

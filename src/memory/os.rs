@@ -1,7 +1,7 @@
 //! The one door to the operating system for memory.
 //!
 //! Owns the reservation and its views: the calls to mmap, memfd and membarrier, and the
-//! invariant that no page is ever writable and executable at once. It deliberately knows
+//! invariant that no page is ever writable and executable at once, unless for a debugger. It deliberately knows
 //! nothing of what is stored where; [`super::arena`] divides the space.
 #![allow(unsafe_code)]
 
@@ -21,6 +21,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) enum View {
     Read,
     Execute,
+    /// And debuggers may put breakpoints there: the kernel lets them write shared memory only
+    /// where the process itself could.
+    Debug,
 }
 
 /// A contiguous address range. Its first part shows a memory file, read-only or
@@ -53,7 +56,9 @@ impl Reservation {
             .len(file_len)
             .map_raw(&file)
             .map_err(|e| refused("map the arena for writing", &e))?;
-        seal(&file)?;
+        if views.iter().all(|(_, view)| *view != View::Debug) {
+            seal(&file)?;
+        }
         let written = (0..file_len.div_ceil(page_size() * 64)).map(|_| AtomicU64::new(0)).collect();
         let made = Self { range, alias, file_len, views: views.into(), written };
         made.show(&file)?;
@@ -67,6 +72,7 @@ impl Reservation {
             let protection = match view {
                 View::Read => libc::PROT_READ,
                 View::Execute => libc::PROT_READ | libc::PROT_EXEC,
+                View::Debug => libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
             };
             // SAFETY: the target lies inside `range`. What is there is either seen by nobody
             // yet, or the same: the file replaces one with the same contents.
@@ -111,7 +117,9 @@ impl Reservation {
             .len(self.file_len)
             .map_raw(&file)
             .map_err(|e| refused("map the arena for writing", &e))?;
-        seal(&file)?;
+        if self.views.iter().all(|(_, view)| *view != View::Debug) {
+            seal(&file)?;
+        }
         self.show(&file)?;
         let (from, to) = (alias.as_mut_ptr(), self.alias.as_mut_ptr());
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;

@@ -179,6 +179,9 @@ impl Builder {
     /// generation 7 of its module is shown as `f@v7`. Off unless said otherwise; it costs memory
     /// and time in every update.
     ///
+    /// A debugger puts breakpoints into code. The kernel allows that in shared memory only where it
+    /// is writable, so pages of code are, for the whole process.
+    ///
     /// Where functions stand in the source counts as part of them then: one that is only moved
     /// is compiled again.
     ///
@@ -219,7 +222,10 @@ impl Builder {
                     .hint("other architectures can be linked for, not executed yet"));
             }
         };
-        let arena = Arena::new(arch, self.arena_size)?;
+        let arena = match self.debugger {
+            true => Arena::new_for_debuggers(arch, self.arena_size)?,
+            false => Arena::new(arch, self.arena_size)?,
+        };
         forks::survive();
         let symbols = Symbols::new(Slots::new(arena.clone()));
         let state =

@@ -79,13 +79,6 @@ pub(super) fn sweep() {
     ENTRIES.lock().sweep();
 }
 
-/// How many files there are, and how many images are in them.
-pub(super) fn count() -> (usize, usize) {
-    let entries = ENTRIES.lock();
-    let live = entries.files.iter().flat_map(|file| &file.members).filter(|member| !member.ended);
-    (entries.files.len(), live.count())
-}
-
 fn register(members: &[Member]) -> Registered {
     let pieces: Vec<Arc<Piece>> = members.iter().map(|member| member.piece.clone()).collect();
     Registered::new(elf::file(&pieces))

@@ -17,7 +17,7 @@ use crate::builtins;
 use crate::cache::Cache;
 use crate::compile::{CallForm, CompileOptions, Level, OptLevel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::{Arena, Space};
+use crate::memory::{Arena, Space, Tools};
 use crate::observe::{Observers, Profiler};
 use crate::process::Process;
 use crate::table::{Owner, Rank, Slots, Symbols, Target};
@@ -222,10 +222,9 @@ impl Builder {
                     .hint("other architectures can be linked for, not executed yet"));
             }
         };
-        let arena = match self.debugger {
-            true => Arena::new_for_debuggers(arch, self.arena_size)?,
-            false => Arena::new(arch, self.arena_size)?,
-        };
+        let perf_map = self.profilers.contains(&Profiler::PerfMap);
+        let tools = Tools { debugger: self.debugger, perf_map };
+        let arena = Arena::with_tools(arch, self.arena_size, tools)?;
         forks::survive();
         let symbols = Symbols::new(Slots::new(arena.clone()));
         let state =

@@ -111,6 +111,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/lasting.rs",
     "compile/tests_isolate.rs",
     // Maps and writes memory.
+    "memory/backing.rs",
     "memory/os.rs",
     // The debuggers' interface: a list that they read, and a lock held over forks.
     "observe/entries.rs",

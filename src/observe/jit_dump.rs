@@ -25,12 +25,12 @@ const HEADER: u32 = 40;
 /// Kinds of records.
 const LOAD: u32 = 0;
 const DEBUG: u32 = 2;
-const CLOSE: u32 = 3;
 
 /// How long a record's beginning is: kind, length and time.
 const PREFIX: usize = 16;
 
-/// The process's files by their folders, with the process that each is of.
+/// The process's files by their folders, with the process that each is of. They stay open: a later
+/// runtime goes on with what an earlier one wrote.
 static OPEN: Mutex<Vec<(u32, PathBuf, Arc<Dump>)>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
@@ -107,17 +107,6 @@ impl JitDump {
         }
         // What cannot be written, a profiler does not learn; nobody else needs it.
         let _ = file.write_all(&bytes);
-    }
-}
-
-impl Drop for Dump {
-    fn drop(&mut self) {
-        if std::process::id() == self.process {
-            let (file, _) = &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut bytes = Vec::new();
-            record(&mut bytes, CLOSE, |_| {});
-            let _ = file.write_all(&bytes);
-        }
     }
 }
 

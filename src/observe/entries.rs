@@ -96,12 +96,11 @@ impl Entries {
                 self.files.push(File { members, level, registered });
                 continue;
             }
-            drop(registered);
             members.retain(|member| !member.ended);
-            if !members.is_empty() {
-                let registered = register(&members);
-                self.files.push(File { members, level, registered });
-            }
+            // Before the old one goes: no breakpoint is missing meanwhile.
+            let anew = (!members.is_empty()).then(|| register(&members));
+            drop(registered);
+            self.files.extend(anew.map(|registered| File { members, level, registered }));
         }
     }
 
@@ -109,15 +108,17 @@ impl Entries {
     fn gather(&mut self) {
         let mut level = 0;
         while self.files.iter().filter(|file| file.level == level).count() >= FEW {
-            let mut members = Vec::new();
+            let (mut members, mut old) = (Vec::new(), Vec::new());
             for file in std::mem::take(&mut self.files) {
                 if file.level == level {
                     members.extend(file.members);
+                    old.push(file.registered);
                 } else {
                     self.files.push(file);
                 }
             }
             let registered = register(&members);
+            drop(old);
             level += 1;
             self.files.push(File { members, level, registered });
         }

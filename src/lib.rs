@@ -54,6 +54,7 @@ mod fork_gate;
 mod libraries;
 mod link;
 mod memory;
+mod observe;
 mod process;
 mod reclaim;
 mod runtime;
@@ -66,6 +67,7 @@ mod unwind;
 pub use cache::{Cache, CacheInfo, CacheKey, KeyBuilder};
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
+pub use observe::Profiler;
 pub use runtime::{
     AbiType, Builder, Function, Generation, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
     Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,

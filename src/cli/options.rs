@@ -109,6 +109,10 @@ pub struct RunOptions {
     pub verify_diff: bool,
 
     #[command(flatten)]
+    /// Whether debuggers and profilers are told of code.
+    pub tools: super::tools::ToolOptions,
+
+    #[command(flatten)]
     /// Where compiled code is kept.
     pub cache: CacheOptions,
 

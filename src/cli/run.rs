@@ -26,8 +26,8 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let arguments = arguments(options)?;
     let cache = cache::chosen(&options.cache);
     let level = options.optimise;
-    let frontend =
-        Frontend::new(&options.compilers, level, options.cpu.as_deref(), &options.cflags, cache.as_ref())?;
+    let flags = options.tools.flags(&options.cflags);
+    let frontend = Frontend::new(&options.compilers, level, options.cpu.as_deref(), &flags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
@@ -217,6 +217,7 @@ fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure>
         .cache(cache)
         .verify_diff(options.verify_diff)
         .arguments(words(options).map(|word| word.into_vec()));
+    builder = options.tools.apply(builder);
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);
     }

@@ -26,15 +26,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("libraries", &["error", "process"]),
     ("builtins", &["tls", "reclaim"]),
     ("scoped", &[]),
+    ("observe", &["error", "tls"]),
     ("cache", &[]),
     ("compile", &["error", "fork_gate", "scoped"]),
     ("table", &["error", "memory"]),
-    ("link", &["error", "unwind", "memory", "tls", "scoped", "table"]),
+    ("link", &["error", "observe", "unwind", "memory", "tls", "scoped", "table"]),
     (
         "runtime",
         &[
             "error",
             "fork_gate",
+            "observe",
             "unwind",
             "memory",
             "process",
@@ -109,7 +111,13 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/lasting.rs",
     "compile/tests_isolate.rs",
     // Maps and writes memory.
+    "memory/backing.rs",
     "memory/os.rs",
+    // The debuggers' interface: a list that they read, and a lock held over forks.
+    "observe/entries.rs",
+    "observe/gdb.rs",
+    // A mapping that profilers notice, and the clock they use.
+    "observe/jit_dump.rs",
     // The dynamic loader's interface.
     "process.rs",
     // Registers and stacks of threads, a signal's handler, the kernel's directory entries.

@@ -5,12 +5,15 @@
 //! or retired, never freed here: a thread may still be in it.
 
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
-use super::state::{ONE_UPDATE, State};
+use super::state::{LastUpdate, ONE_UPDATE, State};
 use crate::link::{Image, Initialiser, StorageKey, Stored};
+use crate::memory::Block;
 use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
@@ -124,6 +127,12 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         }
     }
     state.latest.clear();
+    let changes = staged.iter().filter(|module| !module.upgrade);
+    let mut changes: Vec<_> = changes.map(|m| (m.name.clone(), m.generation.number)).collect();
+    changes.extend(restored.iter().filter_map(|r| Some((state.module(r.id)?.name.clone(), r.number))));
+    if !changes.is_empty() {
+        state.last_update = Some(LastUpdate { at: Instant::now(), modules: changes });
+    }
     for module in staged {
         state.latest.push(module.name.clone());
         let past = take(&mut ended, module.id);
@@ -176,19 +185,20 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
 }
 
 fn register_frames(image: &mut Image) {
+    let code = image.code.as_ref().map_or(0..0, Block::range);
     for begin in std::mem::take(&mut image.unregistered_frames) {
         if bug(Bug::NoUnwindInfo) {
             continue;
         }
-        image.frames.push(register(begin));
+        image.frames.push(register(begin, code.clone()));
     }
 }
 
 #[allow(unsafe_code)]
-fn register(begin: u64) -> Frames {
+fn register(begin: u64, code: Range<u64>) -> Frames {
     // SAFETY: the linker has checked these records, and they live as long as the image
     // that owns the registration.
-    unsafe { Frames::register(begin) }
+    unsafe { Frames::register(begin, code) }
 }
 
 /// Takes back what a module provides and wants; returns what it provided.

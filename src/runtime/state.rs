@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Totals;
 use super::generation::{Module, Retired};
@@ -56,6 +57,8 @@ pub(super) struct State {
     pub look_at_count: usize,
     /// The modules of the last update.
     pub latest: Vec<Arc<str>>,
+    /// The last update that was not only to have better code.
+    pub last_update: Option<LastUpdate>,
     /// The update that last moved a variable or a constant that had an address before.
     pub moved: u64,
     /// How many past generations each module keeps.
@@ -66,6 +69,13 @@ pub(super) struct State {
 
 /// What [`State::order`] grows by with each update; the low half orders its modules.
 pub(super) const ONE_UPDATE: u64 = 1 << 32;
+
+/// What an update did, for whoever asks later.
+pub(super) struct LastUpdate {
+    pub at: Instant,
+    /// The modules, with the generations that are live since.
+    pub modules: Vec<(Arc<str>, u64)>,
+}
 
 /// What a patch has to fit.
 pub(super) struct Base {
@@ -110,6 +120,7 @@ impl State {
             look_at: super::retire::FIRST_LOOK,
             look_at_count: super::retire::MANY,
             latest: Vec::new(),
+            last_update: None,
             moved: 0,
             history,
             order: ONE_UPDATE,

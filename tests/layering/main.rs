@@ -18,13 +18,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("seeded", &[]),
     ("fault", &["error"]),
     ("fork_gate", &[]),
-    ("unwind", &[]),
     ("memory", &["error"]),
     ("tls", &["error"]),
+    ("unwind", &["tls"]),
     ("reclaim", &["error", "tls"]),
+    ("faults", &["error", "unwind", "reclaim"]),
     ("process", &["error", "fork_gate", "tls"]),
     ("libraries", &["error", "process"]),
-    ("builtins", &["tls", "reclaim"]),
+    ("builtins", &["tls", "reclaim", "faults"]),
     ("scoped", &[]),
     ("cache", &[]),
     ("compile", &["error", "fork_gate", "scoped"]),
@@ -36,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "error",
             "fork_gate",
             "unwind",
+            "faults",
             "memory",
             "process",
             "libraries",
@@ -108,6 +110,14 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/isolate.rs",
     "compile/lasting.rs",
     "compile/tests_isolate.rs",
+    // Handlers of signals: registers, stacks, the way out of a call.
+    "faults/crash.rs",
+    "faults/guard.rs",
+    "faults/handler.rs",
+    "faults/interrupt.rs",
+    "faults/judge.rs",
+    "faults/library.rs",
+    "faults/thread.rs",
     // Maps and writes memory.
     "memory/os.rs",
     // The dynamic loader's interface.
@@ -132,8 +142,6 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/function.rs",
     // Locks held from one call of the C library to the next.
     "runtime/forks.rs",
-    // Leaves calls of generated code.
-    "runtime/guard.rs",
     // Is called by generated code.
     "runtime/missing.rs",
     // `unsafe fn`s of the public interface.
@@ -147,8 +155,11 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "tls/access.rs",
     // A lock held from one call of the C library to the next.
     "tls/forkable.rs",
-    // The unwinder's interface.
-    "unwind.rs",
+    // The unwinder's interface, the loader's, and stacks.
+    "unwind/known.rs",
+    "unwind/libraries.rs",
+    "unwind/mod.rs",
+    "unwind/walk.rs",
 ];
 
 /// Where LLVM may be named: where hotslot compiles, and where the ways do that it is compared with.

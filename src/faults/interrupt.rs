@@ -196,10 +196,8 @@ fn watch(call: Arc<Call>) {
 
 /// The thread: sends each call that is wanted the signal again, and those whose time is over.
 fn send_signals() {
-    const FIRST: Duration = Duration::from_millis(1);
-    const SLOWEST: Duration = Duration::from_millis(16);
     leave_signals_to_others();
-    let mut pause = FIRST;
+    let mut tries = 0u32;
     let mut watched = WATCHED.lock();
     loop {
         let now = Instant::now();
@@ -217,7 +215,13 @@ fn send_signals() {
             next = [next, call.due].into_iter().flatten().min();
             true
         });
-        pause = if insists { (pause * 2).min(SLOWEST) } else { FIRST };
+        tries = if insists { tries.saturating_add(1) } else { 0 };
+        // Code that is in libraries most of the time is met elsewhere by chance.
+        let pause = match tries {
+            0..1000 => Duration::from_micros(100),
+            1000..3000 => Duration::from_millis(1),
+            _ => Duration::from_millis(20),
+        };
         let again = insists.then(|| now + pause);
         match [next, again].into_iter().flatten().min() {
             Some(until) => _ = CHANGED.wait_until(&mut watched, until),

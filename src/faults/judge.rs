@@ -141,18 +141,23 @@ impl Place {
     }
 
     /// Whether this frame of a library can be left.
-    fn may_leave(&mut self, code: u64, strict: bool, registers: &Registers) -> bool {
+    fn may_leave(&mut self, code: u64, strict: bool) -> bool {
         let first = self.frames == 0;
         self.frames += 1;
         self.last = code;
         if library::is_own(code) || (!first && library::is_allocator(code)) {
             return false;
         }
-        // `syscall`, which a handler interrupts by ending it.
-        !(strict && first)
-            || !library::is_allocator(code)
-                && read_word(registers.code().wrapping_sub(8)).is_some_and(|w| w >> 48 == 0x050f)
+        !(strict && first) || !library::is_allocator(code) && waits_in_kernel(code)
     }
+}
+
+/// Whether a signal has met a system call there: the kernel has ended it, or is about to make it
+/// once more.
+fn waits_in_kernel(code: u64) -> bool {
+    const SYSCALL: u64 = 0x050f;
+    let before = code.checked_sub(8).and_then(read_word).is_some_and(|word| word >> 48 == SYSCALL);
+    before || read_word(code).is_some_and(|word| word & 0xffff == SYSCALL)
 }
 
 /// Follows the calls out to the guard `wanted`, or the innermost one of whoever's code it meets
@@ -204,7 +209,7 @@ fn walk(
                 registers.step(what, end, is_code)
             }
             Stack::Library => {
-                if !place.clear && !place.may_leave(code, !by_fault, &registers) {
+                if !place.clear && !place.may_leave(code, !by_fault) {
                     return None;
                 }
                 way.caught.push(code);

@@ -16,6 +16,11 @@ type Reader<'a> = EndianSlice<'a, gimli::LittleEndian>;
 pub(super) const SECTION: &str = ".debug_line";
 const STRINGS: &str = ".debug_line_str";
 
+/// Whether a section of this name is kept.
+pub(super) fn are_of(section: &str) -> bool {
+    section == SECTION || section == STRINGS
+}
+
 /// Larger tables are not kept.
 const LARGEST: usize = 1 << 26;
 

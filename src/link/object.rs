@@ -340,6 +340,8 @@ fn read_section<'d>(
         if header.sh_flags(LE).contains(elf::SHF_COMPRESSED) {
             return Err(malformed(format!("section {name} is loaded and compressed")));
         }
+    } else if lines::are_of(name) && !header.sh_flags(LE).contains(elf::SHF_COMPRESSED) {
+        bytes = header.data(LE, data).unwrap_or_default();
     }
     let flags = header.sh_flags(LE);
     let entry = if flags.contains(elf::SHF_MERGE) { header.sh_entsize(LE) } else { 0 };

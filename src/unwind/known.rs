@@ -19,7 +19,7 @@ pub(super) struct Records {
 static KNOWN: Forkable<BTreeMap<(u64, u64), Records>> = Forkable::new(BTreeMap::new());
 
 /// How often a handler looks whether the list is free.
-const TRIES: u32 = 20_000;
+const TRIES: u32 = 10_000;
 
 pub(super) fn add(begin: u64, code: Range<u64>) {
     KNOWN.lock().insert((code.start, begin), Records { begin, end: code.end });
@@ -33,20 +33,13 @@ pub(super) fn remove(code: u64, begin: u64) {
 /// is content. May be called by a signal handler, as long as that has not interrupted code of
 /// hotslot's own.
 pub(super) fn at<T>(address: u64, mut each: impl FnMut(Records) -> Option<T>) -> Option<T> {
-    let mut tries = 0;
-    let known = loop {
-        if KNOWN.is_mine() {
-            return None;
+    let known = (0..TRIES).find_map(|tries| {
+        let known = if KNOWN.is_mine() { None } else { KNOWN.try_lock() };
+        if known.is_none() && tries > 100 {
+            std::thread::yield_now();
         }
-        if let Some(known) = KNOWN.try_lock() {
-            break known;
-        }
-        tries += 1;
-        if tries > TRIES {
-            return None;
-        }
-        std::hint::spin_loop();
-    };
+        known
+    })?;
     let (&(start, _), _) = known.range(..=(address, u64::MAX)).next_back()?;
     let mut records = known.range((start, 0)..=(start, u64::MAX)).map(|(_, records)| *records);
     records.find_map(|records| if address < records.end { each(records) } else { None })

@@ -4,6 +4,7 @@
 //! addresses are stored, then the slots, in one step. What ends is kept as a past generation
 //! or retired, never freed here: a thread may still be in it.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Instant;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
-use super::state::{LastUpdate, ONE_UPDATE, State};
+use super::state::{Changed, LastUpdate, ONE_UPDATE, State};
 use crate::link::{Image, Initialiser, StorageKey, Stored};
 use crate::memory::Block;
 use crate::seeded::{Bug, bug};
@@ -127,9 +128,16 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         }
     }
     state.latest.clear();
-    let changes = staged.iter().filter(|module| !module.upgrade);
-    let mut changes: Vec<_> = changes.map(|m| (m.name.clone(), m.generation.number)).collect();
-    changes.extend(restored.iter().filter_map(|r| Some((state.module(r.id)?.name.clone(), r.number))));
+    let changes = staged.iter().filter(|m| !m.upgrade).map(|m| (m.id, m.generation.number));
+    let changes = changes.chain(restored.iter().map(|r| (r.id, r.number)));
+    let names = staged.iter().map(|m| (m.id, &m.name));
+    let names: HashMap<u32, &Arc<str>> = names.collect();
+    let changes: Vec<Changed> = (changes.filter_map(|(id, to)| {
+        let before = state.module(id);
+        let name = before.map(|module| &module.name).or_else(|| names.get(&id).copied())?.clone();
+        Some(Changed { name, from: before.map(|module| module.current.number), to })
+    }))
+    .collect();
     if !changes.is_empty() {
         state.last_update = Some(LastUpdate { at: Instant::now(), modules: changes });
     }

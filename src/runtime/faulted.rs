@@ -73,7 +73,7 @@ impl Inner {
         let (module, number) = frame.module.as_ref()?;
         let name = frame.function.as_deref()?;
         let last = state.last_update.as_ref()?;
-        let changed = last.modules.iter().any(|(changed, to)| **changed == **module && to == number);
+        let changed = last.modules.iter().any(|c| *c.name == **module && c.to == *number);
         let live = state.module(state.module_id(module)?)?;
         let report = &live.current.report;
         let mut listed = report.changed_functions.iter().chain(&report.new_functions);

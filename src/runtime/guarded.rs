@@ -3,11 +3,13 @@
 //! Owns the limits of such a call and its errors. How calls are given up is
 //! [`crate::faults`]'s.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Runtime;
+use super::{Report, Runtime};
 use super::function::{Function, Signature};
+use super::state::Changed;
 use crate::error::{Fault, Result};
 use crate::faults::{self, GivenUp, Interrupt, Limited};
 
@@ -107,6 +109,48 @@ fn error(runtime: &Runtime, given_up: GivenUp) -> crate::error::Error {
 }
 
 impl Runtime {
+    /// Calls `function` with `data` under a guard, as [`Guarded::call`] does: for functions that
+    /// are known by their address alone, as callbacks are.
+    ///
+    /// # Errors
+    /// As [`Function::try_call`].
+    ///
+    /// # Safety
+    /// It is a function of this type, which is generated code of this runtime or calls nothing
+    /// else, may be called with `data`, and bears to be left as [`Guarded`] says.
+    #[allow(unsafe_code)]
+    pub unsafe fn guarded_call(
+        &self,
+        function: unsafe extern "C-unwind" fn(*mut c_void),
+        data: *mut c_void,
+    ) -> Result<()> {
+        // SAFETY: by the contract above.
+        run(self, move || unsafe { function(data) })
+    }
+
+    /// Takes the last update back: its modules return to the generations before, all in one
+    /// step, and those that it loaded are removed. To have another level of optimisation is no
+    /// update in this sense, and to take one back is one. `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Update::commit`](crate::Update::commit); [`ErrorKind::Update`](crate::ErrorKind::Update)
+    /// where a generation is not kept any more.
+    pub fn undo(&self) -> Result<Option<Report>> {
+        let modules = match &self.inner.state.lock().last_update {
+            Some(last) => last.modules.clone(),
+            None => return Ok(None),
+        };
+        let mut update = self.update();
+        for Changed { name, from, to } in modules {
+            match from {
+                Some(from) if from != to => _ = update.restore(name.to_string(), from),
+                Some(_) => {}
+                None => _ = update.remove(name.to_string()),
+            }
+        }
+        update.commit().map(Some)
+    }
+
     /// Has `report` told of a fault of generated code that no guarded call waits for, before it
     /// ends the process: on a thread of its own, while the one that faulted waits, for five
     /// seconds at most. What happens to the process is not changed by it, nor by what `report` does;

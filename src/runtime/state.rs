@@ -73,8 +73,16 @@ pub(super) const ONE_UPDATE: u64 = 1 << 32;
 /// What an update did, for whoever asks later.
 pub(super) struct LastUpdate {
     pub at: Instant,
-    /// The modules, with the generations that are live since.
-    pub modules: Vec<(Arc<str>, u64)>,
+    pub modules: Vec<Changed>,
+}
+
+/// A module that an update loaded or replaced, or returned to a generation.
+#[derive(Clone)]
+pub(super) struct Changed {
+    pub name: Arc<str>,
+    /// The generation before, if there was one, and that which is live since.
+    pub from: Option<u64>,
+    pub to: u64,
 }
 
 /// What a patch has to fit.

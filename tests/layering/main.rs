@@ -77,6 +77,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cache/location.rs",
     // Enters the program's `main`.
     "cli/compare/process.rs",
+    // Is called by the program with a function of its.
+    "cli/crash.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.
@@ -136,6 +138,10 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "reclaim/threads/tests/threads.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
+    // Asks the dynamic loader for names.
+    "runtime/faulted.rs",
+    // An `unsafe fn` of the public interface.
+    "runtime/guarded.rs",
     // Calls resolvers, constructors and destructors.
     "runtime/entry.rs",
     // Typed handles: addresses as function pointers.

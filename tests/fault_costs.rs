@@ -54,6 +54,7 @@ fn measure() {
     let faults = each(1000, || assert!(step.try_call(1).is_err()));
     println!("from the call to the error of its fault {:.1} us", faults / 1000.0);
     let mut back = Vec::new();
+    rt.replace("m", faulty(500, false)).unwrap();
     for _ in 0..50 {
         rt.replace("m", faulty(500, true)).unwrap();
         let begun = Instant::now();

@@ -207,7 +207,9 @@ fn guards_nest_and_generations_are_told_apart() {
     // SAFETY: the type that the module declares.
     unsafe { rt.define_function("inside", guarded_inside as *const _) }.unwrap();
     let code = |k: i32| {
-        format!("long inside(long); int *volatile p;\nlong both(long n) {{ long r = inside(n);\n *p = {k}; return r; }}")
+        format!(
+            "long inside(long); int *volatile p;\nlong both(long n) {{ long r = inside(n);\n *p = {k}; return r; }}"
+        )
     };
     rt.load("both", source(&code(1))).unwrap();
     for generation in 1..5 {

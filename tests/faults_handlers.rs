@@ -58,4 +58,3 @@ fn handlers_from_before_and_of_the_program_are_respected() {
     assert_eq!(outcome("faults", false), 40 + libc::SIGSEGV, "the handler from before");
     assert_eq!(outcome("installs", true), 20 + libc::SIGSEGV, "the program's own");
 }
-

@@ -17,8 +17,8 @@ use super::failure::Failure;
 /// `--on-crash`.
 #[derive(Debug, Args)]
 pub struct CrashOptions {
-    /// When generated code crashes: say where it was, undo the last update as well, or do nothing
-    /// but let the program end. It ends in any case, but for a call by hotslot_guarded
+    /// When the program crashes: say where, or nothing. It ends as without hotslot, but for what it
+    /// calls by hotslot_guarded: after that it goes on, with `rollback` without the last update
     #[arg(long, value_name = "WHAT", default_value = "report")]
     pub on_crash: OnCrash,
 }
@@ -28,7 +28,7 @@ pub struct CrashOptions {
 pub enum OnCrash {
     /// Print function, line and backtrace to stderr
     Report,
-    /// The same, and undo the last update
+    /// The same, and undo the last update if the program goes on
     Rollback,
     /// Nothing: the program ends as if hotslot was not there
     Exit,
@@ -48,16 +48,12 @@ pub fn watch(runtime: &Runtime, options: &CrashOptions) -> Result<(), Failure> {
     let session = Session { runtime: runtime.clone(), policy: options.on_crash };
     let policy = options.on_crash;
     // There is one caller.
-    let session = SESSION.get_or_init(|| session);
+    let _ = SESSION.set(session);
     // SAFETY: the type that hotslot.h declares; a function of this process.
     unsafe { runtime.define_function("hotslot_guarded", guarded as *const c_void)? };
     if policy != OnCrash::Exit {
-        runtime.report_crashes(move |fault| {
-            say(&report(fault));
-            if policy == OnCrash::Rollback {
-                roll_back(&session.runtime);
-            }
-        })?;
+        // To undo the update as well would be in vain: the program ends.
+        runtime.report_crashes(move |fault| say(&report(fault)))?;
     }
     Ok(())
 }

@@ -35,15 +35,7 @@ pub(crate) struct Caught {
 
 impl Caught {
     pub(super) const fn new(signal: i32, code: i32, address: u64) -> Self {
-        Self {
-            why: Why::Fault,
-            signal,
-            code,
-            address,
-            frames: [0; MOST_FRAMES],
-            count: 0,
-            more: false,
-        }
+        Self { why: Why::Fault, signal, code, address, frames: [0; MOST_FRAMES], count: 0, more: false }
     }
 
     pub(super) fn push(&mut self, address: u64) {

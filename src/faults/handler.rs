@@ -23,9 +23,8 @@ struct Before {
     mask: AtomicU64,
 }
 
-static BEFORE: [Before; 5] = [const {
-    Before { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
-}; 5];
+static BEFORE: [Before; 5] =
+    [const { Before { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) } }; 5];
 
 /// Handles faults from now on.
 pub(super) fn install() {

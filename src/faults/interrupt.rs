@@ -45,7 +45,9 @@ impl Call {
         if *active {
             let _ = self.wanted.compare_exchange(0, why, Ordering::AcqRel, Ordering::Relaxed);
             // SAFETY: sends a signal, which has a handler, to a thread that is in the call.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.thread, SIGNAL.load(Ordering::Acquire)) };
+            unsafe {
+                libc::syscall(libc::SYS_tgkill, libc::getpid(), self.thread, SIGNAL.load(Ordering::Acquire))
+            };
         }
         *active
     }
@@ -179,7 +181,8 @@ fn ready() -> Result<()> {
     handler::set(signal, interrupted as *const () as usize, flags);
     let started = std::thread::Builder::new().name("hotslot-limits".to_owned()).spawn(send_signals);
     if let Err(error) = started {
-        return refuse("no thread can be started that interrupts calls").map_err(|e| e.hint(error.to_string()));
+        return refuse("no thread can be started that interrupts calls")
+            .map_err(|e| e.hint(error.to_string()));
     }
     watched.process = process;
     Ok(())

@@ -43,11 +43,7 @@ struct Way {
 ///
 /// # Safety
 /// What the kernel gave a handler that runs with all signals blocked.
-pub(super) unsafe fn judge(
-    signal: c_int,
-    info: &libc::siginfo_t,
-    context: &mut libc::ucontext_t,
-) -> Verdict {
+pub(super) unsafe fn judge(signal: c_int, info: &libc::siginfo_t, context: &mut libc::ucontext_t) -> Verdict {
     let interrupts = interrupt::is_signal(signal);
     let wanted = if interrupts { interrupted_guard() } else { None };
     if interrupts && wanted.is_none() {

@@ -48,8 +48,8 @@ pub(crate) fn remove(of: Identity) {
 /// Whose code `address` is.
 pub(super) fn owner(address: u64) -> Option<Identity> {
     RANGES.iter().find_map(|entry| {
-        let inside = address < entry.end.load(Ordering::Acquire)
-            && address >= entry.start.load(Ordering::Acquire);
+        let inside =
+            address < entry.end.load(Ordering::Acquire) && address >= entry.start.load(Ordering::Acquire);
         let of = entry.of.load(Ordering::Acquire);
         (inside && !of.is_null()).then_some(Identity(of))
     })

@@ -12,7 +12,7 @@ use super::handler;
 
 const GUARD: usize = 1 << 12;
 const SIGNALS: usize = 64 << 10;
-const WORK: usize = 192 << 10;
+const WORK: usize = 448 << 10;
 const ALL: usize = GUARD + SIGNALS + WORK;
 
 pub(super) struct Thread {

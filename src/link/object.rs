@@ -144,7 +144,8 @@ impl<'d> Object<'d> {
             return Err(Error::new(ErrorKind::Parse, "not a relocatable object")
                 .hint("pass the output of `cc -c`; open a shared library with open_library or -l"));
         }
-        let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new(), lines: None, bounded: Vec::new() };
+        let mut object =
+            Self { arch, sections: Vec::new(), symbols: Vec::new(), lines: None, bounded: Vec::new() };
         object.read(header, data)?;
         // A compiler's own form of code, with nothing that can be run beside it.
         let is_empty = |section: &Section<'_>| section.kind == Kind::Skipped || section.size == 0;

@@ -51,8 +51,14 @@ impl Linker<'_, '_> {
             kept,
             ..
         } = self.placement;
-        let mut image =
-            Image { descriptors: self.descriptors, baked: self.baked, functions, lines, keeps, ..Image::default() };
+        let mut image = Image {
+            descriptors: self.descriptors,
+            baked: self.baked,
+            functions,
+            lines,
+            keeps,
+            ..Image::default()
+        };
         let code_range = code.address()..code.address() + code.bytes.len() as u64;
         let mut run = Vec::new();
         for (section, placed) in object.sections.iter().zip(&sections) {

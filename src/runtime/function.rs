@@ -10,8 +10,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::guarded::{self, Guarded};
 use super::Runtime;
+use super::guarded::{self, Guarded};
 use crate::error::Result;
 
 /// A type that a C function can take or return in one IR value.

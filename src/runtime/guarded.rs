@@ -7,9 +7,9 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Report, Runtime};
 use super::function::{Function, Signature};
 use super::state::Changed;
+use super::{Report, Runtime};
 use crate::error::{Fault, Result};
 use crate::faults::{self, GivenUp, Interrupt, Limited};
 
@@ -152,9 +152,10 @@ impl Runtime {
     }
 
     /// Has `report` told of a fault of generated code that no guarded call waits for, before it
-    /// ends the process: on a thread of its own, while the one that faulted waits, for five
-    /// seconds at most. What happens to the process is not changed by it, nor by what `report` does;
-    /// handlers that the program installs for these signals later replace hotslot's.
+    /// ends the process: in the handler of the signal, on a stack of its own, for five seconds at
+    /// most. It should do no more than tell: the thread that faulted may be in the middle of
+    /// anything. What happens to the process is not changed by it; handlers that the program
+    /// installs for these signals later replace hotslot's.
     ///
     /// Stack overflows are among them on this thread and on threads that generated code starts.
     /// Children of fork end without being reported.

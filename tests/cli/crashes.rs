@@ -35,7 +35,10 @@ fn a_crash_is_reported_and_ends_the_program_as_its_signal_does() {
         let run = |case| place.run(&[level, "--cflags", "-g -fno-inline", "a.c", "--", case]);
         let outcome = run("s");
         ended_by(&outcome, libc::SIGSEGV);
-        says(&outcome, &["hotslot: the program crashed: SIGSEGV at address 0x0 in step in a.c v1 at ", "a.c:4\n"]);
+        says(
+            &outcome,
+            &["hotslot: the program crashed: SIGSEGV at address 0x0 in step in a.c v1 at ", "a.c:4\n"],
+        );
         if level == "-O0" {
             says(&outcome, &["\n  #0  step in a.c v1", "\n  #1  main in a.c v1"]);
         }

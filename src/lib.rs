@@ -50,6 +50,7 @@ mod cache;
 mod compile;
 mod error;
 mod fault;
+mod faults;
 mod fork_gate;
 mod libraries;
 mod link;
@@ -66,10 +67,11 @@ mod unwind;
 
 pub use cache::{Cache, CacheInfo, CacheKey, KeyBuilder};
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Fault, Frame, Result};
+pub use faults::Interrupt;
 pub use observe::Profiler;
 pub use runtime::{
-    AbiType, Builder, Function, Generation, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
+    AbiType, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
     Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,
     Update,
 };

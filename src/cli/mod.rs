@@ -7,6 +7,7 @@
 mod cache;
 mod compare;
 mod compiler;
+mod crash;
 mod doctor;
 mod enter;
 mod failure;

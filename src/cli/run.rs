@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::frontend::{Frontend, Job, Language};
 use super::options::{Calls, Level, RunOptions};
 use super::progress::Progress;
-use super::{cache, libraries, signals, stress, timing};
+use super::{cache, crash, libraries, signals, stress, timing};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
@@ -128,6 +128,7 @@ fn load(
     }
     // The end of the update runs the program's constructors.
     signals::restore();
+    crash::watch(&runtime, &options.crash)?;
     let mut support = None;
     let prepared = loop {
         let mut update = runtime.update();

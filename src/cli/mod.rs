@@ -24,6 +24,7 @@ mod signals;
 mod stress;
 mod summary;
 mod timing;
+mod watch;
 mod ways;
 mod words;
 

@@ -42,7 +42,7 @@ Everything after `--` goes to the program. The program's exit code is hotslot's.
   hotslot run -O0 --cflags '-DNDEBUG -Iinclude' src/*.cpp
   hotslot run --stress 100 main.c parser.c -- input.txt")]
 pub struct RunOptions {
-    /// Sources and objects: .c .cc .cpp .cxx .ll .bc .o .a
+    /// Sources and objects: .c .cc .cpp .cxx .s .S .ll .bc .o .a
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 

@@ -5,6 +5,7 @@
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
 mod cache;
+mod cancel;
 mod compare;
 mod compiler;
 mod doctor;

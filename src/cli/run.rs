@@ -172,7 +172,7 @@ fn sources(
     let jobs: Vec<Job> = files
         .iter()
         .filter_map(|file| match file.kind {
-            Kind::Source(language) => Some(Job { path: file.path.to_owned(), language }),
+            Kind::Source(language) => Some(Job::new(file.path, language)),
             Kind::Ready | Kind::Archive => None,
         })
         .collect();

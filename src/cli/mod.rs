@@ -8,6 +8,7 @@ mod cache;
 mod cancel;
 mod compare;
 mod compiler;
+mod contents;
 mod doctor;
 mod enter;
 mod failure;

@@ -9,7 +9,7 @@ use std::io::{IsTerminal, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use hotslot::Cache;
@@ -115,7 +115,7 @@ impl Frontend {
         cache: Option<&Cache>,
     ) -> Result<Self, Failure> {
         let flags = Flags::new(level, cpu, cflags)?;
-        let kept = cache.map(|cache| Kept::new(cache.clone()));
+        let kept = cache.map(|cache| Kept::new(cache.clone(), Arc::default()));
         let width = std::thread::available_parallelism().map_or(1, |n| n.get());
         Ok(Self { cc: compilers.cc.clone(), cxx: compilers.cxx.clone(), flags, kept, width })
     }
@@ -339,9 +339,11 @@ struct FlagsOf {
 
 impl Flags {
     fn new(level: Level, cpu: Option<&str>, cflags: &[String]) -> Result<Self, Failure> {
+        // Bitcode, but without the order of uses, which `-emit-llvm` would have clang work out.
         // Every global function can be replaced, so none may be looked through.
-        let mut own: Vec<OsString> =
-            ["-c", "-emit-llvm", "-fPIC", "-fsemantic-interposition"].map(OsString::from).into();
+        let mut own: Vec<OsString> = ["-c", "-Xclang", "-emit-llvm-bc", "-fPIC", "-fsemantic-interposition"]
+            .map(OsString::from)
+            .into();
         if let Some(cpu) = cpu {
             // clang writes the CPU into each function, where it wins over the
             // runtime's; and the source's own `#ifdef`s must agree with it.

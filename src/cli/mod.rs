@@ -9,6 +9,7 @@ mod cache;
 mod cancel;
 mod compare;
 mod compiler;
+mod contents;
 mod doctor;
 mod enter;
 mod failure;

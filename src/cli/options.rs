@@ -140,7 +140,7 @@ pub struct StressOptions {
 }
 
 pub use super::compare::options::{CompareOneOptions, CompareOptions};
-pub use super::watch::options::{OnIncompatible, WatchOptions};
+pub use super::watch::options::WatchOptions;
 
 /// The compilers that make bitcode.
 #[derive(Debug, Args)]

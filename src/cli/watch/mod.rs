@@ -5,11 +5,29 @@
 //! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what came of an
 //! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
 
+mod compile;
+mod directories;
+mod events;
+mod files;
+mod finish;
+mod helper;
 pub mod options;
+mod outcome;
+mod requests;
+mod restart;
+mod session;
+mod start;
+mod story;
+mod terminal;
+mod threads;
+mod update;
+
+pub use start::{Plan, Running, start};
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 /// What the session hears of.
 pub enum Event {
@@ -21,6 +39,12 @@ pub enum Event {
     Ask(Request, Sender<Reply>),
     /// Generated code has crashed.
     Crash(Crash),
+    /// A unit was compiled.
+    Made(Box<compile::Made>),
+    /// The process that compiles has ended.
+    HelperGone,
+    /// What went live at this time is optimised.
+    Settled(Instant),
     /// The program ends.
     Stop,
 }
@@ -66,7 +90,7 @@ pub struct Reply {
 }
 
 /// A crash of generated code, as the session tells it to whoever reads the events.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Crash {
     /// The signal's name, as `SIGSEGV`, or `interrupt`.
     pub signal: String,

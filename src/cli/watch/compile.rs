@@ -38,6 +38,8 @@ pub struct Made {
 pub struct Pool {
     frontend: Frontend,
     assembler: PathBuf,
+    /// Where hotslot was started.
+    directory: Option<PathBuf>,
     line: Mutex<Line>,
     changed: Condvar,
 }
@@ -56,7 +58,9 @@ impl Pool {
         jobs: usize,
         done: impl Fn(Made) + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let pool = Arc::new(Self { frontend, assembler, line: Mutex::default(), changed: Condvar::new() });
+        let directory = std::env::current_dir().ok();
+        let (line, changed) = Default::default();
+        let pool = Arc::new(Self { frontend, assembler, directory, line, changed });
         let done = Arc::new(done);
         for _ in 0..jobs.max(1) {
             let (pool, done) = (pool.clone(), done.clone());
@@ -111,6 +115,8 @@ impl Pool {
     fn make(&self, task: &Task, cancel: &Cancel) -> Option<Made> {
         let begun = Instant::now();
         let unit = &task.unit;
+        // It may have been removed and made anew: then it is the new one that counts.
+        self.directory.iter().for_each(|directory| _ = std::env::set_current_dir(directory));
         let own = match (&unit.directory, std::env::current_dir()) {
             (Some(directory), _) => directory.join(&unit.path),
             (None, Ok(here)) => here.join(&unit.path),

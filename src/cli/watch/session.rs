@@ -191,9 +191,8 @@ impl Session {
         for path in paths {
             let Some(id) = self.files.find(path) else {
                 // It may be what a unit has been looking for, or be found before another.
-                let waits = |one: &Watched| matches!(one.state, State::Broken { .. });
                 let before = affected.len();
-                affected.extend((0..self.units.len()).filter(|&at| waits(&self.units[at])));
+                affected.extend((0..self.units.len()).filter(|&at| self.units[at].misses(path)));
                 if self.files.has_name(path) {
                     affected.extend(self.files.units_of_name(path));
                 }
@@ -335,5 +334,12 @@ impl Watched {
     /// A unit that is live.
     pub fn new(unit: &Unit) -> Self {
         Self { unit: unit.clone(), state: State::Live, live: None, forced: false }
+    }
+
+    /// Whether the compiler has asked for a file of this name.
+    fn misses(&self, path: &Path) -> bool {
+        let State::Broken { message, said, .. } = &self.state else { return false };
+        let name = path.file_name().map_or(&b""[..], |name| name.as_encoded_bytes());
+        [message.as_bytes(), said].iter().any(|text| memchr::memmem::find(text, name).is_some())
     }
 }

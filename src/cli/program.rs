@@ -29,7 +29,7 @@ pub struct Unit {
 }
 
 /// What is in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// C or C++.
     Source(Language),

@@ -6,6 +6,7 @@
 
 mod assembler;
 mod cache;
+mod cancel;
 mod compare;
 mod compiler;
 mod doctor;
@@ -26,6 +27,7 @@ mod signals;
 mod stress;
 mod summary;
 mod timing;
+mod watch;
 mod ways;
 mod words;
 

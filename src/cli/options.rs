@@ -115,6 +115,10 @@ pub struct RunOptions {
     #[command(flatten)]
     /// Whether modules are replaced while the program runs.
     pub stress: StressOptions,
+
+    #[command(flatten)]
+    /// Whether what is saved goes live.
+    pub watch: WatchOptions,
 }
 
 /// `--stress` and what belongs to it.
@@ -136,6 +140,7 @@ pub struct StressOptions {
 }
 
 pub use super::compare::options::{CompareOneOptions, CompareOptions};
+pub use super::watch::options::{OnIncompatible, WatchOptions};
 
 /// The compilers that make bitcode.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,18 +23,25 @@ use super::{assembler, cache, libraries, signals, stress, timing};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
-    let program = Program::of_files(&options.files)?;
+    let program = Program::chosen(options)?;
+    tell(&program.notes);
     let arguments = Arguments::new(words(options, &program))?;
     let cache = cache::chosen(&options.cache);
-    let level = options.optimise;
-    let frontend =
-        Frontend::new(&options.compilers, level, options.cpu.as_deref(), &options.cflags, cache.as_ref())?;
+    let cpu = options.cpu.as_deref();
+    let frontend = Frontend::new(&options.compilers, program.level, cpu, &options.cflags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
     let entry = load(options, &program, &frontend, cache).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
+}
+
+/// What is not as in a build by the project's own tools.
+fn tell(notes: &[String]) {
+    let text: String = notes.iter().map(|note| format!("hotslot: note: {note}\n")).collect();
+    // A closed stderr must not stop a program from running.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The program's name and arguments.
@@ -53,7 +61,11 @@ fn load(
     let progress = Progress::start("starting");
     let noted = cache.is_some();
     let units = &program.units;
-    let (mut sources, kept) = sources(units, &options.compilers.cc, frontend, &progress)?;
+    let compiled = sources(units, &options.compilers.cc, frontend, &progress);
+    let (mut sources, kept) = compiled.map_err(|failure| match &program.advice {
+        Some(advice) => failure.hint(advice),
+        None => failure,
+    })?;
     if noted {
         let files = units.iter().filter(|unit| matches!(unit.kind, Kind::Source(_))).count();
         timing::note(&format!("{kept} of {files} files were in the cache"));
@@ -140,7 +152,7 @@ fn sources(
 
 fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Result<Runtime, Failure> {
     let mut builder = Runtime::builder()
-        .opt_level(match options.optimise {
+        .opt_level(match program.level {
             Level::O0 => OptLevel::O0,
             Level::O1 => OptLevel::O1,
             Level::O2 => OptLevel::O2,

@@ -63,7 +63,10 @@ pub fn read(folder: &Path) -> Result<(Vec<Command>, Vec<PathBuf>), Failure> {
         } else if ninja {
             ("ninja writes it", format!("ninja -C {0} -t compdb > {1}", folder.display(), path.display()))
         } else {
-            ("cmake writes it with -DCMAKE_EXPORT_COMPILE_COMMANDS=ON, and for make bear does", "bear -- make".into())
+            (
+                "cmake writes it with -DCMAKE_EXPORT_COMPILE_COMMANDS=ON, and for make bear does",
+                "bear -- make".into(),
+            )
         };
         Failure::new(format!("{}: {error}", path.display())).hint(format!("{what}: {how}"))
     })?;
@@ -145,10 +148,39 @@ fn command(folder: &Path, entry: Entry) -> Result<Result<Command, PathBuf>, Stri
 
 /// Flags whose operand is the next word.
 pub const WITH_OPERAND: &[&str] = &[
-    "-D", "-U", "-I", "-include", "-isystem", "-iquote", "-idirafter", "-isysroot", "-imacros", "-target",
-    "-Xclang", "-mllvm", "-Xpreprocessor", "-iprefix", "-iwithprefix", "-iwithprefixbefore", "-arch",
-    "--sysroot", "--param", "-Xassembler", "-Xlinker", "-L", "-l", "-T", "-u", "-z", "-framework", "-B",
-    "-include-pch", "-wrapper", "-aux-info", "-cxx-isystem", "-ivfsoverlay",
+    "-D",
+    "-U",
+    "-I",
+    "-include",
+    "-isystem",
+    "-iquote",
+    "-idirafter",
+    "-isysroot",
+    "-imacros",
+    "-target",
+    "-Xclang",
+    "-mllvm",
+    "-Xpreprocessor",
+    "-iprefix",
+    "-iwithprefix",
+    "-iwithprefixbefore",
+    "-arch",
+    "--sysroot",
+    "--param",
+    "-Xassembler",
+    "-Xlinker",
+    "-L",
+    "-l",
+    "-T",
+    "-u",
+    "-z",
+    "-framework",
+    "-B",
+    "-include-pch",
+    "-wrapper",
+    "-aux-info",
+    "-cxx-isystem",
+    "-ivfsoverlay",
 ];
 
 fn is_same(word: &str, named: &Path, directory: &Path, file: &Path) -> bool {
@@ -265,7 +297,7 @@ mod tests {
         let found = read_one(entry).unwrap().remove(0);
         assert_eq!(found.flags, ["-DR=1", "-DS=a b"]);
         assert_eq!((found.compiler.as_str(), found.language), ("g++", Kind::Source(Language::Cxx)));
-        assert!found.output.unwrap().ends_with("a.o") && found.file.ends_with("a.c"));
+        assert!(found.output.unwrap().ends_with("a.o") && found.file.ends_with("a.c"));
     }
 
     #[test]

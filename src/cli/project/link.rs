@@ -42,8 +42,30 @@ pub struct Link {
 
 /// Flags whose operand is the next word and of no interest.
 const WITH_OPERAND: &[&str] = &[
-    "-x", "-z", "-u", "-e", "-h", "-soname", "-rpath", "-rpath-link", "-Xclang", "-mllvm", "-arch", "-target",
-    "--sysroot", "-isysroot", "--param", "-D", "-U", "-I", "-isystem", "-include", "-MF", "-MT", "-MQ", "-B",
+    "-x",
+    "-z",
+    "-u",
+    "-e",
+    "-h",
+    "-soname",
+    "-rpath",
+    "-rpath-link",
+    "-Xclang",
+    "-mllvm",
+    "-arch",
+    "-target",
+    "--sysroot",
+    "-isysroot",
+    "--param",
+    "-D",
+    "-U",
+    "-I",
+    "-isystem",
+    "-include",
+    "-MF",
+    "-MT",
+    "-MQ",
+    "-B",
 ];
 
 /// Flags of the linker that change which name is what.
@@ -86,7 +108,8 @@ fn one(words: &[String], directory: &Path) -> Option<Link> {
     if !is_driver(tool) {
         return None;
     }
-    let mut reader = Reader { directory, whole: false, output: None, makes: Makes::Executable, inputs: Vec::new() };
+    let mut reader =
+        Reader { directory, whole: false, output: None, makes: Makes::Executable, inputs: Vec::new() };
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
@@ -120,7 +143,8 @@ fn is_driver(tool: &str) -> bool {
 
 /// Linker options that are followed by a word of their own.
 fn takes_operand(option: &str) -> bool {
-    let own = ["-rpath", "--rpath", "-rpath-link", "--rpath-link", "-soname", "-h", "-z", "-u", "--undefined"];
+    let own =
+        ["-rpath", "--rpath", "-rpath-link", "--rpath-link", "-soname", "-h", "-z", "-u", "--undefined"];
     own.contains(&option) || ["--wrap", "--defsym", "-T", "--script", "-L", "-l"].contains(&option)
 }
 
@@ -170,7 +194,8 @@ impl Reader<'_> {
                     self.inputs.extend(places.into_iter().map(Input::Directory));
                 }
                 _ if UNFOLLOWED.contains(&option) => {
-                    let value = if value.is_none() && takes_operand(option) { words.next().copied() } else { value };
+                    let value =
+                        if value.is_none() && takes_operand(option) { words.next().copied() } else { value };
                     self.unfollowed(option, value);
                 }
                 _ if value.is_none() && takes_operand(option) => _ = words.next(),

@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 
 use self::builds::Builds;
 use self::database::Command;
-use self::link::{Link, Makes};
+use self::link::Makes;
 use self::target::{Parts, Taken, What};
 use self::translate::Translator;
 use super::failure::Failure;
@@ -24,14 +24,13 @@ use super::frontend::Language;
 use super::options::{Compilers, Level, ProjectOptions};
 use super::program::{Kind, Program, Unit};
 
-/// The program of a project, and the level that its most optimised unit is compiled at. A `level`
-/// that the user has named is every unit's.
+/// The program of a project. A `level` that the user has named is every unit's.
 pub fn program(
     options: &ProjectOptions,
     folder: &Path,
     compilers: &Compilers,
     level: Option<Level>,
-) -> Result<(Program, Level), Failure> {
+) -> Result<Program, Failure> {
     let shown = folder;
     let folder = home(folder)?;
     let (commands, others) = database::read(&folder)?;
@@ -42,8 +41,11 @@ pub fn program(
     builds.files.push(folder.join(database::NAME));
     let (parts, link) = if builds.links.is_empty() {
         if let Some(name) = &options.target {
-            return Err(Failure::new(format!("{}: nothing says what {name} is linked from", shown.display()))
-                .hint("give its link command with --link, or leave --target out: all that is compiled is run"));
+            return Err(Failure::new(format!(
+                "{}: nothing says what {name} is linked from",
+                shown.display()
+            ))
+            .hint("give its link command with --link, or leave --target out: all that is compiled is run"));
         }
         (target::everything(&commands), None)
     } else {
@@ -102,18 +104,14 @@ pub fn program(
     let argv0 = link.map_or_else(|| shown.join("program"), |link| link.output.clone());
     let advice = link.filter(|link| !link.output.exists()).map(|link| {
         let build = if builds.tool.is_empty() { "its build".to_owned() } else { builds.tool.clone() };
-        format!("{} was never built; if a generated file is missing, build once: {build}", link.output.display())
+        format!(
+            "{} was never built; if a generated file is missing, build once: {build}",
+            link.output.display()
+        )
     });
-    let program = Program {
-        units,
-        libraries,
-        library_dirs,
-        argv0: Some(argv0.into_os_string()),
-        notes,
-        made_from: builds.files,
-        advice,
-    };
-    Ok((program, highest))
+    let argv0 = Some(argv0.into_os_string());
+    let program = Program::new(units, highest);
+    Ok(Program { libraries, library_dirs, argv0, notes, advice, made_from: builds.files, ..program })
 }
 
 /// The absolute path of the build directory. The database may be a link to the one in it.
@@ -135,7 +133,8 @@ fn home(folder: &Path) -> Result<PathBuf, Failure> {
 
 /// A link command that the user has given, for here.
 fn given(line: &str) -> Result<Builds, Failure> {
-    let here = std::env::current_dir().map_err(|error| Failure::new(format!("the current directory: {error}")))?;
+    let here =
+        std::env::current_dir().map_err(|error| Failure::new(format!("the current directory: {error}")))?;
     let links = link::read(line, &here);
     if !links.iter().any(|link| link.makes == Makes::Executable) {
         return Err(Failure::new("--link: not a command that links a program")
@@ -228,7 +227,8 @@ mod tests {
             flags: Vec::new(),
             output: None,
         };
-        let commands: Vec<Command> = ["/p/s/a.c", "/p/s/b.c", "/p/s/b.c", "/p/s/b.c", "/b/g.c"].map(command).into();
+        let commands: Vec<Command> =
+            ["/p/s/a.c", "/p/s/b.c", "/p/s/b.c", "/p/s/b.c", "/b/g.c"].map(command).into();
         let owners = ["x", "x", "y", "y", "x"];
         let taken: Vec<Taken> = (0..5)
             .map(|at| Taken { what: What::Compiled(at), on_demand: false, owner: owners[at].into() })

@@ -65,34 +65,30 @@ pub fn choose<'a>(builds: &'a Builds, name: Option<&str>, folder: &Path) -> Resu
     let failed = |what: String| Failure::new(format!("{}: {what}", folder.display()));
     match (found.as_slice(), name) {
         // Where a target is reached in several ways its command is printed with each.
-        [one, rest @ ..] if rest.iter().all(|other| other.output == one.output) => Ok(one),
-        ([..], Some(name)) if !found.is_empty() => {
-            Err(failed(format!("several programs are called {name}"))
-                .hint("name one by its path: --target PATH"))
-        }
-        ([..], None) if !found.is_empty() => Err(failed(format!("several programs are built here: {}", list()))
-            .hint("choose one with --target NAME")),
-        (_, Some(name)) => {
-            let library = builds.links.iter().find(|link| link.is_called(name, folder));
-            let what = match library {
+        ([one, rest @ ..], _) if rest.iter().all(|other| other.output == one.output) => Ok(one),
+        ([], Some(name)) => {
+            let what = match builds.links.iter().find(|link| link.is_called(name, folder)) {
                 Some(link) => format!("{name} is a library ({}), not a program", link.output.display()),
                 None => format!("no program is called {name}"),
             };
             let list = list();
-            let hint = if list.is_empty() { "no program is built here".into() } else { format!("there is: {list}") };
+            let hint =
+                if list.is_empty() { "no program is built here".into() } else { format!("there is: {list}") };
             Err(failed(what).hint(hint))
         }
-        _ => Err(failed("no program is built here, only libraries or nothing".into())
+        ([], None) => Err(failed("no program is built here, only libraries or nothing".into())
             .hint("add an executable to the project, or give the command that links one with --link")),
+        (_, Some(name)) => {
+            Err(failed(format!("several programs are called {name}"))
+                .hint("name one by its path: --target PATH"))
+        }
+        (_, None) => Err(failed(format!("several programs are built here: {}", list()))
+            .hint("choose one with --target NAME")),
     }
 }
 
 /// Everything that `link` is made of.
-pub fn parts<'a>(
-    link: &'a Link,
-    commands: &'a [Command],
-    builds: &'a Builds,
-) -> Result<Parts, Failure> {
+pub fn parts<'a>(link: &'a Link, commands: &'a [Command], builds: &'a Builds) -> Result<Parts, Failure> {
     let by_output =
         commands.iter().enumerate().filter_map(|(at, command)| Some((command.output.as_deref()?, at)));
     let mut walk = Walk {
@@ -218,9 +214,12 @@ impl<'a> Walk<'a> {
         let name = file_name(path);
         if !path.is_file() {
             let object = name.ends_with(".o");
-            let what = if object { "which no command in compile_commands.json makes" } else { "which is not built" };
-            let failure =
-                Failure::new(format!("{}: {owner} is linked with it, {what} and which is not there", path.display()));
+            let what =
+                if object { "which no command in compile_commands.json makes" } else { "which is not built" };
+            let failure = Failure::new(format!(
+                "{}: {owner} is linked with it, {what} and which is not there",
+                path.display()
+            ));
             let hint = match self.tool {
                 "" => "build the project once, or correct the link command".to_owned(),
                 tool => format!("build the project once: {tool}"),
@@ -241,7 +240,8 @@ impl<'a> Walk<'a> {
     fn take(&mut self, what: What, owner: &str, on_demand: bool) {
         if self.seen.insert(what.clone()) {
             self.parts.taken.push(Taken { what, on_demand, owner: owner.to_owned() });
-        } else if !on_demand && let Some(taken) = self.parts.taken.iter_mut().find(|taken| taken.what == what) {
+        } else if !on_demand && let Some(taken) = self.parts.taken.iter_mut().find(|taken| taken.what == what)
+        {
             taken.on_demand = false;
         }
     }
@@ -256,7 +256,8 @@ impl<'a> Walk<'a> {
 /// Whether two commands make the same of a file, but for where it is linked into.
 fn same_code(one: &Command, other: &Command) -> bool {
     let flags = |command: &Command| -> Vec<String> {
-        let of_place = |flag: &&String| !flag.to_ascii_lowercase().starts_with("-fpi") && !flag.ends_with("_EXPORTS");
+        let of_place =
+            |flag: &&String| !flag.to_ascii_lowercase().starts_with("-fpi") && !flag.ends_with("_EXPORTS");
         command.flags.iter().filter(of_place).cloned().collect()
     };
     one.file == other.file && flags(one) == flags(other)

@@ -15,12 +15,48 @@ use super::database::{self, WITH_OPERAND};
 /// How flags begin that are of no use here, without a word about it: they concern linking, the way
 /// in which files are written, or what hotslot decides itself.
 const SILENT: &[&str] = &[
-    "-Wl,", "-Wa,", "-l", "-L", "-pipe", "-flto", "-fno-lto", "-fno-fat-lto", "-ffat-lto", "-fuse-ld", "-rdynamic",
-    "-shared", "-static", "-pie", "-no-pie", "-nopie", "-save-temps", "-fdiagnostics-color",
-    "-fno-diagnostics-color", "-fcolor-diagnostics", "-Winvalid-pch", "-gsplit-dwarf", "-fPIC", "-fpic", "-fPIE",
-    "-fpie", "-fno-pic", "-fno-pie", "-fno-PIC", "-fno-PIE", "-ftime-", "-fdeps-format", "-ftls-model",
-    "-fsemantic-interposition", "-fno-semantic-interposition", "-fpch", "-aux-info", "-B", "-no-canonical",
-    "-fwhole-program", "-emit-llvm", "-z",
+    "-Wl,",
+    "-Wa,",
+    "-l",
+    "-L",
+    "-pipe",
+    "-flto",
+    "-fno-lto",
+    "-fno-fat-lto",
+    "-ffat-lto",
+    "-fuse-ld",
+    "-rdynamic",
+    "-shared",
+    "-static",
+    "-pie",
+    "-no-pie",
+    "-nopie",
+    "-save-temps",
+    "-fdiagnostics-color",
+    "-fno-diagnostics-color",
+    "-fcolor-diagnostics",
+    "-Winvalid-pch",
+    "-gsplit-dwarf",
+    "-fPIC",
+    "-fpic",
+    "-fPIE",
+    "-fpie",
+    "-fno-pic",
+    "-fno-pie",
+    "-fno-PIC",
+    "-fno-PIE",
+    "-ftime-",
+    "-fdeps-format",
+    "-ftls-model",
+    "-fsemantic-interposition",
+    "-fno-semantic-interposition",
+    "-fpch",
+    "-aux-info",
+    "-B",
+    "-no-canonical",
+    "-fwhole-program",
+    "-emit-llvm",
+    "-z",
 ];
 
 /// The same for what would have to be linked in and is not, or needs what hotslot does not do.
@@ -64,7 +100,8 @@ impl Translator {
     /// The flags for `clang`.
     pub fn translate(&mut self, command: &database::Command, clang: &Path) -> Flags {
         let name = command.compiler.clone();
-        let is_clang = *self.compilers.entry(name).or_insert_with_key(|name| is_clang(name, &command.directory));
+        let is_clang =
+            *self.compilers.entry(name).or_insert_with_key(|name| is_clang(name, &command.directory));
         let mut dropped = Vec::new();
         let (mut kept, level) = known(&command.flags, is_clang, command.language, &mut dropped);
         if let Kind::Source(language) = command.language {
@@ -113,7 +150,10 @@ impl Translator {
         // small file.
         let flags = flags.iter().filter(|group| !is_of_names(&group[0])).flatten().cloned().collect();
         let key = (clang.to_owned(), language, flags);
-        self.refused.entry(key).or_insert_with_key(|(clang, language, flags)| ask(clang, *language, flags)).clone()
+        self.refused
+            .entry(key)
+            .or_insert_with_key(|(clang, language, flags)| ask(clang, *language, flags))
+            .clone()
     }
 }
 
@@ -143,11 +183,17 @@ fn is_clang(compiler: &str, directory: &Path) -> bool {
         let places = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&places).map(|place| place.join(path)).find(|path| path.is_file())
     };
-    named(Path::new(compiler)) || path.and_then(|path| path.canonicalize().ok()).is_some_and(|path| named(&path))
+    named(Path::new(compiler))
+        || path.and_then(|path| path.canonicalize().ok()).is_some_and(|path| named(&path))
 }
 
 /// What remains by our own lists, and the level.
-fn known(flags: &[String], clang: bool, kind: Kind, dropped: &mut Vec<String>) -> (Vec<Vec<String>>, Option<String>) {
+fn known(
+    flags: &[String],
+    clang: bool,
+    kind: Kind,
+    dropped: &mut Vec<String>,
+) -> (Vec<Vec<String>>, Option<String>) {
     let mut kept: Vec<Vec<String>> = Vec::new();
     let mut level = None;
     let mut groups = groups(flags).peekable();
@@ -180,7 +226,8 @@ fn known(flags: &[String], clang: bool, kind: Kind, dropped: &mut Vec<String>) -
         } else if let Some((_, why)) = NOTED.iter().find(|(start, _)| starts(start)) {
             dropped.push(format!("{flag}: {why}"));
         } else if SILENT.iter().any(|start| starts(start)) {
-        } else if !clang && (flag == "-Werror" || flag.starts_with("-Werror=") || flag == "-pedantic-errors") {
+        } else if !clang && (flag == "-Werror" || flag.starts_with("-Werror=") || flag == "-pedantic-errors")
+        {
             // What one compiler warns of another need not: it is no error of the project's.
         } else {
             kept.push(group.to_vec());

@@ -102,8 +102,9 @@ fn one(words: &[String], directory: &Path) -> Option<Link> {
             return None;
         }
         let output = absolute(words.next()?);
-        let inputs = words.map(|word| Input::File { path: absolute(word), whole: false }).collect();
-        return Some(Link { makes: Makes::Archive, target: named_in(&inputs), output, inputs });
+        let inputs: Vec<Input> =
+            words.map(|word| Input::File { path: absolute(word), whole: false }).collect();
+        return Some(Link { makes: Makes::Archive, target: named_in(&inputs, &output), output, inputs });
     }
     if !is_driver(tool) {
         return None;
@@ -131,7 +132,8 @@ fn one(words: &[String], directory: &Path) -> Option<Link> {
         }
     }
     let Reader { output, makes, inputs, .. } = reader;
-    Some(Link { makes, output: output?, target: named_in(&inputs), inputs })
+    let output = output?;
+    Some(Link { makes, target: named_in(&inputs, &output), output, inputs })
 }
 
 fn is_driver(tool: &str) -> bool {
@@ -217,14 +219,26 @@ fn is_linked(word: &str) -> bool {
     [".o", ".a", ".so", ".lo", ".obj"].iter().any(|end| name.ends_with(end)) || name.contains(".so.")
 }
 
-/// CMake keeps the objects of a target in a folder with its name.
-fn named_in(inputs: &Vec<Input>) -> Option<String> {
-    inputs.iter().find_map(|input| {
-        let Input::File { path, .. } = input else { return None };
-        let mut parts = path.iter().filter_map(|part| part.to_str());
-        parts.find(|part| *part == "CMakeFiles")?;
-        parts.next()?.strip_suffix(".dir").map(str::to_owned)
-    })
+/// CMake keeps the objects of a target in a folder with its name; those of object libraries too, so
+/// what is called like the output comes first.
+fn named_in(inputs: &[Input], output: &Path) -> Option<String> {
+    let names: Vec<&str> = inputs
+        .iter()
+        .filter_map(|input| {
+            let Input::File { path, .. } = input else { return None };
+            let mut parts = path.iter().filter_map(|part| part.to_str());
+            parts.find(|part| *part == "CMakeFiles")?;
+            parts.next()?.strip_suffix(".dir")
+        })
+        .collect();
+    let output = output.file_name()?.to_str()?;
+    let stem = output.strip_prefix("lib").unwrap_or(output).split(".so").next()?;
+    let stem = stem.strip_suffix(".a").unwrap_or(stem);
+    names
+        .iter()
+        .find(|name| **name == output || **name == stem)
+        .or(names.first())
+        .map(|name| (*name).to_owned())
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub struct Flags {
 /// Translates the commands of a project, and remembers what clang knows.
 #[derive(Default)]
 pub struct Translator {
-    refused: HashMap<(PathBuf, Language, Vec<String>), Vec<String>>,
+    refused: HashMap<(PathBuf, &'static str, Vec<String>), Vec<String>>,
     compilers: HashMap<String, bool>,
     /// What was dropped, with the reason, and in how many files.
     dropped: BTreeMap<String, usize>,
@@ -104,11 +104,10 @@ impl Translator {
             *self.compilers.entry(name).or_insert_with_key(|name| is_clang(name, &command.directory));
         let mut dropped = Vec::new();
         let (mut kept, level) = known(&command.flags, is_clang, command.language, &mut dropped);
-        if let Kind::Source(language) = command.language {
-            let refused = self.refused(&kept, clang, language);
-            kept.retain(|group| !refused.contains(&group[0]));
-            dropped.extend(refused.into_iter().map(|flag| format!("{flag}: clang does not know it")));
-        }
+        let language = name_of(command.language);
+        let refused = self.refused(&kept, clang, language);
+        kept.retain(|group| !refused.contains(&group[0]));
+        dropped.extend(refused.into_iter().map(|flag| format!("{flag}: clang does not know it")));
         dropped.sort();
         dropped.dedup();
         for flag in dropped {
@@ -124,11 +123,6 @@ impl Translator {
         }
         flags.extend(own_name(command));
         if command.says_language {
-            let language = match command.language {
-                Kind::Source(Language::Cxx) => "c++",
-                Kind::Assembly => "assembler-with-cpp",
-                _ => "c",
-            };
             flags.extend(["-x".into(), language.into()]);
         }
         Flags { flags, level }
@@ -145,15 +139,24 @@ impl Translator {
     }
 
     /// What of it clang ends with an error for, or ignores.
-    fn refused(&mut self, flags: &[Vec<String>], clang: &Path, language: Language) -> Vec<String> {
+    fn refused(&mut self, flags: &[Vec<String>], clang: &Path, language: &'static str) -> Vec<String> {
         // Files that differ in names only are many in a project, and asking takes as long as a
         // small file.
         let flags = flags.iter().filter(|group| !is_of_names(&group[0])).flatten().cloned().collect();
         let key = (clang.to_owned(), language, flags);
         self.refused
             .entry(key)
-            .or_insert_with_key(|(clang, language, flags)| ask(clang, *language, flags))
+            .or_insert_with_key(|(clang, language, flags)| ask(clang, language, flags))
             .clone()
+    }
+}
+
+/// What `-x` calls it.
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Source(Language::Cxx) => "c++",
+        Kind::Assembly => "assembler-with-cpp",
+        _ => "c",
     }
 }
 
@@ -249,10 +252,9 @@ fn own_name(command: &database::Command) -> Option<OsString> {
 }
 
 /// Those of `flags` that clang ends with an error for, or says that it does nothing for.
-fn ask(clang: &Path, language: Language, flags: &[String]) -> Vec<String> {
+fn ask(clang: &Path, language: &str, flags: &[String]) -> Vec<String> {
     let mut refused = Vec::new();
     let mut flags = flags.to_vec();
-    let language = if language == Language::C { "c" } else { "c++" };
     // An error may hide another.
     for _ in 0..8 {
         let mut command = Command::new(clang);
@@ -323,7 +325,7 @@ mod tests {
         assert_eq!(flags.level.as_deref(), Some("3"));
         assert_eq!(
             text(&flags),
-            "-DX=1 -std=gnu11 -Wlogical-op -include x.h -g -fopenmp-simd -fno-plt -Wno-ignored-gch \
+            "-DX=1 -std=gnu11 -Wlogical-op -fno-tree-vectorize -include x.h -g -fopenmp-simd -fno-plt -Wno-ignored-gch \
              -Wno-unknown-warning-option"
         );
         let notes = translator.notes().join("\n");

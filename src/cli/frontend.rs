@@ -23,7 +23,7 @@ use super::progress::Progress;
 use super::{rule, words};
 
 /// The languages we have clang compile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
     /// Compiled by `--cc`.
     C,

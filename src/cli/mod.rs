@@ -22,6 +22,7 @@ mod options;
 mod probe;
 mod program;
 mod progress;
+mod project;
 mod rule;
 mod run;
 mod signals;

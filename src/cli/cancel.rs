@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -34,10 +34,26 @@ pub struct Ended {
     pub said: Vec<u8>,
 }
 
+/// A process with what it writes, in a group of its own.
+pub struct Process {
+    child: Child,
+    group: Pid,
+    wrote: File,
+    said: File,
+}
+
+impl Process {
+    /// Starts one.
+    pub fn start(command: &mut Command) -> std::io::Result<Self> {
+        let (wrote, said) = (scratch()?, scratch()?);
+        let child = command.stdout(wrote.try_clone()?).stderr(said.try_clone()?).process_group(0).spawn()?;
+        Ok(Self { group: Pid::from_child(&child), child, wrote, said })
+    }
+}
+
 impl Cancel {
     /// Kills everything that runs under this token, and whatever that has started; nothing
     /// more is started. Returns at once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a newer save"))]
     pub fn cancel(&self) {
         let mut running = self.lock();
         running.cancelled = true;
@@ -48,36 +64,35 @@ impl Cancel {
     }
 
     /// Whether it was cancelled.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a newer save"))]
     pub fn is_cancelled(&self) -> bool {
         self.lock().cancelled
     }
 
-    /// Runs `command` to its end.
-    pub fn run(&self, command: &mut Command) -> std::io::Result<Ended> {
-        let (mut wrote, mut said) = (scratch()?, scratch()?);
-        command.stdout(wrote.try_clone()?).stderr(said.try_clone()?).process_group(0);
+    /// Waits for the end of the process that `start` starts.
+    pub fn run(&self, start: impl FnOnce() -> std::io::Result<Process>) -> std::io::Result<Ended> {
+        let nothing = || Ended { status: None, wrote: Vec::new(), said: Vec::new() };
         // Started under the lock: whoever cancels finds it.
         let mut running = self.lock();
         if running.cancelled {
-            return Ok(Ended { status: None, wrote: Vec::new(), said: Vec::new() });
+            return Ok(nothing());
         }
-        let mut child = command.spawn()?;
-        let group = Pid::from_child(&child);
+        let mut process = start()?;
+        let group = process.group;
         running.groups.push(group);
         drop(running);
-        // Its number stays its own until it is reaped, which nobody else does.
+        // Its number stays its own until it is reaped.
         let wait = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while waitid(WaitId::Pid(group), wait).is_err_and(|error| error == rustix::io::Errno::INTR) {}
         let mut running = self.lock();
         running.groups.retain(|other| *other != group);
         let cancelled = running.cancelled;
         drop(running);
-        let status = child.wait()?;
+        let status = process.child.wait()?;
         if cancelled {
-            return Ok(Ended { status: None, wrote: Vec::new(), said: Vec::new() });
+            return Ok(nothing());
         }
-        Ok(Ended { status: Some(status), wrote: contents(&mut wrote)?, said: contents(&mut said)? })
+        let (wrote, said) = (contents(&mut process.wrote)?, contents(&mut process.said)?);
+        Ok(Ended { status: Some(status), wrote, said })
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -103,18 +118,16 @@ mod tests {
 
     use super::*;
 
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
+    fn run(cancel: &Cancel, script: &str) -> Ended {
+        cancel.run(|| Process::start(Command::new("sh").args(["-c", script]))).unwrap()
     }
 
     #[test]
     fn what_it_wrote_comes_back() {
-        let ended = Cancel::default().run(&mut shell("echo out; echo err >&2; exit 3")).unwrap();
+        let ended = run(&Cancel::default(), "echo out; echo err >&2; exit 3");
         assert_eq!(ended.status.unwrap().code(), Some(3));
         assert_eq!((ended.wrote, ended.said), (b"out\n".to_vec(), b"err\n".to_vec()));
-        assert!(Cancel::default().run(&mut Command::new("/no/such/program")).is_err());
+        assert!(Cancel::default().run(|| Process::start(&mut Command::new("/no/such/program"))).is_err());
     }
 
     #[test]
@@ -125,12 +138,12 @@ mod tests {
         let script = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", name.display());
         let begun = Instant::now();
         std::thread::scope(|scope| {
-            let run = scope.spawn(|| cancel.run(&mut shell(&script)).unwrap());
+            let ended = scope.spawn(|| run(&cancel, &script));
             while !name.exists() {
                 std::thread::sleep(Duration::from_millis(1));
             }
             cancel.cancel();
-            assert!(run.join().unwrap().status.is_none());
+            assert!(ended.join().unwrap().status.is_none());
         });
         assert!(begun.elapsed() < Duration::from_secs(100));
         let pid = std::fs::read_to_string(&name).unwrap();
@@ -143,6 +156,6 @@ mod tests {
         assert!(!runs());
         // And nothing is started any more.
         assert!(cancel.is_cancelled());
-        assert!(cancel.run(&mut shell("exit 0")).unwrap().status.is_none());
+        assert!(run(&cancel, "exit 0").status.is_none());
     }
 }

@@ -4,6 +4,7 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod ahead;
 mod cache;
 mod cancel;
 mod compare;
@@ -15,9 +16,11 @@ mod failure;
 mod flags;
 mod frontend;
 mod kept;
+mod lead;
 mod libraries;
 mod members;
 mod options;
+mod preamble;
 mod probe;
 mod progress;
 mod rule;
@@ -25,7 +28,10 @@ mod run;
 mod signals;
 mod stress;
 mod summary;
+#[cfg(test)]
+mod tests_frontend;
 mod timing;
+mod unit;
 mod ways;
 mod words;
 

@@ -325,8 +325,7 @@ impl Frontend {
         if !ended.status.is_some_and(|status| status.success()) || !is_bitcode(&ended.wrote) {
             return Err(true);
         }
-        let more: Vec<_> = usable.reads().filter(|&file| !reads.contains(file)).cloned().collect();
-        reads.extend(more);
+        usable.complete(unit, &mut reads);
         Ok((ended, reads))
     }
 

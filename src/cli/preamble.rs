@@ -6,6 +6,7 @@
 //! it includes is looked for there first. Everything is kept in memory. Whatever goes wrong,
 //! there is no preamble. Does not know when one is worth making.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -24,6 +25,9 @@ use super::{lead, rule, words};
 
 /// All that is kept may take this much memory.
 const LIMIT: usize = 256 << 20;
+
+/// What a lead is called, in the folder of the file that it is of. Only the overlay has it.
+const STAND_IN: &str = ".hotslot-preamble";
 
 /// How flags begin with which a preamble makes a difference: what they ask for of a header's
 /// text goes only where that is read, or is asked for before it.
@@ -109,13 +113,16 @@ impl Usable {
         let Some(made) = &self.0.made else { return Vec::new() };
         let bytes = format!("-preamble-bytes={},1", self.0.lead.len());
         let (compiled, overlay) = (name(&made.compiled), name(&made.overlay));
-        let words = ["-include-pch", &compiled, &bytes, "-fno-validate-pch", "-ivfsoverlay", &overlay];
+        let words = ["-include-pch", &compiled, &bytes, "-ivfsoverlay", &overlay];
         words.iter().flat_map(|word| ["-Xclang".into(), word.into()]).collect()
     }
 
-    /// What the lead has read, as clang calls it.
-    pub fn reads(&self) -> impl Iterator<Item = &PathBuf> {
-        self.0.made.iter().flat_map(|made| &made.reads).map(|(file, _)| file)
+    /// The files that clang has read with this, as it calls them without.
+    pub fn complete(&self, unit: &Unit<'_>, reads: &mut Vec<PathBuf>) {
+        let own = || self.0.made.iter().flat_map(|made| &made.reads).map(|(file, _)| file);
+        let known: HashSet<PathBuf> = own().map(|file| unit.at(file)).collect();
+        reads.retain(|file| !file.ends_with(STAND_IN) && !known.contains(&unit.at(file)));
+        reads.extend(own().cloned());
     }
 }
 
@@ -184,8 +191,7 @@ impl Preambles {
     fn compile(&self, unit: &Unit<'_>, lead: &[u8], cancel: &Cancel) -> Option<Made> {
         let begun = SystemTime::now();
         let directory = std::path::absolute(unit.directory.unwrap_or(Path::new("."))).ok()?;
-        // Only the overlay has it.
-        let stand_in = unit.path.with_file_name(".hotslot-preamble");
+        let stand_in = unit.path.with_file_name(STAND_IN);
         // In quotes it would have to be spelt in another way.
         let path = unit.path.to_str()?;
         if path.contains(|c: char| c == '"' || c == '\\' || c.is_control()) {

@@ -15,7 +15,7 @@ use hotslot::Cache;
 
 use super::ahead::Ahead;
 use super::cancel::{Cancel, Ended, Process, scratch};
-use super::contents::Contents;
+use super::contents::{Contents, Stamp};
 use super::doctor;
 use super::failure::Failure;
 use super::flags::{Flags, FlagsOf};
@@ -310,7 +310,7 @@ impl Frontend {
     /// otherwise says whether it was tried.
     fn with_preamble(&self, unit: &Unit<'_>, cancel: &Cancel) -> Result<(Ended, Vec<PathBuf>), bool> {
         let preambles = &self.ahead.as_ref().ok_or(false)?.preambles;
-        let stamp = || self.contents.of(&unit.at(unit.path)).map(|(stamp, _)| stamp);
+        let stamp = || Stamp::at(&unit.at(unit.path));
         let before = stamp();
         let usable = preambles.find(unit).ok_or(false)?;
         let (ended, mut reads) = self.run(unit, &usable.arguments(), cancel).map_err(|_| false)?;

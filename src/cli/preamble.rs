@@ -16,10 +16,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use hotslot::CacheKey;
-
 use super::cancel::{Cancel, Process, scratch};
-use super::contents::Contents;
+use super::contents::{Contents, Stamp};
 use super::unit::Unit;
 use super::{lead, rule, words};
 
@@ -64,8 +62,8 @@ struct Made {
     /// The lead itself. It is not asked for its content, but has to be there.
     _source: File,
     size: usize,
-    /// With what they held.
-    reads: Vec<(PathBuf, CacheKey)>,
+    /// As they were. To clang, too, a file is another one when its times are.
+    reads: Vec<(PathBuf, Stamp)>,
 }
 
 /// A [`Unit`] that lasts.
@@ -136,9 +134,7 @@ impl Preambles {
     pub fn find(&self, unit: &Unit<'_>) -> Option<Usable> {
         let (known, lead) = self.known(&Owned::new(unit)?)?;
         let made = known.made.as_ref()?;
-        let same = |(file, key): &(PathBuf, CacheKey)| {
-            self.contents.of(&unit.at(file)).is_some_and(|(_, content)| content.key == *key)
-        };
+        let same = |(file, stamp): &(PathBuf, Stamp)| Stamp::at(&unit.at(file)) == Some(*stamp);
         (known.lead == lead && made.reads.iter().all(same)).then(|| {
             let mut all = self.lock();
             all.retain(|other| !Arc::ptr_eq(other, &known));
@@ -237,10 +233,7 @@ impl Preambles {
         read.rewind().and_then(|()| read.read_to_end(&mut rule)).ok()?;
         let files = rule::files(&rule)?.into_iter().filter(|file| *file != stand_in);
         let reads: Option<_> = files
-            .map(|file| {
-                let content = self.contents.lasting(&unit.at(&file), begun)?;
-                Some((file, content.key))
-            })
+            .map(|file| self.contents.lasting(&unit.at(&file), begun).map(|stamp| (file, stamp)))
             .collect();
         let size = ended.wrote.len();
         (size <= LIMIT / 2).then_some(())?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::cancel::Cancel;
 use super::contents::Contents;
 use super::preamble::{Owned, Preambles};
+use super::starter::Starter;
 
 /// Who has just been answered is about to make use of that, on the same processors.
 const QUIET: Duration = Duration::from_millis(250);
@@ -28,8 +29,8 @@ pub struct Ahead {
 
 impl Ahead {
     /// Starts it.
-    pub fn start(contents: Arc<Contents>) -> std::io::Result<Self> {
-        let preambles = Arc::new(Preambles::new(contents));
+    pub fn start(contents: Arc<Contents>, starter: Arc<Starter>) -> std::io::Result<Self> {
+        let preambles = Arc::new(Preambles::new(contents, starter));
         let (wishes, asked) = channel();
         let at_work = Arc::new(Mutex::new(Cancel::default()));
         let (makes, token) = (Arc::clone(&preambles), Arc::clone(&at_work));

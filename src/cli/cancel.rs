@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,15 +15,18 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// Ends what runs under it. Clones are one token. Once cancelled it stays so.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Cancel(Arc<Mutex<Running>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Running {
     cancelled: bool,
-    /// Leaders of process groups, none of them reaped.
-    groups: Vec<Pid>,
+    /// How each that runs is ended.
+    stops: Vec<(u64, Stop)>,
+    next: u64,
 }
+
+type Stop = Box<dyn Fn() + Send>;
 
 /// A process that has ended.
 pub struct Ended {
@@ -40,6 +44,7 @@ pub struct Process {
     group: Pid,
     wrote: File,
     said: File,
+    kept: Option<OwnedFd>,
 }
 
 impl Process {
@@ -47,7 +52,25 @@ impl Process {
     pub fn start(command: &mut Command) -> std::io::Result<Self> {
         let (wrote, said) = (scratch()?, scratch()?);
         let child = command.stdout(wrote.try_clone()?).stderr(said.try_clone()?).process_group(0).spawn()?;
-        Ok(Self { group: Pid::from_child(&child), child, wrote, said })
+        Ok(Self { group: Pid::from_child(&child), child, wrote, said, kept: None })
+    }
+
+    /// Keeps a file open for as long as it runs.
+    pub fn keep(&mut self, file: OwnedFd) {
+        self.kept = Some(file);
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    /// Ends it, and whatever it has started.
+    pub fn end(&mut self) {
+        if self.is_running() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+        }
+        let _ = self.child.wait();
     }
 }
 
@@ -57,10 +80,7 @@ impl Cancel {
     pub fn cancel(&self) {
         let mut running = self.lock();
         running.cancelled = true;
-        for group in &running.groups {
-            // It is there, if only as what is left of one that has ended.
-            let _ = kill_process_group(*group, Signal::KILL);
-        }
+        running.stops.iter().for_each(|(_, stop)| stop());
     }
 
     /// Whether it was cancelled.
@@ -78,15 +98,13 @@ impl Cancel {
         }
         let mut process = start()?;
         let group = process.group;
-        running.groups.push(group);
+        // It is there, if only as what is left of one that has ended.
+        let stop = running.add(Box::new(move || _ = kill_process_group(group, Signal::KILL)));
         drop(running);
         // Its number stays its own until it is reaped.
         let wait = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while waitid(WaitId::Pid(group), wait).is_err_and(|error| error == rustix::io::Errno::INTR) {}
-        let mut running = self.lock();
-        running.groups.retain(|other| *other != group);
-        let cancelled = running.cancelled;
-        drop(running);
+        let cancelled = self.lock().remove(stop);
         let status = process.child.wait()?;
         if cancelled {
             return Ok(nothing());
@@ -95,8 +113,34 @@ impl Cancel {
         Ok(Ended { status: Some(status), wrote, said })
     }
 
+    /// Does something that `stop` ends from another thread; nothing comes of it when cancelled.
+    pub fn during<T>(&self, stop: Stop, work: impl FnOnce() -> T) -> Option<T> {
+        let mut running = self.lock();
+        if running.cancelled {
+            return None;
+        }
+        let stop = running.add(stop);
+        drop(running);
+        let done = work();
+        (!self.lock().remove(stop)).then_some(done)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn add(&mut self, stop: Stop) -> u64 {
+        self.next += 1;
+        self.stops.push((self.next, stop));
+        self.next
+    }
+
+    /// Whether it was cancelled until now.
+    fn remove(&mut self, number: u64) -> bool {
+        self.stops.retain(|(other, _)| *other != number);
+        self.cancelled
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use hotslot::Cache;
 
 use super::ahead::Ahead;
-use super::cancel::{Cancel, Ended, Process, scratch};
+use super::cancel::{Cancel, Ended, scratch};
 use super::contents::{Contents, Stamp};
 use super::doctor;
 use super::failure::Failure;
@@ -24,6 +24,7 @@ use super::options::{Compilers, Level};
 use super::preamble::{self, Owned};
 use super::progress::Progress;
 use super::rule;
+use super::starter::Starter;
 use super::unit::Unit;
 
 /// The languages we have clang compile.
@@ -72,6 +73,7 @@ pub struct Frontend {
     flags: Flags,
     kept: Option<Kept>,
     contents: Arc<Contents>,
+    starter: Arc<Starter>,
     ahead: Option<Ahead>,
     width: usize,
 }
@@ -130,6 +132,7 @@ impl Frontend {
             flags,
             kept,
             contents,
+            starter: Arc::new(Starter::here()),
             ahead: None,
             width,
         })
@@ -148,7 +151,8 @@ impl Frontend {
     /// whose files are watched.
     #[cfg_attr(not(test), expect(dead_code, reason = "for files that are watched"))]
     pub fn with_preambles(mut self) -> Self {
-        self.ahead = Ahead::start(Arc::clone(&self.contents)).ok();
+        self.starter = Arc::new(if cfg!(test) { Starter::here() } else { Starter::apart() });
+        self.ahead = Ahead::start(Arc::clone(&self.contents), Arc::clone(&self.starter)).ok();
         self
     }
 
@@ -237,6 +241,14 @@ impl Frontend {
         }
         outcome.took = begun.elapsed();
         outcome
+    }
+
+    /// With compilers that are started by a thread, see [`Starter::beside`].
+    #[cfg(test)]
+    pub fn with_starter(mut self, starter: Starter) -> Self {
+        self.starter = Arc::new(starter);
+        self.ahead = Ahead::start(Arc::clone(&self.contents), Arc::clone(&self.starter)).ok();
+        self
     }
 
     /// Makes a preamble without being asked twice; says whether there is one.
@@ -342,7 +354,7 @@ impl Frontend {
         let start = |rule: &[&str]| {
             let mut command = unit.command();
             command.args(more).args(rule).args(["-o", "-"]).arg(unit.path);
-            cancel.run(|| Process::start(&mut command))
+            self.starter.run(&mut command, self.ahead.is_some(), cancel)
         };
         let ended = start(&["-MD", "-MF", &name])?;
         if memchr::memmem::find(&ended.said, name.as_bytes()).is_some() {

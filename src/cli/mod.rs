@@ -26,6 +26,7 @@ mod progress;
 mod rule;
 mod run;
 mod signals;
+mod starter;
 mod stress;
 mod summary;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
         Command::Compare(options) => compare::compare(&options),
         Command::CompareOne(options) => compare::one(&options),
+        Command::StartCompilers => Ok(starter::serve()),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
     };

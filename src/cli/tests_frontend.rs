@@ -299,3 +299,28 @@ fn a_compile_can_be_cancelled() {
         assert!(outcome.join().unwrap().said.is_empty());
     });
 }
+
+/// With compilers that have been waiting.
+#[test]
+fn compilers_that_wait_are_told_everything() {
+    let odd = "a file's \\ \"name\".c";
+    let folder = folder(&[
+        (odd, "#include <stdio.h>\nconst char *text = TEXT;\nconst char *file = __FILE__;\n"),
+        ("wrong.c", "int f(void) { return missing; }\n"),
+    ]);
+    let apart = frontend().with_starter(super::starter::Starter::beside());
+    let here = frontend();
+    let text = format!("-DTEXT={:?}", "a  'b' \\ \"c\" \t$HOME %s é @x");
+    let job = job(folder.path(), odd, &[&text, "-g", ""][..2]);
+    let wrong = super::tests_frontend::job(folder.path(), "wrong.c", &[]);
+    let expected = bitcode(&here.compile_one(&job, &Cancel::default())).to_vec();
+    let errors = here.compile_one(&wrong, &Cancel::default()).said;
+    for _ in 0..4 {
+        // The first time there is none.
+        assert_eq!(bitcode(&apart.compile_one(&job, &Cancel::default())), expected);
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        assert_eq!(apart.compile_one(&wrong, &Cancel::default()).said, errors);
+        bitcode(&apart.compile_one(&job, &Cancel::default()));
+        std::thread::sleep(std::time::Duration::from_millis(400));
+    }
+}

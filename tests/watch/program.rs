@@ -94,7 +94,7 @@ fn nothing_is_left_of_a_program_that_is_killed() {
         let all = std::fs::read_dir("/proc").unwrap().flatten();
         all.filter(|one| std::fs::read_link(one.path().join("cwd")).is_ok_and(|at| at == dir)).count()
     };
-    assert_eq!(ours(), 2);
+    assert!(ours() >= 2);
     let process = session.process().to_string();
     let killed = std::process::Command::new("kill").args(["-KILL", &process]).stdin(Stdio::null()).status();
     assert!(killed.unwrap().success());

@@ -176,7 +176,8 @@ fn serve(stream: UnixStream, parent: OwnedFd, compilers: Compilers<'_>, jobs: us
     let back = Arc::new(Mutex::new(UnixStream::from(back)));
     let Compilers { frontend, assembler, program } = compilers;
     let made = back.clone();
-    let pool = Pool::start(frontend, assembler, jobs, move |one| answer(&made, one));
+    // From here on there may be threads.
+    let pool = Pool::start(frontend.with_preambles(), assembler, jobs, move |one| answer(&made, one));
     let mut orders = BufReader::new(stream);
     let mut line = Vec::new();
     while orders.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {

@@ -7,6 +7,7 @@
 mod cache;
 mod compare;
 mod compiler;
+mod control;
 mod doctor;
 mod enter;
 mod failure;

@@ -4,6 +4,7 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod assembler;
 mod cache;
 mod compare;
 mod compiler;
@@ -18,6 +19,7 @@ mod libraries;
 mod members;
 mod options;
 mod probe;
+mod program;
 mod progress;
 mod rule;
 mod run;
@@ -25,6 +27,7 @@ mod signals;
 mod stress;
 mod summary;
 mod timing;
+mod watch;
 mod ways;
 mod words;
 

@@ -6,6 +6,7 @@
 
 mod assembler;
 mod cache;
+mod cancel;
 mod compare;
 mod compiler;
 mod control;

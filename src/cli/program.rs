@@ -58,7 +58,12 @@ impl Unit {
     /// What the front end has to do for it; nothing where it is no C and no C++.
     pub fn job(&self) -> Option<Job> {
         match self.kind {
-            Kind::Source(language) => Some(Job { path: self.path.clone(), language }),
+            Kind::Source(language) => Some(Job {
+                path: self.path.clone(),
+                language,
+                flags: self.flags.clone(),
+                directory: self.directory.clone(),
+            }),
             Kind::Assembly | Kind::Ready | Kind::Archive => None,
         }
     }

@@ -37,7 +37,6 @@ pub struct Ended {
 impl Cancel {
     /// Kills everything that runs under this token, and whatever that has started; nothing
     /// more is started. Returns at once.
-    #[expect(dead_code, reason = "for a newer save")]
     pub fn cancel(&self) {
         let mut running = self.lock();
         running.cancelled = true;

@@ -18,7 +18,7 @@ use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
 use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{assembler, cache, libraries, signals, stress, timing};
+use super::{assembler, cache, control, hooks, libraries, signals, stress, timing};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
@@ -26,12 +26,13 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let arguments = Arguments::new(words(options, &program))?;
     let cache = cache::chosen(&options.cache);
     let level = options.optimise;
+    let control = control::prepare(&options.control)?;
     let frontend =
         Frontend::new(&options.compilers, level, options.cpu.as_deref(), &options.cflags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
-    let entry = load(options, &program, &frontend, cache).inspect_err(|_| timing::forget())?;
+    let entry = load(options, &program, frontend, cache, control).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
 }
@@ -47,19 +48,21 @@ fn words(options: &RunOptions, program: &Program) -> impl Iterator<Item = OsStri
 fn load(
     options: &RunOptions,
     program: &Program,
-    frontend: &Frontend,
+    frontend: Frontend,
     cache: Option<Cache>,
+    control: control::Control,
 ) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
     let noted = cache.is_some();
     let units = &program.units;
-    let (mut sources, kept) = sources(units, &options.compilers.cc, frontend, &progress)?;
+    let (mut sources, kept) = sources(units, &options.compilers.cc, &frontend, &progress)?;
     if noted {
         let files = units.iter().filter(|unit| matches!(unit.kind, Kind::Source(_))).count();
         timing::note(&format!("{kept} of {files} files were in the cache"));
     }
     // To compile again is to do just that.
     let runtime = build(options, program, cache.filter(|_| !options.stress.recompile))?;
+    hooks::install(&runtime, &options.hooks)?;
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
@@ -106,6 +109,7 @@ fn load(
     if let Some(plan) = plan {
         stress::start(plan, &runtime, &originals, &sources)?;
     }
+    control::start(control, options, program, &runtime, frontend)?;
     Ok(entry)
 }
 

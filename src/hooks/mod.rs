@@ -160,7 +160,8 @@ impl Hooks {
         let is_wanted = |variable: &String| {
             self.shared.migration(variable).is_some()
                 || modules().any(|module| {
-                    let brought = [&module.new_functions, &module.changed_functions, &module.unchanged_functions];
+                    let brought =
+                        [&module.new_functions, &module.changed_functions, &module.unchanged_functions];
                     brought.into_iter().flatten().any(|function| *function == by_name(variable))
                 })
                 || self.runtime.address_of(&by_name(variable)).is_ok()

@@ -56,7 +56,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ALL_MAY_USE: &[&str] = &["seeded", "fault"];
 
 /// Names at the crate's root that are not modules, and the module each belongs to.
-const ROOT_NAMES: &[(&str, &str)] = &[("Error", "error"), ("ErrorKind", "error"), ("Result", "error"), ("Runtime", "runtime")];
+const ROOT_NAMES: &[(&str, &str)] =
+    &[("Error", "error"), ("ErrorKind", "error"), ("Result", "error"), ("Runtime", "runtime")];
 
 /// The command is a crate of its own (`src/main.rs`): it gets at the library
 /// through `hotslot::` and so through what is public, which the compiler checks.

@@ -107,6 +107,15 @@ pub enum Answer {
     Updated(Updated),
     /// To the same: everything is as it was.
     Refused(Refused),
+    /// To the same where the program runs with `--watch`: what its events say of it.
+    Told {
+        /// It was done.
+        ok: bool,
+        /// The line that the terminal got.
+        text: String,
+        /// The event, as `--events` has it.
+        event: serde_json::Value,
+    },
     /// To `pending`.
     Pending {
         /// What waits to be freed.

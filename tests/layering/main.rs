@@ -77,6 +77,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cache/location.rs",
     // Enters the program's `main`.
     "cli/compare/process.rs",
+    // A handler in children of fork; signals read from a file.
+    "cli/control/forks.rs",
+    "cli/control/guard.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.

@@ -58,14 +58,6 @@ impl Later {
             Err(TryRecvError::Disconnected) => Ok(ends()),
         }
     }
-
-    /// Waits for it.
-    pub fn wait(self) -> Answer {
-        match self {
-            Self::Session(receiver) => receiver.recv().unwrap_or_else(|_| ends()),
-            Self::Watch(receiver) => receiver.recv().map_or_else(|_| ends(), told),
-        }
-    }
 }
 
 fn ends() -> Answer {

@@ -5,13 +5,13 @@
 //! do not keep a process alive whose other threads have ended, and a fork of it has none.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::ThreadId;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hotslot::Hooks;
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
+use rustix::thread::gettid;
 
 use super::super::cancel::Cancel;
 use super::super::failure::Failure;
@@ -31,6 +31,8 @@ pub struct Life {
     bell: OwnedFd,
     hooks: Hooks,
     cancel: Cancel,
+    /// What is to be removed at the end.
+    pub socket: OnceLock<Arc<Socket>>,
     threads: Mutex<Threads>,
     changed: Condvar,
 }
@@ -39,7 +41,7 @@ pub struct Life {
 struct Threads {
     over: bool,
     running: usize,
-    all: Vec<ThreadId>,
+    all: Vec<Pid>,
 }
 
 static LIFE: OnceLock<Life> = OnceLock::new();
@@ -49,8 +51,8 @@ impl Life {
     pub fn begin(hooks: Hooks, cancel: Cancel) -> Result<&'static Self, Failure> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(std::io::Error::from);
         let bell = bell.and_then(out_of_the_way).map_err(|e| Failure::new(format!("--control: {e}")))?;
-        let (threads, changed) = Default::default();
-        let life = Self { process: std::process::id(), bell, hooks, cancel, threads, changed };
+        let (socket, threads, changed) = Default::default();
+        let life = Self { process: std::process::id(), bell, hooks, cancel, socket, threads, changed };
         let life = LIFE.get_or_init(|| life);
         // Before the destructors of what LLVM has made by now.
         enter::at_exit(stop);
@@ -75,7 +77,7 @@ impl Life {
         let thread = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK);
         lock(&self.threads).running += 1;
         let work = move || {
-            lock(&self.threads).all.push(std::thread::current().id());
+            lock(&self.threads).all.push(gettid());
             work();
             lock(&self.threads).running -= 1;
             self.changed.notify_all();
@@ -99,7 +101,8 @@ impl Life {
     fn stop(&self) {
         self.end();
         let mut threads = lock(&self.threads);
-        if threads.all.contains(&std::thread::current().id()) {
+        // By the kernel's number: what Rust knows of a thread may be gone by now.
+        if threads.all.contains(&gettid()) {
             // The program's own code ends it, called by an update.
             return;
         }
@@ -114,11 +117,10 @@ impl Life {
     }
 
     /// Ends the program as `kill` does.
-    pub fn quit(&self, socket: &Socket) {
-        if signals::is_default(libc::SIGTERM) {
-            // Nothing of it runs any more.
-            socket.remove();
-        }
+    pub fn quit(&self) {
+        // Nothing of it runs any more, unless it takes the signal.
+        let ends = signals::is_default(libc::SIGTERM);
+        self.socket.get().filter(|_| ends).inspect(|socket| socket.remove());
         let _ = kill_process(getpid(), Signal::TERM);
     }
 }

@@ -21,6 +21,8 @@ mod server;
 mod session;
 mod socket;
 
+use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
@@ -50,6 +52,8 @@ pub struct Control {
 /// one thread.
 pub fn prepare(options: &ControlOptions) -> Result<Control, Failure> {
     let socket = options.control.as_deref().map(Socket::bind).transpose()?;
+    // Before a constructor of the program can fork.
+    forks::close_in_children(socket.iter().map(|socket| socket.listener().as_fd()));
     let terminal = if options.keys { Terminal::take()? } else { None };
     Ok(Control { socket, terminal })
 }
@@ -97,7 +101,8 @@ pub fn start(
         let desk = desk.clone();
         life.spawn("hotslot-keys", move || keys::serve(&terminal, &desk, life))?;
     }
-    if let Some(socket) = socket {
+    if let Some(socket) = socket.map(Arc::new) {
+        let _ = life.socket.set(socket.clone());
         life.spawn("hotslot-control", move || server::serve(&socket, &desk, life))?;
     }
     Ok(())

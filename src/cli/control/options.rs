@@ -86,6 +86,7 @@ pub enum CtlAction {
 /// What restores a terminal.
 #[derive(Debug, Args)]
 pub struct GuardOptions {
-    /// The process whose end is waited for
-    pub process: u32,
+    /// Stay, instead of starting one that does
+    #[arg(long)]
+    pub stay: bool,
 }

@@ -49,7 +49,7 @@ pub fn serve(socket: &Socket, desk: &Desk, life: &Life) {
         });
         if clients.iter().any(|client| client.quits && !client.writes()) {
             drop(clients);
-            return life.quit(socket);
+            return life.quit();
         }
         if ready.listener.intersects(PollFlags::NVAL | PollFlags::ERR) {
             // The program has closed what it has not opened.

@@ -33,16 +33,16 @@ impl Socket {
     pub fn bind(path: &Path) -> Result<Self, Failure> {
         let name = path.display();
         let failed = |error: std::io::Error| Failure::new(format!("--control {name}: {error}"));
-        // The program may go to another folder.
-        let path = std::path::absolute(path).map_err(failed)?;
-        check(&path)?;
-        let listener = match listen(&path) {
+        check(path)?;
+        let listener = match listen(path) {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                remove_stale(&path)?;
-                listen(&path).map_err(failed)?
+                remove_stale(path)?;
+                listen(path).map_err(failed)?
             }
             result => result.map_err(failed)?,
         };
+        // The program may go to another folder.
+        let path = std::path::absolute(path).map_err(failed)?;
         let data = std::fs::symlink_metadata(&path).map_err(failed)?;
         let listener = UnixListener::from(out_of_the_way(listener).map_err(failed)?);
         listener.set_nonblocking(true).map_err(failed)?;

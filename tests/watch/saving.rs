@@ -78,9 +78,7 @@ fn a_newer_save_overtakes() {
 
 #[test]
 fn a_burst_of_two_hundred_files() {
-    let unit = |n: usize, by: usize| {
-        (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"))
-    };
+    let unit = |n: usize, by: usize| (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"));
     let units: Vec<(String, String)> = (0..200).map(|n| unit(n, 1)).collect();
     let declared: String = (0..200).map(|n| format!("int f{n}(int);\n")).collect();
     let sum: Vec<String> = (0..200).map(|n| format!("f{n}(x)")).collect();

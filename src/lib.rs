@@ -52,6 +52,7 @@ mod error;
 mod fault;
 mod faults;
 mod fork_gate;
+mod hooks;
 mod libraries;
 mod link;
 mod memory;
@@ -69,6 +70,7 @@ pub use cache::{Cache, CacheInfo, CacheKey, KeyBuilder};
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Fault, Frame, Result};
 pub use faults::Interrupt;
+pub use hooks::{Applied, Hooks};
 pub use observe::Profiler;
 pub use runtime::{
     AbiType, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,

@@ -4,28 +4,43 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod ahead;
+mod assembler;
 mod cache;
+mod cancel;
 mod compare;
 mod compiler;
+mod contents;
+mod control;
 mod crash;
 mod doctor;
 mod enter;
 mod failure;
 mod flags;
 mod frontend;
+mod hooks;
 mod kept;
+mod lead;
 mod libraries;
 mod members;
 mod options;
+mod preamble;
 mod probe;
+mod program;
 mod progress;
+mod project;
 mod rule;
 mod run;
 mod signals;
+mod spare;
 mod stress;
 mod summary;
+#[cfg(test)]
+mod tests_frontend;
 mod timing;
 mod tools;
+mod unit;
+mod watch;
 mod ways;
 mod words;
 
@@ -50,6 +65,9 @@ pub fn main() -> ExitCode {
         Command::CompareOne(options) => compare::one(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
+        Command::Ctl(options) => control::client::run(&options),
+        Command::Header(options) => hooks::header(&options),
+        Command::TerminalGuard(options) => control::guard::run(&options),
     };
     result.unwrap_or_else(|failure| fail(&failure))
 }

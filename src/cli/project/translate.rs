@@ -79,6 +79,14 @@ const NOTED: &[(&str, &str)] = &[
 /// Those that begin like that and are another thing.
 const KEPT: &[&str] = &["-fopenmp-simd"];
 
+/// What older compilers warn of, and clang ends with an error for: the project is built with it.
+const OLD_C: &[&str] = &[
+    "-Wno-error=implicit-function-declaration",
+    "-Wno-error=implicit-int",
+    "-Wno-error=int-conversion",
+    "-Wno-error=incompatible-function-pointer-types",
+];
+
 /// What is made of a command.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -119,6 +127,9 @@ impl Translator {
             flags.push("-Wno-ignored-gch".into());
             if !is_clang {
                 flags.push("-Wno-unknown-warning-option".into());
+            }
+            if !is_clang && command.language == Kind::Source(Language::C) {
+                flags.extend(OLD_C.iter().map(OsString::from));
             }
         }
         flags.extend(own_name(command));
@@ -312,8 +323,8 @@ mod tests {
     }
 
     fn text(flags: &Flags) -> String {
-        let words: Vec<_> = flags.flags.iter().map(|word| word.to_str().unwrap()).collect();
-        words.join(" ")
+        let words = flags.flags.iter().map(|word| word.to_str().unwrap());
+        words.filter(|word| !OLD_C.contains(word)).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -60,3 +60,18 @@ fn what_is_wanted_by_name_is_loaded() {
     update.strict().commit().unwrap();
     assert_eq!(names(&runtime), ["m"]);
 }
+
+#[test]
+fn what_an_earlier_one_defines_is_not_taken_from_a_later_one() {
+    let runtime = runtime(false);
+    let two = "define i32 @z() { ret i32 1 } define i32 @a() { ret i32 1 }";
+    let mut update = runtime.update();
+    update
+        .load("both", Source::ir(two).trusted().on_demand())
+        .load("a alone", constant("a", 2).on_demand())
+        .load("z alone", constant("z", 2).on_demand())
+        .load("main", caller("m", "a"))
+        .load("other", caller("n", "z"));
+    update.strict().commit().unwrap();
+    assert_eq!(names(&runtime), ["both", "main", "other"]);
+}

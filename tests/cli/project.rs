@@ -53,7 +53,8 @@ fn world(generator: &str) {
 
     let words = ["--steps", "12"];
     let native = Outcome::of(Command::new(place.dir.join("build/world")).args(words));
-    let run = place.run(&[&["-p", "build", "--target", "world", "--"][..], &words].concat());
+    let run =
+        place.run(&[&["--cache", "kept", "-p", "build", "--target", "world", "--"][..], &words].concat());
     assert_eq!(run.stdout, native.stdout, "{}", run.stderr);
     assert!(native.stdout.lines().count() > 20);
     // All that the projects' own compiler takes and clang does not, once.
@@ -62,7 +63,8 @@ fn world(generator: &str) {
 
     // What the program is told by the path of the build, and a failure's exit code.
     let native = Outcome::of(Command::new(place.dir.join("build/world")).arg("--odd"));
-    let run = place.run(&["-p", "build", "--target", "build/world", "--lazy", "--", "--odd"]);
+    let run =
+        place.run(&["--cache", "kept", "-p", "build", "--target", "build/world", "--lazy", "--", "--odd"]);
     assert_eq!((run.code(), &run.stdout), (native.code(), &native.stdout));
     assert!(run.stderr.ends_with(&native.stderr) && native.code() == 2, "{run:?}");
 }

@@ -27,6 +27,9 @@ pub enum Command {
     /// Measure one of them
     #[command(hide = true)]
     CompareOne(CompareOneOptions),
+    /// The process that compilers are children of while files are watched
+    #[command(hide = true)]
+    StartCompilers,
     /// Say whether LLVM, clang and the kernel have what hotslot needs
     Doctor(DoctorOptions),
     /// Look at what is kept from earlier runs, or remove it
@@ -146,7 +149,7 @@ pub struct StressOptions {
 
 pub use super::compare::options::{CompareOneOptions, CompareOptions};
 pub use super::project::options::ProjectOptions;
-pub use super::watch::options::{OnIncompatible, WatchOptions};
+pub use super::watch::options::WatchOptions;
 
 /// The compilers that make bitcode.
 #[derive(Debug, Args)]

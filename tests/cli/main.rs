@@ -7,6 +7,7 @@ mod crashes;
 mod cxx;
 mod linking;
 mod place;
+mod project;
 mod reports;
 mod running;
 mod stress;

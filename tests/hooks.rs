@@ -1,6 +1,7 @@
 //! The library's side of `hotslot.h`: `Hooks` in a host that is no command.
 
-mod common;
+#[path = "common/clang.rs"]
+mod clang;
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use hotslot::{ErrorKind, Hooks, Runtime, Source};
 
-use common::clang::object;
+use clang::object;
 
 /// An object of C code that includes the header.
 fn code(source: &str) -> Source {

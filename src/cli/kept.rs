@@ -9,16 +9,16 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use hotslot::{Cache, CacheKey, KeyBuilder};
 
 use super::compiler;
+use super::contents::Contents;
+use super::unit::Unit;
 
 /// Variables that clang goes by.
 const VARIABLES: &[&str] = &[
@@ -34,32 +34,12 @@ const VARIABLES: &[&str] = &[
     "SOURCE_DATE_EPOCH",
 ];
 
-/// What these stand for is not in any file.
-const OF_THE_MOMENT: &[&[u8]] = &[b"__DATE__", b"__TIME__", b"__TIMESTAMP__"];
-
-/// File times are as coarse as this.
-const TICK: Duration = Duration::from_millis(10);
-
-/// Of one process. What a file holds is read again when its times say that it may be another.
+/// Of one process.
 pub struct Kept {
     cache: Cache,
     /// What there is to know of a compiler.
     compilers: Mutex<HashMap<PathBuf, Option<KeyBuilder>>>,
-    contents: Mutex<HashMap<PathBuf, (Stamp, Content)>>,
-}
-
-/// One run of a compiler.
-pub struct Unit<'a> {
-    /// The program.
-    pub compiler: &'a Path,
-    /// The source file.
-    pub path: &'a Path,
-    /// All flags.
-    pub flags: &'a [OsString],
-    /// What is made depends on nothing that the flags have it read or write beside.
-    pub plain: bool,
-    /// Where it is started, if not here.
-    pub directory: Option<&'a Path>,
+    contents: Arc<Contents>,
 }
 
 /// What clang answers with: bitcode, and what it has to say.
@@ -76,22 +56,6 @@ pub struct Ticket {
     begun: SystemTime,
 }
 
-/// What changes when a file does.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: (u64, u64),
-    size: u64,
-    /// The second is nobody's to set.
-    times: [(i64, i64); 2],
-}
-
-#[derive(Clone, Copy)]
-struct Content {
-    key: CacheKey,
-    /// It means another thing each time.
-    of_the_moment: bool,
-}
-
 /// What there is of a file.
 pub enum Found {
     /// It was compiled before, from these files.
@@ -102,8 +66,8 @@ pub enum Found {
 
 impl Kept {
     /// In this cache.
-    pub fn new(cache: Cache) -> Self {
-        Self { cache, compilers: Mutex::default(), contents: Mutex::default() }
+    pub fn new(cache: Cache, contents: Arc<Contents>) -> Self {
+        Self { cache, compilers: Mutex::default(), contents }
     }
 
     /// What was made of a file.
@@ -129,10 +93,7 @@ impl Kept {
     pub fn keep(&self, ticket: &Ticket, unit: &Unit<'_>, files: &[PathBuf], made: Made<&[u8]>) {
         // One that is not in the list was not read as it is known here.
         let named = unit.path.strip_prefix(".").unwrap_or(unit.path);
-        let is_lasting = |file: &PathBuf| {
-            let content = self.content(unit, file);
-            content.is_some_and(|(stamp, content)| !content.of_the_moment && stamp.is_before(ticket.begun))
-        };
+        let is_lasting = |file: &PathBuf| self.contents.lasting(&unit.at(file), ticket.begun).is_some();
         if !files.iter().any(|file| file == named) || !files.iter().all(is_lasting) {
             return;
         }
@@ -163,56 +124,17 @@ impl Kept {
                 .as_os_str()
                 .as_bytes(),
         );
-        key.bytes(unit.path.as_os_str().as_bytes()).bytes(self.content(unit, unit.path)?.1.key.as_bytes());
+        key.bytes(unit.path.as_os_str().as_bytes())
+            .bytes(self.contents.of(&unit.at(unit.path))?.1.key.as_bytes());
         Some(key)
     }
 
     /// The key for what is made while `files` hold what they do.
     fn with_contents(&self, unit: &Unit<'_>, mut key: KeyBuilder, files: &[PathBuf]) -> Option<CacheKey> {
         for file in files {
-            key.bytes(file.as_os_str().as_bytes()).bytes(self.content(unit, file)?.1.key.as_bytes());
+            key.bytes(file.as_os_str().as_bytes()).bytes(self.contents.of(&unit.at(file))?.1.key.as_bytes());
         }
         Some(key.key())
-    }
-
-    fn content(&self, unit: &Unit<'_>, file: &Path) -> Option<(Stamp, Content)> {
-        let file = unit.directory.unwrap_or(Path::new("")).join(file);
-        let stamp = Stamp::of(&std::fs::metadata(&file).ok()?);
-        let known = self.contents.lock().unwrap_or_else(PoisonError::into_inner).get(&file).copied();
-        if let Some(known) = known.filter(|(of, _)| *of == stamp) {
-            return Some(known);
-        }
-        let now = SystemTime::now();
-        let bytes = std::fs::read(&file).ok()?;
-        let content = Content {
-            key: CacheKey::builder("file").bytes(&bytes).key(),
-            of_the_moment: OF_THE_MOMENT.iter().any(|word| memchr::memmem::find(&bytes, word).is_some()),
-        };
-        // One that may be written to within the same tick is read again.
-        if stamp.is_before(now) {
-            self.contents.lock().unwrap_or_else(PoisonError::into_inner).insert(file, (stamp, content));
-        }
-        Some((stamp, content))
-    }
-}
-
-impl Stamp {
-    fn of(data: &Metadata) -> Self {
-        Self {
-            inode: (data.dev(), data.ino()),
-            size: data.len(),
-            times: [(data.mtime(), data.mtime_nsec()), (data.ctime(), data.ctime_nsec())],
-        }
-    }
-
-    /// Whether the file was written before, so that who looked then saw what is there now.
-    fn is_before(&self, moment: SystemTime) -> bool {
-        self.times.iter().all(|(seconds, nanoseconds)| {
-            let since =
-                || Some(Duration::new(u64::try_from(*seconds).ok()?, u32::try_from(*nanoseconds).ok()?));
-            let time = since().and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since + TICK));
-            time.is_some_and(|time| time < moment)
-        })
     }
 }
 

@@ -6,8 +6,9 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hotslot::{Cache, CallForm, ErrorKind, OptLevel, Report, Runtime, Source};
@@ -18,23 +19,51 @@ use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
 use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{assembler, cache, control, hooks, libraries, signals, stress, timing};
+use super::{assembler, cache, control, hooks, libraries, signals, stress, timing, watch};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
-    let program = Program::of_files(&options.files)?;
+    let program = Program::chosen(options)?;
+    tell(&program.notes);
     let arguments = Arguments::new(words(options, &program))?;
     let cache = cache::chosen(&options.cache);
-    let level = options.optimise;
-    let control = control::prepare(&options.control)?;
-    let frontend =
-        Frontend::new(&options.compilers, level, options.cpu.as_deref(), &options.cflags, cache.as_ref())?;
+    let cpu = options.cpu.as_deref();
+    let frontend = Frontend::new(&options.compilers, program.level, cpu, &options.cflags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
-    let entry = load(options, &program, frontend, cache, control).inspect_err(|_| timing::forget())?;
+    let plan = watch(options, &program, &cache)?;
+    let control = control::prepare(&options.control)?;
+    let entry =
+        load(options, &program, frontend, cache, (plan, control)).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
+}
+
+/// What is needed to watch, made while this process has a single thread.
+fn watch(
+    options: &RunOptions,
+    program: &Program,
+    cache: &Option<Cache>,
+) -> Result<Option<watch::Plan>, Failure> {
+    if !options.watch.watch {
+        return Ok(None);
+    }
+    let (level, cpu) = (program.level, options.cpu.as_deref());
+    let frontend = Frontend::new(&options.compilers, level, cpu, &options.cflags, cache.as_ref())?;
+    let compilers = watch::Compilers {
+        frontend,
+        assembler: options.compilers.cc.clone(),
+        program: &|| Program::chosen(options),
+    };
+    watch::Plan::new(&options.watch, compilers).map(Some)
+}
+
+/// What is not as in a build by the project's own tools.
+fn tell(notes: &[String]) {
+    let text: String = notes.iter().map(|note| format!("hotslot: note: {note}\n")).collect();
+    // A closed stderr must not stop a program from running.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The program's name and arguments.
@@ -50,12 +79,16 @@ fn load(
     program: &Program,
     frontend: Frontend,
     cache: Option<Cache>,
-    control: control::Control,
+    (watched, control): (Option<watch::Plan>, control::Control),
 ) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
     let noted = cache.is_some();
     let units = &program.units;
-    let (mut sources, kept) = sources(units, &options.compilers.cc, &frontend, &progress)?;
+    let compiled = sources(units, &options.compilers.cc, &frontend, &progress);
+    let Sources { mut sources, reads, kept } = compiled.map_err(|failure| match &program.advice {
+        Some(advice) => failure.hint(advice),
+        None => failure,
+    })?;
     if noted {
         let files = units.iter().filter(|unit| matches!(unit.kind, Kind::Source(_))).count();
         timing::note(&format!("{kept} of {files} files were in the cache"));
@@ -109,8 +142,23 @@ fn load(
     if let Some(plan) = plan {
         stress::start(plan, &runtime, &originals, &sources)?;
     }
+    if let Some(plan) = watched {
+        let running =
+            watch::Running { runtime: runtime.clone(), program, sources: &originals, reads, options };
+        watch::start(plan, running)?;
+    }
     control::start(control, options, program, &runtime, frontend)?;
     Ok(entry)
+}
+
+/// What the units were compiled to.
+struct Sources {
+    /// By the names of their modules.
+    sources: Vec<(String, Source)>,
+    /// The files that each was made of.
+    reads: Vec<Vec<PathBuf>>,
+    /// How many clang has compiled for an earlier run.
+    kept: usize,
 }
 
 /// A named source for each unit, in the order given, and how many of them clang has compiled for
@@ -120,18 +168,26 @@ fn sources(
     assembler: &Path,
     frontend: &Frontend,
     progress: &Progress,
-) -> Result<(Vec<(String, Source)>, usize), Failure> {
+) -> Result<Sources, Failure> {
     let jobs: Vec<Job> = units.iter().filter_map(Unit::job).collect();
     let begun = Instant::now();
     let compiled = frontend.compile(&jobs, progress)?;
     timing::phase("front end", begun.elapsed());
-    let (mut compiled, kept) = (compiled.bitcode.into_iter(), compiled.kept);
+    let (mut bitcode, mut read) = (compiled.bitcode.into_iter(), compiled.reads.into_iter());
+    let kept = compiled.kept;
+    let itself = |unit: &Unit| std::path::absolute(&unit.path).unwrap_or_else(|_| unit.path.clone());
 
     let mut sources = Vec::with_capacity(units.len());
+    let mut reads = Vec::with_capacity(units.len());
     for unit in units {
+        reads.push(match unit.kind {
+            Kind::Source(_) => read.next().unwrap_or_default(),
+            Kind::Assembly | Kind::Ready => vec![itself(unit)],
+            Kind::Archive => Vec::new(),
+        });
         let source = match unit.kind {
             Kind::Source(_) => {
-                let bitcode = compiled.next().unwrap_or_default();
+                let bitcode = bitcode.next().unwrap_or_default();
                 Source::bitcode(bitcode).trusted().label(unit.path.to_string_lossy())
             }
             Kind::Assembly => assembler::assemble(assembler, unit, progress)?,
@@ -139,12 +195,12 @@ fn sources(
         };
         sources.push((unit.name.clone(), if unit.on_demand { source.on_demand() } else { source }));
     }
-    Ok((sources, kept))
+    Ok(Sources { sources, reads, kept })
 }
 
 fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Result<Runtime, Failure> {
     let mut builder = Runtime::builder()
-        .opt_level(match options.optimise {
+        .opt_level(match program.level {
             Level::O0 => OptLevel::O0,
             Level::O1 => OptLevel::O1,
             Level::O2 => OptLevel::O2,
@@ -158,6 +214,7 @@ fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Resul
         // What the program may use is what it is linked with, not what hotslot is.
         .process_symbols(false)
         .lazy(options.lazy)
+        .history(options.watch.keep)
         .cache(cache)
         .verify_diff(options.verify_diff)
         .arguments(words(options, program).map(|word| word.into_vec()));

@@ -5,11 +5,33 @@
 //! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what came of an
 //! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
 
+mod compile;
+mod composition;
+mod directories;
+mod events;
+mod files;
+mod finish;
+mod helper;
 pub mod options;
+mod outcome;
+mod requests;
+mod restart;
+mod session;
+mod start;
+mod story;
+mod terminal;
+mod threads;
+mod update;
+
+pub use helper::Compilers;
+pub use start::{Plan, Running, start};
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use super::program::Unit;
 
 /// What the session hears of.
 pub enum Event {
@@ -21,6 +43,14 @@ pub enum Event {
     Ask(Request, Sender<Reply>),
     /// Generated code has crashed.
     Crash(Crash),
+    /// A unit was compiled.
+    Made(Box<compile::Made>),
+    /// What the program consists of now, or why that is not known.
+    Program(Result<Vec<Unit>, String>),
+    /// The process that compiles has ended.
+    HelperGone,
+    /// What went live at this time is optimised.
+    Settled(Instant),
     /// The program ends.
     Stop,
 }
@@ -66,7 +96,7 @@ pub struct Reply {
 }
 
 /// A crash of generated code, as the session tells it to whoever reads the events.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Crash {
     /// The signal's name, as `SIGSEGV`, or `interrupt`.
     pub signal: String,

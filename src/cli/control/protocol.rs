@@ -78,8 +78,26 @@ pub enum Ask {
     },
     /// Take the last update back.
     Undo,
+    /// Say what becomes of an update that does not fit, where `--on-incompatible ask` waits for
+    /// that.
+    Decide {
+        /// What.
+        decision: Decision,
+    },
     /// End the program, as Ctrl-C would.
     Quit,
+}
+
+/// What becomes of an update that does not fit what runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// The old code stays
+    Refuse,
+    /// Variables that do not fit start anew
+    Reset,
+    /// The program starts anew
+    Restart,
 }
 
 /// A file that a module is replaced by.

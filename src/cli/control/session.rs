@@ -59,6 +59,9 @@ impl Session {
             Ask::Rebuild { module } => self.of_module(module).and_then(|tasks| self.swap(&tasks, begun)),
             Ask::Rollback { module, generation } => self.rollback(&module, generation, begun),
             Ask::Undo => self.undo(begun),
+            Ask::Decide { .. } => Err(nothing(
+                "nothing waits for a decision: that is for --watch with --on-incompatible ask".to_owned(),
+            )),
             Ask::Status | Ask::History { .. } | Ask::Pending | Ask::Reclaim | Ask::Quit => {
                 Err(Box::new(Answer::failed("this is no update")))
             }

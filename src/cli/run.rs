@@ -109,7 +109,7 @@ fn load(
     }
     // The end of the update runs the program's constructors.
     signals::restore();
-    crash::watch(&runtime, &options.crash)?;
+    crash::prepare(&runtime, &options.crash)?;
     let mut support = None;
     let prepared = loop {
         let mut update = runtime.update();

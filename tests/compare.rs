@@ -206,6 +206,8 @@ fn nothing_stays_behind() {
     let args = ["compare", "f.c", "--rounds", "1", "--count", "1", "--way", "hotslot,relink,dlopen,native"];
     let outcome = Outcome::of(place.hotslot(&args).env("TMPDIR", &temporary));
     assert_eq!(outcome.code(), 0, "{outcome:?}");
-    let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().collect();
+    // But for the folder of hotslot.h, which is the same for every run.
+    let names = std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| !name.to_string_lossy().starts_with("hotslot-include-")).collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -8,6 +8,7 @@ use std::ffi::{c_int, c_void};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, ValueEnum};
 use hotslot::{Error, Fault, Runtime};
@@ -42,6 +43,15 @@ struct Session {
 }
 
 static SESSION: OnceLock<Session> = OnceLock::new();
+
+/// How many commits there were when the program was loaded, or when one was taken back last: nothing
+/// up to there is undone.
+static FLOOR: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// The program is loaded: what is committed from now on can be undone.
+pub fn loaded(runtime: &Runtime) {
+    FLOOR.store(runtime.totals().commits, Ordering::Relaxed);
+}
 
 /// Watches for crashes of the program from now on. To be called after the program's signal
 /// dispositions are as it expects them, and before any of its code is loaded.
@@ -112,8 +122,16 @@ fn told(fault: &Fault, rolled_back: bool) -> watch::Crash {
 
 /// Whether the last update was undone.
 fn roll_back(runtime: &Runtime) -> bool {
+    // To undo the load would leave no program, and to undo an undoing would bring back what crashed.
+    if runtime.totals().commits <= FLOOR.load(Ordering::Relaxed) {
+        say("hotslot: there is no update to undo\n");
+        return false;
+    }
     let undone = runtime.undo();
     let back = matches!(undone, Ok(Some(_)));
+    if back {
+        loaded(runtime);
+    }
     match undone {
         Ok(Some(report)) => {
             let mut names: Vec<String> =

@@ -133,6 +133,7 @@ fn load(
     // What constructors print must not meet the line.
     progress.finish();
     let report = prepared.commit()?;
+    crash::loaded(&runtime);
     for (name, took) in phases(&report) {
         timing::phase(name, took);
     }

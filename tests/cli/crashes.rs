@@ -108,4 +108,8 @@ fn a_guarded_call_of_the_program_survives() {
     let outcome = place.run(&["--on-crash", "rollback", "--stress", "0", "a.c"]);
     assert_eq!((outcome.stdout.as_str(), outcome.code()), ("100 of 200\n", 0), "{}", outcome.stderr);
     says(&outcome, &["hotslot: the last update is undone: a.c v"]);
+    // The load of the program is no update that could be undone.
+    let outcome = place.run(&["--on-crash", "rollback", "a.c"]);
+    assert_eq!((outcome.stdout.as_str(), outcome.code()), ("100 of 200\n", 0), "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.matches("there is no update to undo").count(), 100);
 }

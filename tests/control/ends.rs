@@ -16,12 +16,12 @@ const ENDS: &str = r#"
 #include <unistd.h>
 static void *other(void *how) {
     while (access("go", F_OK)) usleep(2000);
+    printf("%d\n", open("/dev/null", O_RDONLY));
+    fflush(stdout);
     if (!strcmp(how, "elsewhere")) exit(5);
     return 0;
 }
 int main(int count, char **words) {
-    printf("%d\n", open("/dev/null", O_RDONLY));
-    fflush(stdout);
     if (count > 2 && fork() == 0) { for (;;) pause(); }
     pthread_t thread;
     pthread_create(&thread, 0, other, words[1]);
@@ -42,10 +42,10 @@ fn the_socket_goes_however_the_program_exits() {
         // Somebody is connected.
         let stream = run.connect();
         assert_eq!(run.ask(&stream, "{\"ask\":\"status\"}")["answer"], "status");
+        run.write("go", "");
         // The lowest descriptor is the program's, as it is natively.
         run.until("a number", || !run.lines().is_empty());
         assert_eq!(run.lines(), ["3"], "{how}");
-        run.write("go", "");
         assert_eq!(run.end().code(), Some(code), "{how}");
         assert!(!place.dir.join("s.sock").exists(), "{how}");
     }

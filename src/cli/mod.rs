@@ -4,6 +4,7 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod ahead;
 mod assembler;
 mod cache;
 mod cancel;
@@ -16,18 +17,25 @@ mod failure;
 mod flags;
 mod frontend;
 mod kept;
+mod lead;
 mod libraries;
 mod members;
 mod options;
+mod preamble;
 mod probe;
 mod program;
 mod progress;
+mod project;
 mod rule;
 mod run;
 mod signals;
+mod starter;
 mod stress;
 mod summary;
+#[cfg(test)]
+mod tests_frontend;
 mod timing;
+mod unit;
 mod watch;
 mod ways;
 mod words;
@@ -51,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
         Command::Compare(options) => compare::compare(&options),
         Command::CompareOne(options) => compare::one(&options),
+        Command::StartCompilers => Ok(starter::serve()),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
     };

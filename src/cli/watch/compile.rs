@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use crate::cli::assembler;
 use crate::cli::cancel::Cancel;
@@ -31,13 +30,14 @@ pub struct Made {
     pub said: Vec<u8>,
     /// Every file that was read, by absolute paths.
     pub reads: Vec<PathBuf>,
-    pub took: Duration,
 }
 
 /// The threads, and what waits for them.
 pub struct Pool {
     frontend: Frontend,
     assembler: PathBuf,
+    /// Where hotslot was started.
+    directory: Option<PathBuf>,
     line: Mutex<Line>,
     changed: Condvar,
 }
@@ -56,7 +56,9 @@ impl Pool {
         jobs: usize,
         done: impl Fn(Made) + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let pool = Arc::new(Self { frontend, assembler, line: Mutex::default(), changed: Condvar::new() });
+        let directory = std::env::current_dir().ok();
+        let (line, changed) = Default::default();
+        let pool = Arc::new(Self { frontend, assembler, directory, line, changed });
         let done = Arc::new(done);
         for _ in 0..jobs.max(1) {
             let (pool, done) = (pool.clone(), done.clone());
@@ -109,8 +111,9 @@ impl Pool {
 
     /// `None` if it was called off.
     fn make(&self, task: &Task, cancel: &Cancel) -> Option<Made> {
-        let begun = Instant::now();
         let unit = &task.unit;
+        // It may have been removed and made anew: then it is the new one that counts.
+        self.directory.iter().for_each(|directory| _ = std::env::set_current_dir(directory));
         let own = match (&unit.directory, std::env::current_dir()) {
             (Some(directory), _) => directory.join(&unit.path),
             (None, Ok(here)) => here.join(&unit.path),
@@ -135,6 +138,6 @@ impl Pool {
                 (std::fs::read(&own).map_err(failure), Vec::new(), vec![own])
             }
         };
-        Some(Made { ticket: task.ticket, result, said, reads, took: begun.elapsed() })
+        Some(Made { ticket: task.ticket, result, said, reads })
     }
 }

@@ -142,7 +142,14 @@ impl Directories {
         match self.names.get(number).and_then(|names| names.get(name)) {
             Some(known) => {
                 news.everything |= known.turns;
-                known.files.iter().for_each(|file| news.add(file.clone()));
+                let files = known.files.clone();
+                for file in files {
+                    if mask.intersects(EventMask::CREATE | EventMask::MOVED_TO) {
+                        // It may be a link now. Where it leads nowhere there is nothing to watch.
+                        let _ = self.establish(&file);
+                    }
+                    news.add(file);
+                }
             }
             // It may be what a broken file is waiting for.
             None if mask.intersects(EventMask::CREATE | EventMask::MOVED_TO) => {
@@ -351,6 +358,13 @@ mod tests {
         fs::rename(at("next"), at("now")).unwrap();
         hear(&events, &file);
         fs::write(at("two/f.h"), "2").unwrap();
+        hear(&events, &file);
+        // A file becomes a link.
+        fs::write(at("other"), "3").unwrap();
+        fs::remove_file(at("two/f.h")).unwrap();
+        symlink("../other", at("two/f.h")).unwrap();
+        hear(&events, &file);
+        fs::write(at("other"), "4").unwrap();
         hear(&events, &file);
     }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use hotslot::Source;
 
 use super::compile::Made;
+use super::composition::Composition;
 use super::directories::{self, Shared};
 use super::events::{What, round};
 use super::files::{FileId, Files, Inputs};
@@ -53,6 +54,9 @@ pub(super) enum State {
         ticket: u64,
         since: SystemTime,
     },
+    /// The program no longer consists of it: its module goes, or is gone.
+    Leaving,
+    Gone,
     /// It can go live.
     Ready {
         source: Source,
@@ -103,6 +107,7 @@ pub(super) struct Session {
     pub undecided: bool,
     /// Who waits for what comes of the burst.
     pub replies: Vec<Sender<Reply>>,
+    pub composition: Composition,
 }
 
 impl Session {
@@ -149,6 +154,7 @@ impl Session {
                 self.changed(&all);
             }
             Event::Made(made) => self.made(*made),
+            Event::Program(units) => self.recompose(units),
             Event::Settled(since) => {
                 let after_ms = round(since.elapsed().as_secs_f64() * 1e3);
                 self.tell(&What::Optimised { after_ms }, &[]);
@@ -191,9 +197,8 @@ impl Session {
         for path in paths {
             let Some(id) = self.files.find(path) else {
                 // It may be what a unit has been looking for, or be found before another.
-                let waits = |one: &Watched| matches!(one.state, State::Broken { .. });
                 let before = affected.len();
-                affected.extend((0..self.units.len()).filter(|&at| waits(&self.units[at])));
+                affected.extend((0..self.units.len()).filter(|&at| self.units[at].misses(path)));
                 if self.files.has_name(path) {
                     affected.extend(self.files.units_of_name(path));
                 }
@@ -203,6 +208,7 @@ impl Session {
             relevant = true;
             if self.files.refresh(id) {
                 self.burst.changed.insert(id);
+                self.ask_again(id);
                 affected.extend(self.files.units(id));
             } else {
                 self.burst.same.insert(id);
@@ -229,6 +235,9 @@ impl Session {
     /// Has a unit compiled, unless its files are what they were when what is live was made.
     pub fn evaluate(&mut self, at: usize) {
         let watched = &self.units[at];
+        if matches!(watched.state, State::Leaving | State::Gone) {
+            return;
+        }
         let was_live = matches!(watched.state, State::Live);
         if let State::Compiling { ticket, .. } = watched.state {
             self.helper.cancel(ticket);
@@ -273,6 +282,11 @@ impl Session {
             Ok(source) => State::Ready { source, inputs, said: made.said },
             Err(message) => State::Broken { message, said: made.said, told: false },
         };
+        self.look();
+    }
+
+    /// Goes on where nothing more is waited for.
+    pub fn look(&mut self) {
         if self.quiet_at.is_none() {
             self.quiet();
         }
@@ -315,6 +329,9 @@ impl Session {
             }
             return;
         }
+        if self.composition.asked {
+            return;
+        }
         let burst = std::mem::take(&mut self.burst);
         self.finish(&burst);
     }
@@ -335,5 +352,12 @@ impl Watched {
     /// A unit that is live.
     pub fn new(unit: &Unit) -> Self {
         Self { unit: unit.clone(), state: State::Live, live: None, forced: false }
+    }
+
+    /// Whether the compiler has asked for a file of this name.
+    fn misses(&self, path: &Path) -> bool {
+        let State::Broken { message, said, .. } = &self.state else { return false };
+        let name = path.file_name().map_or(&b""[..], |name| name.as_encoded_bytes());
+        [message.as_bytes(), said].iter().any(|text| memchr::memmem::find(text, name).is_some())
     }
 }

@@ -44,8 +44,8 @@ pub fn start(mut session: Session) -> Result<(), Failure> {
 /// Passes on what the helper has made.
 pub fn listen(answers: Answers, events: Sender<Event>) -> Result<(), Failure> {
     spawn("hotslot-made", move || {
-        for made in answers {
-            if events.send(Event::Made(Box::new(made))).is_err() {
+        for answer in answers {
+            if events.send(answer).is_err() {
                 return;
             }
         }

@@ -1,6 +1,7 @@
 //! What it costs to watch 10,000 files while nothing happens: processor time of the process and of
 //! its children, against the same program without a watch.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,9 +26,11 @@ pub fn figure() -> Vec<Row> {
     let files = generate(directory.path());
     let time = Duration::from_secs(if quick() { 3 } else { 20 });
     let include = format!("-I{}", directory.path().display());
+    let others = running();
+    let ours = || running().difference(&others).copied().collect::<BTreeSet<u32>>();
     let mut watched = Watched::start(&["-O0", "--cflags", &include], &files);
     let count = UNITS + UNITS * HEADERS;
-    let with = idle(watched.process(), time);
+    let with = idle(ours, time);
     assert!(watched.program().is_alive(), "the program has ended");
     drop(watched);
 
@@ -35,7 +38,7 @@ pub fn figure() -> Vec<Row> {
     command.args(["run", "-O0", "--cache", "none", "--cflags", &include]).args(&files);
     let mut plain = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("hotslot starts");
     std::thread::sleep(time / 4);
-    let without = idle(plain.id(), time);
+    let without = idle(ours, time);
     let _ = plain.kill();
     let _ = plain.wait();
     let words = format!(
@@ -74,26 +77,49 @@ fn generate(directory: &Path) -> Vec<PathBuf> {
     units
 }
 
-/// Microseconds of processor time in each second of this time, of a process and its children.
-fn idle(process: u32, time: Duration) -> f64 {
+/// Microseconds of processor time in each second of this time, of a process and of all that it
+/// has started.
+fn idle(family: impl Fn() -> BTreeSet<u32>, time: Duration) -> f64 {
     // What the start has left to be done is done.
-    std::thread::sleep(Duration::from_secs(2));
-    let before = used(process);
+    std::thread::sleep(Duration::from_secs(3));
+    let used = || family().into_iter().map(used).sum::<f64>();
+    let before = used();
     std::thread::sleep(time);
-    (used(process) - before) / time.as_secs_f64()
+    (used() - before) / time.as_secs_f64()
 }
 
-/// By the scheduler's own account, which counts nanoseconds, of all threads.
-fn used(process: u32) -> f64 {
-    let tasks = Path::new("/proc").join(process.to_string()).join("task");
-    let mut total = 0.0;
-    for task in std::fs::read_dir(tasks).into_iter().flatten().flatten() {
-        let text = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
-        let nanoseconds = text("schedstat").split_whitespace().next().and_then(|n| n.parse::<f64>().ok());
-        total += nanoseconds.unwrap_or(0.0) / 1e3;
-        for child in text("children").split_whitespace().filter_map(|child| child.parse().ok()) {
-            total += used(child);
+/// All processes of the command, and their children. Those that start compilers are no children
+/// of the program's.
+fn running() -> BTreeSet<u32> {
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse().ok());
+    let all: Vec<u32> =
+        std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(number).collect();
+    let is_ours = |process: &u32| {
+        std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|program| program == Path::new(BINARY))
+    };
+    let mut found: BTreeSet<u32> = all.iter().copied().filter(is_ours).collect();
+    let mut left: Vec<u32> = found.iter().copied().collect();
+    while let Some(process) = left.pop() {
+        for task in tasks(process) {
+            let children = std::fs::read_to_string(task.join("children")).unwrap_or_default();
+            let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+            left.extend(children.filter(|&child| found.insert(child)));
         }
     }
-    total
+    found
+}
+
+/// Microseconds, by the scheduler's own account, which counts nanoseconds, of all threads.
+fn used(process: u32) -> f64 {
+    let one = |task: PathBuf| {
+        let text = std::fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+        let nanoseconds = text.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+        nanoseconds.unwrap_or(0.0) / 1e3
+    };
+    tasks(process).into_iter().map(one).sum()
+}
+
+fn tasks(process: u32) -> Vec<PathBuf> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+    tasks.into_iter().flatten().flatten().map(|task| task.path()).collect()
 }

@@ -6,6 +6,7 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod crash;
 mod edits;
 #[path = "../common/mod.rs"]
 mod harness;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
             ("make", save::make_figure),
             ("header", header::figure),
             ("idle", idle::figure),
+            ("crash", crash::figure),
         ],
         &[],
     )

@@ -2,7 +2,7 @@
 //! when each answer and each event came.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,8 @@ pub enum What {
     Answer(i64),
     /// A line of `--events`.
     Event(Value),
-    /// Something else on stdout: it is of no interest.
-    Text,
+    /// Something else on stdout.
+    Text(String),
 }
 
 /// A process that answers.
@@ -43,7 +43,7 @@ impl Program {
         let output = child.stdout.take().expect("it is piped");
         listen(output, sender.clone(), |line| match line.parse() {
             Ok(number) => What::Answer(number),
-            Err(_) => What::Text,
+            Err(_) => What::Text(line.to_owned()),
         });
         Self { child, heard, sender }
     }
@@ -83,9 +83,9 @@ impl Program {
         }
     }
 
-    /// Its number.
-    pub fn process(&self) -> u32 {
-        self.child.id()
+    /// What it says on stderr, where that is piped; once.
+    pub fn errors(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("it is piped")
     }
 
     /// Whether it goes on.

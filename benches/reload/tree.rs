@@ -1,6 +1,7 @@
 //! A copy of Lua's sources that is edited: its files, its flags and how a file is saved.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::common::crates::{crate_dir, files_in, sub_dir};
@@ -11,6 +12,12 @@ pub const FLAGS: [&str; 2] = ["-O2", "-DLUA_USE_LINUX"];
 
 /// What the program is linked with.
 pub const LIBRARIES: [&str; 2] = ["m", "dl"];
+
+/// Whether `hotslot run` has this option.
+pub fn has_option(binary: &str, option: &str) -> bool {
+    let help = Command::new(binary).args(["run", "--help"]).output().expect("hotslot starts");
+    String::from_utf8_lossy(&help.stdout).split_whitespace().any(|word| word == option)
+}
 
 /// A directory with the 32 files of Lua, all headers, a main and a Makefile.
 pub struct Tree {

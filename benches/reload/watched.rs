@@ -48,6 +48,15 @@ impl Watched {
 
     /// Starts a program of these files, and waits until it is watched.
     pub fn start(options: &[&str], files: &[impl AsRef<Path>]) -> Self {
+        Self::spawn(options, files, errors())
+    }
+
+    /// The same, for who reads what is said on stderr.
+    pub fn start_with_errors(options: &[&str], files: &[impl AsRef<Path>]) -> Self {
+        Self::spawn(options, files, Stdio::piped())
+    }
+
+    fn spawn(options: &[&str], files: &[impl AsRef<Path>], errors: Stdio) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let pipe = directory.path().join("events");
         let made = Command::new("mkfifo").arg(&pipe).status();
@@ -57,7 +66,7 @@ impl Watched {
         let mut command = Command::new(BINARY);
         command.args(["run", "--watch", "--events"]).arg(&pipe);
         command.arg("--cache").arg(directory.path().join("cache")).args(options);
-        command.args(files.iter().map(AsRef::as_ref)).stderr(errors());
+        command.args(files.iter().map(AsRef::as_ref)).stderr(errors);
         let program = Program::start(&mut command);
         program.hear_events(events.expect("it was just made"));
         let watched = Self { program, _directory: directory };
@@ -65,9 +74,9 @@ impl Watched {
         watched
     }
 
-    /// Its number.
-    pub fn process(&self) -> u32 {
-        self.program.process()
+    /// The next thing heard.
+    pub fn next(&self) -> Heard {
+        self.program.next()
     }
 
     /// The program itself.
@@ -115,7 +124,7 @@ impl Watched {
                 }
                 What::Event(event) if event["event"] == "optimised" => optimised = live,
                 What::Event(event) => fail_unless_expected(&event),
-                What::Answer(_) | What::Text => {}
+                What::Answer(_) | What::Text(_) => {}
             }
         }
         took

@@ -140,13 +140,7 @@ fn load(
         stress::start(plan, &runtime, &originals, &sources)?;
     }
     if let Some(plan) = watched {
-        let running = watch::Running {
-            runtime,
-            program,
-            sources: &originals,
-            reads,
-            options,
-        };
+        let running = watch::Running { runtime, program, sources: &originals, reads, options };
         watch::start(plan, running)?;
     }
     Ok(entry)

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::place::Place;
 use crate::session::{FILES, MAIN, STEP, STEP_H, Session, names};
 
 #[test]
@@ -77,9 +78,7 @@ fn a_newer_save_overtakes() {
 
 #[test]
 fn a_burst_of_two_hundred_files() {
-    let unit = |n: usize, by: usize| {
-        (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"))
-    };
+    let unit = |n: usize, by: usize| (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"));
     let units: Vec<(String, String)> = (0..200).map(|n| unit(n, 1)).collect();
     let declared: String = (0..200).map(|n| format!("int f{n}(int);\n")).collect();
     let sum: Vec<String> = (0..200).map(|n| format!("f{n}(x)")).collect();
@@ -98,21 +97,28 @@ fn a_burst_of_two_hundred_files() {
 
 #[test]
 fn a_directory_that_goes_and_comes_back() {
-    let mut session = Session::start(&FILES, &["--debounce", "50"]);
+    let place = Place::new(&[("main.c", &MAIN.replace("step.h", "src/step.h"))]);
+    let src = place.dir.join("src");
+    let fill = |by: &str| {
+        fs::create_dir(&src).unwrap();
+        fs::write(src.join("step.h"), STEP_H.replace("BY 2", by)).unwrap();
+        fs::write(src.join("step.c"), STEP).unwrap();
+    };
+    fill("BY 2");
+    let mut session = Session::of(place, &["main.c", "src/step.c"]);
     assert_eq!(session.ask(), "1 2");
-    let (dir, aside) = (session.place.dir.clone(), session.place.dir.with_extension("aside"));
-    fs::rename(&dir, &aside).unwrap();
-    // The files are missing, or compiled where they are now.
-    session.next();
-    fs::create_dir(&dir).unwrap();
-    for (name, text) in FILES {
-        session.save(name, &text.replace("BY 2", "BY 3"));
-    }
-    // Between two of them there may be time for a message.
+    // As when a branch is left that has it for one that has not.
+    fs::remove_dir_all(&src).unwrap();
+    session.wait_for("compile-error");
+    fill("BY 3");
     session.wait_for("live");
     assert_eq!(session.ask(), "2 6");
-    session.save("step.h", &STEP_H.replace("BY 2", "BY 4"));
+    session.save("src/step.h", &STEP_H.replace("BY 2", "BY 4"));
     session.wait_for("live");
     assert_eq!(session.ask(), "3 12");
-    fs::remove_dir_all(aside).unwrap();
+    fs::rename(&src, src.with_extension("old")).unwrap();
+    session.wait_for("compile-error");
+    fill("BY 5");
+    session.wait_for("live");
+    assert_eq!(session.ask(), "4 20");
 }

@@ -183,7 +183,8 @@ impl Session {
     /// Tells what came of a burst, and those who wait for that.
     pub(super) fn conclude(&mut self, what: &What, said: &[u8]) {
         let (text, event) = self.tell(what, said);
-        let ok = matches!(what, What::Live(_) | What::NoEffect(_) | What::Reverted { .. } | What::Undone { .. });
+        let ok =
+            matches!(what, What::Live(_) | What::NoEffect(_) | What::Reverted { .. } | What::Undone { .. });
         self.reply(ok, text, event);
     }
 

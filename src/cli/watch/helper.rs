@@ -76,7 +76,8 @@ impl Helper {
     pub fn start(compilers: Compilers<'_>, jobs: usize) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("no process for --watch: {error}"));
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let parent = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
+        let parent =
+            rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
         let parent = parent.map_err(|error| failed(error.into()))?;
         // SAFETY: this process has a single thread by the caller's word, so the child may do
         // whatever its parent may.

@@ -129,7 +129,8 @@ impl Session {
                 self.restart("somebody decided so");
             }
             Decision::Reset => {
-                let is_ready = |at: &usize| matches!(self.units[*at].state, State::Ready { .. } | State::Leaving);
+                let is_ready =
+                    |at: &usize| matches!(self.units[*at].state, State::Ready { .. } | State::Leaving);
                 let ready: Vec<usize> = (0..self.units.len()).filter(is_ready).collect();
                 let burst = std::mem::take(&mut self.burst);
                 self.make_live(&burst, &ready, true);

@@ -248,7 +248,8 @@ impl Session {
             }
         }
         let watched = &mut self.units[at];
-        let same = watched.live.as_ref().is_some_and(|live| !live.doubted && self.files.are_same(&live.inputs));
+        let same =
+            watched.live.as_ref().is_some_and(|live| !live.doubted && self.files.are_same(&live.inputs));
         if same && !watched.forced {
             watched.state = State::Live;
             if !was_live {
@@ -264,7 +265,8 @@ impl Session {
     }
 
     fn made(&mut self, made: Made) {
-        let is_it = |one: &Watched| matches!(one.state, State::Compiling { ticket, .. } if ticket == made.ticket);
+        let is_it =
+            |one: &Watched| matches!(one.state, State::Compiling { ticket, .. } if ticket == made.ticket);
         let Some(at) = self.units.iter().position(is_it) else { return };
         let State::Compiling { since, .. } = self.units[at].state else { return };
         self.burst.compiled = Some(Instant::now());
@@ -345,7 +347,6 @@ impl Session {
         };
         files.iter().map(name).collect()
     }
-
 }
 
 impl Watched {

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use hotslot::{Runtime, Source};
 
+use super::composition::Composition;
 use super::events::{Log, What};
 use super::files::Files;
-use super::composition::Composition;
 use super::helper::{Compilers, Helper};
 use super::options::WatchOptions;
 use super::session::{Burst, Live, Session, Watched};

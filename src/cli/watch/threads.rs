@@ -95,7 +95,8 @@ pub fn program_is_gone() -> bool {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/self/task/{file}"));
     // The state comes after the name, which is in parentheses.
     let main = read(&format!("{}/stat", std::process::id()));
-    let has_ended = main.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
+    let has_ended =
+        main.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
     if !has_ended {
         return false;
     }

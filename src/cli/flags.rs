@@ -81,7 +81,7 @@ const WITH_FILE: &[&str] = &["-fsanitize-", "-fbasic-block-", "-fpatchable", "-f
 /// The flags of all files.
 pub struct Flags {
     /// What hotslot wants of every file.
-    own: Vec<OsString>,
+    pub own: Vec<OsString>,
     level: OsString,
     /// `--cflags`.
     users: Vec<OsString>,

@@ -120,7 +120,8 @@ impl Frontend {
         cflags: &[String],
         cache: Option<&Cache>,
     ) -> Result<Self, Failure> {
-        let flags = Flags::new(level, cpu, cflags)?;
+        let mut flags = Flags::new(level, cpu, cflags)?;
+        flags.own.extend(super::hooks::flags(cache));
         let contents = Arc::<Contents>::default();
         let kept = cache.map(|cache| Kept::new(cache.clone(), Arc::clone(&contents)));
         let width = std::thread::available_parallelism().map_or(1, |n| n.get());

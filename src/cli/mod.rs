@@ -11,11 +11,13 @@ mod cancel;
 mod compare;
 mod compiler;
 mod contents;
+mod control;
 mod doctor;
 mod enter;
 mod failure;
 mod flags;
 mod frontend;
+mod hooks;
 mod kept;
 mod lead;
 mod libraries;
@@ -61,6 +63,9 @@ pub fn main() -> ExitCode {
         Command::CompareOne(options) => compare::one(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
+        Command::Ctl(options) => control::client::run(&options),
+        Command::Header(options) => hooks::header(&options),
+        Command::TerminalGuard(options) => control::guard::run(&options),
     };
     result.unwrap_or_else(|failure| fail(&failure))
 }

@@ -31,6 +31,13 @@ pub enum Command {
     Doctor(DoctorOptions),
     /// Look at what is kept from earlier runs, or remove it
     Cache(CacheCommand),
+    /// Ask a program that runs with --control, or have it do something
+    Ctl(CtlOptions),
+    /// Print hotslot.h, which a program can include
+    Header(HeaderOptions),
+    /// Wait for a program's end and restore its terminal
+    #[command(hide = true)]
+    TerminalGuard(GuardOptions),
 }
 
 /// `hotslot run`.
@@ -118,6 +125,14 @@ pub struct RunOptions {
     pub cache: CacheOptions,
 
     #[command(flatten)]
+    /// Who may have it changed while it runs.
+    pub control: ControlOptions,
+
+    #[command(flatten)]
+    /// How updates meet it.
+    pub hooks: HookOptions,
+
+    #[command(flatten)]
     /// Whether modules are replaced while the program runs.
     pub stress: StressOptions,
 
@@ -145,6 +160,8 @@ pub struct StressOptions {
 }
 
 pub use super::compare::options::{CompareOneOptions, CompareOptions};
+pub use super::control::options::{ControlOptions, CtlOptions, GuardOptions};
+pub use super::hooks::{HeaderOptions, HookOptions};
 pub use super::project::options::ProjectOptions;
 pub use super::watch::options::WatchOptions;
 

@@ -134,7 +134,8 @@ impl Program {
     }
 }
 
-fn kind_of(path: &Path) -> Result<Kind, Failure> {
+/// What is in a file, by its name; it has to be there.
+pub fn kind_of(path: &Path) -> Result<Kind, Failure> {
     let name = path.display();
     let kind = match path.extension().and_then(|extension| extension.to_str()) {
         Some("c") => Kind::Source(Language::C),

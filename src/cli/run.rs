@@ -19,7 +19,7 @@ use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
 use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{assembler, cache, libraries, signals, stress, timing, watch};
+use super::{assembler, cache, control, hooks, libraries, signals, stress, timing, watch};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
@@ -33,7 +33,9 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
         timing::begin();
     }
     let plan = watch(options, &program, &cache)?;
-    let entry = load(options, &program, &frontend, cache, plan).inspect_err(|_| timing::forget())?;
+    let control = control::prepare(&options.control)?;
+    let entry =
+        load(options, &program, frontend, cache, (plan, control)).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
 }
@@ -75,14 +77,14 @@ fn words(options: &RunOptions, program: &Program) -> impl Iterator<Item = OsStri
 fn load(
     options: &RunOptions,
     program: &Program,
-    frontend: &Frontend,
+    frontend: Frontend,
     cache: Option<Cache>,
-    watched: Option<watch::Plan>,
+    (watched, control): (Option<watch::Plan>, control::Control),
 ) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
     let noted = cache.is_some();
     let units = &program.units;
-    let compiled = sources(units, &options.compilers.cc, frontend, &progress);
+    let compiled = sources(units, &options.compilers.cc, &frontend, &progress);
     let Sources { mut sources, reads, kept } = compiled.map_err(|failure| match &program.advice {
         Some(advice) => failure.hint(advice),
         None => failure,
@@ -93,6 +95,7 @@ fn load(
     }
     // To compile again is to do just that.
     let runtime = build(options, program, cache.filter(|_| !options.stress.recompile))?;
+    hooks::install(&runtime, &options.hooks)?;
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
@@ -140,9 +143,11 @@ fn load(
         stress::start(plan, &runtime, &originals, &sources)?;
     }
     if let Some(plan) = watched {
-        let running = watch::Running { runtime, program, sources: &originals, reads, options };
+        let running =
+            watch::Running { runtime: runtime.clone(), program, sources: &originals, reads, options };
         watch::start(plan, running)?;
     }
+    control::start(control, options, program, &runtime, frontend)?;
     Ok(entry)
 }
 

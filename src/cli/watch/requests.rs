@@ -9,6 +9,7 @@ use hotslot::Error;
 
 use super::events::{Then, Version, What};
 use super::session::{Session, State};
+use super::update::commit;
 use super::{Decision, Reply, Request, outcome};
 
 impl Session {
@@ -35,7 +36,6 @@ impl Session {
             },
             Request::Rollback(module, generation) => self.roll_back(&module, generation),
             Request::Decide(decision) => self.decide(decision),
-            Request::Status => self.status(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Session {
                 None => update.remove(module),
             };
         }
-        let result = update.commit();
+        let result = commit(&mut update);
         self.returned(result, modules.iter().map(|(module, _)| module.clone()).collect());
     }
 
@@ -94,7 +94,7 @@ impl Session {
         let Some(number) = generation.or_else(past) else {
             return self.deny(format!("there is no generation of {module} to return to"));
         };
-        let result = self.target.runtime.rollback(module, number);
+        let result = commit(self.target.runtime.update().restore(module, number));
         self.returned(result, vec![module.to_owned()]);
     }
 
@@ -136,29 +136,5 @@ impl Session {
                 self.make_live(&burst, &ready, true);
             }
         }
-    }
-
-    fn status(&mut self) {
-        let modules = self.target.runtime.modules().len();
-        let count = |what: fn(&State) -> bool| self.units.iter().filter(|one| what(&one.state)).count();
-        let broken = count(|state| matches!(state, State::Broken { .. }));
-        let waiting = count(|state| matches!(state, State::Ready { .. }));
-        let compiling = count(|state| matches!(state, State::Compiling { .. }));
-        let status = serde_json::json!({
-            "modules": modules,
-            "units": self.units.len(),
-            "files": self.files.count(),
-            "updates": self.past.len(),
-            "broken": broken,
-            "waiting": waiting,
-            "compiling": compiling,
-        });
-        let text = format!(
-            "{modules} modules, {} files watched, {} updates; {broken} broken, {waiting} waiting, {compiling} \
-             being compiled",
-            self.files.count(),
-            self.past.len(),
-        );
-        self.reply(true, text, status);
     }
 }

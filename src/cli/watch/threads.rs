@@ -14,8 +14,8 @@ use hotslot::Runtime;
 use super::helper::Answers;
 use super::session::Session;
 use super::{Event, session};
-use crate::cli::enter;
 use crate::cli::failure::Failure;
+use crate::cli::{enter, hooks};
 
 /// How long the program's end waits for the update that is being made. Compiling a large module
 /// takes its time, and LLVM must not be at work when its own destructors run.
@@ -85,6 +85,8 @@ extern "C" fn stop() {
     if WORKER.get() == Some(&std::thread::current().id()) || events.send(Event::Stop).is_err() {
         return;
     }
+    // No update waits for a safe point any more.
+    hooks::of_program().inspect(|hooks| hooks.close());
     let ended = ENDED.0.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = ENDED.1.wait_timeout_while(ended, LAST_UPDATE, |ended| !*ended);
 }

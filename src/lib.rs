@@ -34,6 +34,7 @@
 //!   prepared first ([`PreparedUpdate`]), and taken back later ([`Runtime::rollback`]).
 //! - [`Function`] is a typed handle. It is checked against the function's type where that is
 //!   known, and leads to the newest version for as long as it lives.
+//! - [`Hooks`] let the code itself say where it may be updated, and hear of it.
 //! - [`Report`] says what an update did, [`Error`] why it did nothing. The library prints
 //!   nothing, with one exception: a call of a function that nothing defines cannot return. It
 //!   ends the guarded call it is in with an error; where there is none, it says which function

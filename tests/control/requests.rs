@@ -159,3 +159,22 @@ fn nobody_is_there() {
     let outcome = ctl("silent.sock");
     assert!(outcome.stderr.contains("this is no answer of hotslot's"), "{outcome:?}");
 }
+
+#[test]
+fn the_program_may_have_gone_to_another_folder() {
+    let place = counting();
+    std::fs::create_dir(place.dir.join("elsewhere")).unwrap();
+    let run = Running::start(&place, &["main.c", "value.c", "other.c"]);
+    run.write("value.c", "#include <unistd.h>\nint value(void) { return chdir(\"/\") + 2; }\n");
+    assert_eq!(run.ctl(&["swap", "value.c"]).code(), 0);
+    run.prints("2 1");
+    run.write("value.c", "#include \"three.h\"\nint value(void) { return THREE; }\n");
+    run.write("three.h", "#define THREE 3\n");
+    assert_eq!(run.ctl(&["rebuild", "value.c"]).code(), 0);
+    run.prints("3 1");
+    let outcome = place
+        .hotslot(&["ctl", "../s.sock", "swap", "../value.c"])
+        .current_dir(place.dir.join("elsewhere"))
+        .output();
+    assert_eq!(Outcome::from(outcome.unwrap()).code(), 0);
+}

@@ -105,6 +105,7 @@ fn ask(action: &CtlAction) -> Result<Ask, Failure> {
         CtlAction::Reclaim => Ask::Reclaim,
         CtlAction::Rebuild { module } => Ask::Rebuild { module: module.clone() },
         CtlAction::Undo => Ask::Undo,
+        CtlAction::Decide { decision } => Ask::Decide { decision: *decision },
         CtlAction::Quit => Ask::Quit,
     })
 }

@@ -10,7 +10,8 @@ use hotslot::Runtime;
 
 use super::super::{hooks, watch};
 use super::protocol::{
-    Answer, Ask, ModuleHistory, ModuleStatus, PastGeneration, PendingGeneration, Status, ThreadHolding,
+    Answer, Ask, Decision, ModuleHistory, ModuleStatus, PastGeneration, PendingGeneration, Status,
+    ThreadHolding,
 };
 use super::report::refused;
 
@@ -85,7 +86,11 @@ impl Desk {
             }
             // The connection sees to it once this is on its way.
             Ask::Quit => Ready::Now(Answer::Quitting),
-            Ask::Swap { .. } | Ask::Rollback { .. } | Ask::Rebuild { .. } | Ask::Undo => self.order(ask),
+            Ask::Swap { .. }
+            | Ask::Rollback { .. }
+            | Ask::Rebuild { .. }
+            | Ask::Undo
+            | Ask::Decide { .. } => self.order(ask),
         }
     }
 
@@ -185,6 +190,11 @@ fn for_watch(ask: &Ask) -> Option<watch::Request> {
         Ask::Rebuild { module } => Some(watch::Request::Rebuild(module.iter().cloned().collect())),
         Ask::Rollback { module, generation } => Some(watch::Request::Rollback(module.clone(), *generation)),
         Ask::Undo => Some(watch::Request::Undo),
+        Ask::Decide { decision } => Some(watch::Request::Decide(match decision {
+            Decision::Refuse => watch::Decision::Refuse,
+            Decision::Reset => watch::Decision::Reset,
+            Decision::Restart => watch::Decision::Restart,
+        })),
         _ => None,
     }
 }

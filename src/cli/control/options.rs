@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::protocol::Decision;
+
 /// Who may have the program changed while it runs.
 #[derive(Debug, Args)]
 pub struct ControlOptions {
@@ -79,6 +81,11 @@ pub enum CtlAction {
     },
     /// Take the last update back
     Undo,
+    /// Say what becomes of the update that --on-incompatible ask waits with
+    Decide {
+        /// What
+        decision: Decision,
+    },
     /// End the program
     Quit,
 }

@@ -78,8 +78,26 @@ pub enum Ask {
     },
     /// Take the last update back.
     Undo,
+    /// Say what becomes of an update that does not fit, where `--on-incompatible ask` waits for
+    /// that.
+    Decide {
+        /// What.
+        decision: Decision,
+    },
     /// End the program, as Ctrl-C would.
     Quit,
+}
+
+/// What becomes of an update that does not fit what runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// The old code stays
+    Refuse,
+    /// Variables that do not fit start anew
+    Reset,
+    /// The program starts anew
+    Restart,
 }
 
 /// A file that a module is replaced by.
@@ -350,5 +368,60 @@ impl Answer {
     /// An answer with a message alone.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::Failed(Problem { message: message.into(), ..Problem::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    const DOCUMENTED: &str = include_str!("../../../docs/hot-reload-control.md");
+
+    /// The lines of the page that begin so, as JSON.
+    fn examples(start: &str) -> Vec<Value> {
+        let lines = DOCUMENTED.lines().filter_map(|line| line.strip_prefix(start));
+        lines.map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+
+    /// The names that a tagged type goes by.
+    fn names(what: &str, error: &str) -> BTreeSet<String> {
+        let names = error.split('`').skip(1).step_by(2).map(str::to_owned);
+        let names: BTreeSet<String> = names.filter(|name| name != "?").collect();
+        assert!(names.len() > 5, "{what}: {error}");
+        names
+    }
+
+    #[test]
+    fn every_request_and_answer_is_documented_as_it_is() {
+        let (mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new());
+        for example in examples("> ") {
+            asked.insert(example["ask"].as_str().unwrap().to_owned());
+            let request: Request = serde_json::from_value(example.clone()).unwrap();
+            assert_eq!(serde_json::to_value(request).unwrap(), example);
+        }
+        for mut example in examples("< ") {
+            answered.insert(example["answer"].as_str().unwrap().to_owned());
+            let reply: Reply = serde_json::from_value(example.clone()).unwrap();
+            // What is empty is left out.
+            if example["compiler"] == "" {
+                example.as_object_mut().unwrap().remove("compiler");
+            }
+            assert_eq!(serde_json::to_value(reply).unwrap(), example);
+        }
+        // The parser lists those there are.
+        let error = serde_json::from_str::<Ask>("{\"ask\":\"?\"}").unwrap_err().to_string();
+        assert_eq!(asked, names("requests", &error));
+        let error = serde_json::from_str::<Answer>("{\"answer\":\"?\"}").unwrap_err().to_string();
+        assert_eq!(answered, names("answers", &error));
+    }
+
+    #[test]
+    fn what_can_be_left_out() {
+        let request: Request = serde_json::from_str("{\"ask\":\"status\",\"more\":1}").unwrap();
+        assert_eq!(request, Request { version: VERSION, id: None, ask: Ask::Status });
     }
 }

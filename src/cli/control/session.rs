@@ -59,6 +59,9 @@ impl Session {
             Ask::Rebuild { module } => self.of_module(module).and_then(|tasks| self.swap(&tasks, begun)),
             Ask::Rollback { module, generation } => self.rollback(&module, generation, begun),
             Ask::Undo => self.undo(begun),
+            Ask::Decide { .. } => Err(nothing(
+                "nothing waits for a decision: that is for --watch with --on-incompatible ask".to_owned(),
+            )),
             Ask::Status | Ask::History { .. } | Ask::Pending | Ask::Reclaim | Ask::Quit => {
                 Err(Box::new(Answer::failed("this is no update")))
             }
@@ -95,6 +98,7 @@ impl Session {
                     )));
                 }
             };
+            let unit = self.from_anywhere(unit);
             let module = module.clone().unwrap_or_else(|| unit.name.clone());
             if tasks.iter().any(|task| task.module == module) {
                 return Err(nothing(format!("module {module} is to be replaced twice")));
@@ -116,6 +120,13 @@ impl Session {
         folder.as_deref().unwrap_or(&self.folder).join(&unit.path)
     }
 
+    /// The unit as the compiler finds it wherever the program has gone.
+    fn from_anywhere(&self, mut unit: Unit) -> Unit {
+        let folder = unit.directory.take();
+        unit.directory = Some(folder.map_or_else(|| self.folder.clone(), |folder| self.folder.join(folder)));
+        unit
+    }
+
     /// Another file in a module's place: compiled as the module's own is.
     fn unit_of_file(&self, known: Option<&Unit>, path: &Path) -> Result<Unit, Failure> {
         let kind = kind_of(path)?;
@@ -131,7 +142,7 @@ impl Session {
 
     /// A module as it is to be made from its own file, or all of them.
     fn of_module(&self, module: Option<String>) -> Result<Vec<Task>, Box<Answer>> {
-        let task = |unit: &Unit| Task { module: unit.name.clone(), unit: unit.clone() };
+        let task = |unit: &Unit| Task { module: unit.name.clone(), unit: self.from_anywhere(unit.clone()) };
         let loaded: Vec<String> = self.runtime.modules().into_iter().map(|(name, _)| name).collect();
         let Some(module) = module else {
             let units = self.units.iter().filter(|unit| loaded.contains(&unit.name));

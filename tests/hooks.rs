@@ -1,0 +1,103 @@
+//! The library's side of `hotslot.h`: `Hooks` in a host that is no command.
+
+#[path = "common/clang.rs"]
+mod clang;
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hotslot::{ErrorKind, Hooks, Runtime, Source};
+
+use clang::object;
+
+/// An object of C code that includes the header.
+fn code(source: &str) -> Source {
+    let header = concat!("-I", env!("CARGO_MANIFEST_DIR"), "/src/hooks");
+    object(&format!("#include <hotslot.h>\n{source}"), "clang-19", &[header])
+}
+
+fn call(runtime: &Runtime, name: &str) -> c_int {
+    // SAFETY: all functions of these tests are of this type.
+    #[allow(unsafe_code)]
+    let function = unsafe { runtime.function::<extern "C" fn() -> c_int>(name) };
+    function.unwrap().call()
+}
+
+#[test]
+fn the_thread_that_comes_by_applies_the_update() {
+    let runtime = Runtime::new().unwrap();
+    let hooks = Hooks::install(&runtime).unwrap();
+    let poll = "int poll(void) { return hotslot_safe_point(); }
+                int generation(void) { return (int)hotslot_generation(); }";
+    runtime.load("poll", code(poll)).unwrap();
+    runtime.load("value", code("int value(void) { return 1; }")).unwrap();
+    assert_eq!((call(&runtime, "poll"), call(&runtime, "generation")), (0, 1));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut update = runtime.update();
+            let applied =
+                hooks.commit(update.replace("value", code("int value(void) { return 2; }"))).unwrap();
+            assert_eq!((applied.generation, applied.report.modules.len()), (2, 1));
+            assert!(applied.waited >= Duration::from_millis(20), "{applied:?}");
+            done.store(true, Ordering::Release);
+        });
+        while !hooks.is_waiting() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(call(&runtime, "value"), 1);
+        assert!(!done.load(Ordering::Acquire));
+        assert_eq!(
+            (call(&runtime, "poll"), call(&runtime, "value"), call(&runtime, "generation")),
+            (1, 2, 2)
+        );
+    });
+    assert_eq!(call(&runtime, "poll"), 0);
+    let hooks = hooks.with_patience(Duration::from_millis(10));
+    let mut update = runtime.update();
+    let late = hooks.commit(update.replace("value", code("int value(void) { return 3; }"))).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::SafePoint);
+    assert_eq!((call(&runtime, "value"), call(&runtime, "generation")), (2, 2));
+}
+
+#[test]
+fn two_runtimes_have_hooks_of_their_own() {
+    let generation = "int generation(void) { return (int)hotslot_generation(); }";
+    let both: Vec<(Runtime, Hooks)> = (0..2)
+        .map(|_| {
+            let runtime = Runtime::new().unwrap();
+            let hooks = Hooks::install(&runtime).unwrap();
+            runtime.load("m", code(generation)).unwrap();
+            (runtime, hooks)
+        })
+        .collect();
+    let (runtime, hooks) = &both[0];
+    hooks.commit(runtime.update().replace("m", code(generation))).unwrap();
+    assert_eq!((call(&both[0].0, "generation"), call(&both[1].0, "generation")), (2, 1));
+    // Without any the header's functions do nothing.
+    let without = Runtime::new().unwrap();
+    without.load("m", code(generation)).unwrap();
+    assert_eq!(call(&without, "generation"), 0);
+}
+
+#[test]
+fn callbacks_that_register_and_end_themselves() {
+    let runtime = Runtime::new().unwrap();
+    let hooks = Hooks::install(&runtime).unwrap();
+    let source = "static int calls;
+        static void second(unsigned long g, void *c) { calls += 100; }
+        static void first(unsigned long g, void *c) {
+            calls++; hotslot_forget(first, 0); hotslot_after_update(second, 0);
+        }
+        int start(void) { return hotslot_before_update(first, 0); }
+        int seen(void) { return calls; }";
+    runtime.load("m", code(source)).unwrap();
+    runtime.load("n", code("int n(void) { return 1; }")).unwrap();
+    assert_eq!(call(&runtime, "start"), 1);
+    for seen in [101, 201] {
+        hooks.commit(runtime.update().replace("n", code("int n(void) { return 1; }"))).unwrap();
+        assert_eq!(call(&runtime, "seen"), seen);
+    }
+}

@@ -4,7 +4,11 @@
 //! symbol, module and file concerned, and what to do about it. It deliberately knows
 //! nothing of the phases themselves: each builds its own errors from these parts.
 
+mod fault;
+
 use std::fmt;
+
+pub use fault::{Fault, Frame};
 
 /// The result of every fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +39,11 @@ pub enum ErrorKind {
     SafePoint,
     /// The reservation is full, or the operating system refused memory.
     Memory,
+    /// Generated code did something that the processor or the kernel refuses: see
+    /// [`Error::fault`].
+    Fault,
+    /// A guarded call was ended from outside, or its time was over.
+    Interrupted,
     /// The host lacks something hotslot needs (an architecture, a kernel feature).
     Host,
 }
@@ -53,6 +62,7 @@ struct Inner {
     file: Option<String>,
     symbol: Option<String>,
     hint: Option<String>,
+    fault: Option<Box<Fault>>,
     others: Vec<Error>,
 }
 
@@ -82,10 +92,11 @@ impl Error {
 
     /// The same error, for somebody else.
     pub(crate) fn again(&self) -> Self {
-        let Inner { kind, message, symbol, module, file, hint, others } = &*self.0;
+        let Inner { kind, message, symbol, module, file, hint, fault, others } = &*self.0;
         let (symbol, module, file, hint) = (symbol.clone(), module.clone(), file.clone(), hint.clone());
         let others = others.iter().map(Self::again).collect();
-        Self(Box::new(Inner { kind: *kind, message: message.clone(), symbol, module, file, hint, others }))
+        let (kind, message, fault) = (*kind, message.clone(), fault.clone());
+        Self(Box::new(Inner { kind, message, symbol, module, file, hint, fault, others }))
     }
 
     /// Says the same with other words.
@@ -101,6 +112,11 @@ impl Error {
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
+        self.0.fault = Some(Box::new(fault));
         self
     }
 
@@ -140,6 +156,11 @@ impl Error {
     /// What to do about it, if hotslot knows.
     pub fn advice(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// What was being run, if generated code was ended by a fault or an interrupt.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.0.fault.as_deref()
     }
 
     /// Every problem this error stands for, itself first: an update reports all it finds.

@@ -51,6 +51,7 @@ mod cache;
 mod compile;
 mod error;
 mod fault;
+mod faults;
 mod fork_gate;
 mod hooks;
 mod libraries;
@@ -67,10 +68,11 @@ mod unwind;
 
 pub use cache::{Cache, CacheInfo, CacheKey, KeyBuilder};
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Fault, Frame, Result};
+pub use faults::Interrupt;
 pub use hooks::{Applied, Hooks};
 pub use runtime::{
-    AbiType, Builder, Function, Generation, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
+    AbiType, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
     Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,
     Update,
 };

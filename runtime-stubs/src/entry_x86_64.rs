@@ -135,6 +135,11 @@ impl RecoveryFrame {
             x87_control: 0,
         }
     }
+
+    /// The stack pointer of the call that filled it in: where its return address is.
+    pub const fn stack_pointer(&self) -> u64 {
+        self.rsp
+    }
 }
 
 impl Default for RecoveryFrame {
@@ -184,6 +189,11 @@ pub fn resolve_entry_address() -> u64 {
 /// The first word of a TLS descriptor, whose second is the address of a [`TlsDescArgument`].
 pub fn tlsdesc_entry_address() -> u64 {
     hotslot_tlsdesc_entry as *const () as u64
+}
+
+/// The address of [`hotslot_guarded_call`], which is less than 256 bytes long.
+pub fn guarded_call_address() -> u64 {
+    hotslot_guarded_call as *const () as u64
 }
 
 /// The address of [`hotslot_recover`], for a signal handler that changes the interrupted context:

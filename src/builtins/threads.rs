@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::OnceLock;
 
-use crate::tls;
+use crate::{faults, tls};
 
 type Start = extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 type StartC11 = extern "C-unwind" fn(*mut c_void) -> c_int;
@@ -35,6 +35,7 @@ impl<F> Starting<F> {
     /// `starting` is what `create` was given, and this is the thread started with it.
     unsafe fn begin(starting: *mut c_void) -> Self {
         tls::start_thread();
+        faults::start_thread();
         // SAFETY: by the contract above.
         *unsafe { Box::from_raw(starting.cast::<Self>()) }
     }
@@ -167,6 +168,7 @@ unsafe extern "C-unwind" fn start_thread(thread: *mut c_void, state: *mut *mut S
 
 unsafe extern "C-unwind" fn run(standing: *mut State) {
     tls::start_thread();
+    faults::start_thread();
     // SAFETY: called through TABLE, so with an object of `start_thread`, whose `inner` is a
     // state of the C++ library's kind.
     unsafe {

@@ -12,6 +12,7 @@ mod compare;
 mod compiler;
 mod contents;
 mod control;
+mod crash;
 mod doctor;
 mod enter;
 mod failure;

@@ -133,6 +133,10 @@ pub struct RunOptions {
     pub hooks: HookOptions,
 
     #[command(flatten)]
+    /// What a crash of the program does.
+    pub crash: super::crash::CrashOptions,
+
+    #[command(flatten)]
     /// Whether modules are replaced while the program runs.
     pub stress: StressOptions,
 

@@ -19,7 +19,7 @@ use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
 use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{assembler, cache, control, hooks, libraries, signals, stress, timing, watch};
+use super::{assembler, cache, control, crash, hooks, libraries, signals, stress, timing, watch};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
@@ -108,6 +108,7 @@ fn load(
     }
     // The end of the update runs the program's constructors.
     signals::restore();
+    crash::watch(&runtime, &options.crash)?;
     let mut support = None;
     let prepared = loop {
         let mut update = runtime.update();

@@ -11,6 +11,7 @@ use runtime_stubs::entry::TlsDescArgument;
 use super::constants::{Constant, Key};
 use super::functions::Functions;
 use super::keeps::Keeps;
+use super::lines::Lines;
 use crate::memory::Block;
 use crate::seeded::{Bug, bug};
 use crate::table::SymbolId;
@@ -174,6 +175,8 @@ pub(crate) struct Image {
     /// The functions in `code`.
     #[allow(dead_code, reason = "for reports")]
     pub functions: Functions,
+    /// Which source line the code is of, if its object said.
+    pub lines: Option<Lines>,
     /// Why the code cannot be shown to be unreachable, if it cannot.
     #[allow(dead_code, reason = "for reclamation")]
     pub keeps: Option<Keeps>,

@@ -7,7 +7,7 @@
 //! [`definitions`] says what that provides. [`intern`] then finds the constants that the
 //! table of [`constants`] has already, [`apply`] writes the relocations with the tables of
 //! [`relocate`] and the operands of [`addresses`] and [`thread_local`], [`frames`] checks
-//! the unwind information, and [`seal`] fills the memory that an [`image`] owns, with a
+//! the unwind information, [`lines`] keeps the line tables, and [`seal`] fills the memory that an [`image`] owns, with a
 //! table of its [`functions`]. The linker knows
 //! symbols only as indices of the table; it neither stores slots nor runs code.
 
@@ -23,6 +23,7 @@ mod homes;
 mod image;
 mod intern;
 mod keeps;
+mod lines;
 mod needs;
 mod object;
 mod place;

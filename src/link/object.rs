@@ -9,6 +9,7 @@ use object::read::elf::{FileHeader, Rela, SectionHeader, Sym};
 use object::{LittleEndian, SectionIndex, SymbolIndex};
 use runtime_stubs::Arch;
 
+use super::lines;
 use crate::error::{Error, ErrorKind, Result};
 
 type Header = elf::FileHeader64<LittleEndian>;
@@ -103,6 +104,8 @@ pub(crate) struct Object<'d> {
     pub arch: Arch,
     pub sections: Vec<Section<'d>>,
     pub symbols: Vec<Symbol<'d>>,
+    /// Its line table, with the relocations that are applied to nothing else.
+    pub lines: Option<(usize, &'d [Relocation])>,
     /// Sections whose bounds the object refers to by `__start_` and `__stop_` symbols.
     pub bounded: Vec<&'d str>,
 }
@@ -115,7 +118,7 @@ fn malformed(what: impl std::fmt::Display) -> Error {
 impl<'d> Object<'d> {
     /// An object with nothing in it.
     pub(crate) fn empty(arch: Arch) -> Self {
-        Self { arch, sections: Vec::new(), symbols: Vec::new(), bounded: Vec::new() }
+        Self { arch, sections: Vec::new(), symbols: Vec::new(), lines: None, bounded: Vec::new() }
     }
 
     pub(crate) fn parse(data: &'d [u8]) -> Result<Self> {
@@ -141,7 +144,8 @@ impl<'d> Object<'d> {
             return Err(Error::new(ErrorKind::Parse, "not a relocatable object")
                 .hint("pass the output of `cc -c`; open a shared library with open_library or -l"));
         }
-        let mut object = Self { arch, sections: Vec::new(), symbols: Vec::new(), bounded: Vec::new() };
+        let mut object =
+            Self { arch, sections: Vec::new(), symbols: Vec::new(), lines: None, bounded: Vec::new() };
         object.read(header, data)?;
         // A compiler's own form of code, with nothing that can be run beside it.
         let is_empty = |section: &Section<'_>| section.kind == Kind::Skipped || section.size == 0;
@@ -277,7 +281,8 @@ impl<'d> Object<'d> {
         let Some(to) = self.sections.get_mut(target.0) else {
             return Err(malformed("relocations of a section that does not exist"));
         };
-        if to.kind == Kind::Skipped {
+        let lines = to.kind == Kind::Skipped && to.name == lines::SECTION && self.lines.is_none();
+        if to.kind == Kind::Skipped && !lines {
             return Ok(());
         }
         let Some((relocations, link)) = section.rela(LE, data).map_err(malformed)? else { return Ok(()) };
@@ -292,6 +297,10 @@ impl<'d> Object<'d> {
                     to.name
                 )));
             }
+        }
+        if lines {
+            self.lines = Some((target.0, relocations));
+            return Ok(());
         }
         if !to.relocations.is_empty() {
             return Err(malformed(format!("section {} has two tables of relocations", to.name)));
@@ -332,6 +341,8 @@ fn read_section<'d>(
         if header.sh_flags(LE).contains(elf::SHF_COMPRESSED) {
             return Err(malformed(format!("section {name} is loaded and compressed")));
         }
+    } else if lines::are_of(name) && !header.sh_flags(LE).contains(elf::SHF_COMPRESSED) {
+        bytes = header.data(LE, data).unwrap_or_default();
     }
     let flags = header.sh_flags(LE);
     let entry = if flags.contains(elf::SHF_MERGE) { header.sh_entsize(LE) } else { 0 };

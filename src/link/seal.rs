@@ -11,6 +11,7 @@ use super::apply::Linker;
 use super::frames;
 use super::functions::{Functions, name_at};
 use super::image::{Image, Initialiser, Stored, ThreadLocal, ThreadLocals};
+use super::lines::Lines;
 use super::object::{Kind, Object, Place, Section};
 use super::place::{Placement, Shared, Variable};
 use super::prints::Prints;
@@ -31,6 +32,7 @@ impl Linker<'_, '_> {
         self.name_constants();
         let prints = Prints::new(&self.placement.object, &self.placement.starts, &self.placement.homes);
         let functions = Functions::of(&self.placement, &prints);
+        let lines = Lines::of(&self.placement);
         let initial = |section: usize| prints.of(section, 0, u64::MAX);
         let locals = self.placement.locals.iter().map(|local| initial(local.section));
         let initial_locals: Vec<u64> = locals.collect();
@@ -49,8 +51,14 @@ impl Linker<'_, '_> {
             kept,
             ..
         } = self.placement;
-        let mut image =
-            Image { descriptors: self.descriptors, baked: self.baked, functions, keeps, ..Image::default() };
+        let mut image = Image {
+            descriptors: self.descriptors,
+            baked: self.baked,
+            functions,
+            lines,
+            keeps,
+            ..Image::default()
+        };
         let code_range = code.address()..code.address() + code.bytes.len() as u64;
         let mut run = Vec::new();
         for (section, placed) in object.sections.iter().zip(&sections) {

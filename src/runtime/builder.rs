@@ -17,6 +17,7 @@ use crate::builtins;
 use crate::cache::Cache;
 use crate::compile::{CallForm, CompileOptions, Level, OptLevel};
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults;
 use crate::memory::{Arena, Space};
 use crate::process::Process;
 use crate::table::{Owner, Rank, Slots, Symbols, Target};
@@ -37,6 +38,7 @@ pub struct Builder {
     lazy: bool,
     verify_diff: bool,
     cache: Option<Cache>,
+    contain_faults: bool,
 }
 
 impl Default for Builder {
@@ -53,6 +55,7 @@ impl Default for Builder {
             lazy: false,
             verify_diff: false,
             cache: None,
+            contain_faults: true,
         }
     }
 }
@@ -165,6 +168,16 @@ impl Builder {
         self
     }
 
+    /// Whether guarded calls ([`Function::try_call`](crate::Function::try_call)) end with an
+    /// error where generated code faults; on unless said otherwise. The process's handlers for
+    /// SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP are replaced by the first guarded call of such a
+    /// runtime, and not before. What is no fault of generated code, or in no guarded call, goes to
+    /// the handlers that there were.
+    pub fn contain_faults(mut self, contain: bool) -> Self {
+        self.contain_faults = contain;
+        self
+    }
+
     /// The program's arguments, its name first, which the C library passes to constructors;
     /// none unless said otherwise. A word ends at its first zero byte.
     pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -208,9 +221,13 @@ impl Builder {
         }
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
+        if self.contain_faults {
+            faults::add(missing.identity(), start..end);
+        }
         let reclaiming = Arc::new(Forkable::new(()));
         forks::add(&reclaiming, &state, &arena);
         let inner = Arc::new(Inner {
+            contain_faults: self.contain_faults,
             state,
             reclaiming,
             odd_stack: AtomicI32::new(0),

@@ -4,13 +4,17 @@
 //! addresses are stored, then the slots, in one step. What ends is kept as a past generation
 //! or retired, never freed here: a thread may still be in it.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
-use super::state::{ONE_UPDATE, State};
+use super::state::{Changed, LastUpdate, ONE_UPDATE, State};
 use crate::link::{Image, Initialiser, StorageKey, Stored};
+use crate::memory::Block;
 use crate::seeded::{Bug, bug};
 use crate::table::{Owner, Provider, Rank, SymbolId, Target, Want};
 use crate::unwind::Frames;
@@ -124,6 +128,19 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         }
     }
     state.latest.clear();
+    let changes = staged.iter().filter(|m| !m.upgrade).map(|m| (m.id, m.generation.number));
+    let changes = changes.chain(restored.iter().map(|r| (r.id, r.number)));
+    let names = staged.iter().map(|m| (m.id, &m.name));
+    let names: HashMap<u32, &Arc<str>> = names.collect();
+    let changes: Vec<Changed> = (changes.filter_map(|(id, to)| {
+        let before = state.module(id);
+        let name = before.map(|module| &module.name).or_else(|| names.get(&id).copied())?.clone();
+        Some(Changed { name, from: before.map(|module| module.current.number), to })
+    }))
+    .collect();
+    if !changes.is_empty() {
+        state.last_update = Some(LastUpdate { at: Instant::now(), modules: changes });
+    }
     for module in staged {
         state.latest.push(module.name.clone());
         let past = take(&mut ended, module.id);
@@ -176,19 +193,20 @@ fn store(state: &mut State, changed: &[SymbolId], gates: Vec<crate::table::Gates
 }
 
 fn register_frames(image: &mut Image) {
+    let code = image.code.as_ref().map_or(0..0, Block::range);
     for begin in std::mem::take(&mut image.unregistered_frames) {
         if bug(Bug::NoUnwindInfo) {
             continue;
         }
-        image.frames.push(register(begin));
+        image.frames.push(register(begin, code.clone()));
     }
 }
 
 #[allow(unsafe_code)]
-fn register(begin: u64) -> Frames {
+fn register(begin: u64, code: Range<u64>) -> Frames {
     // SAFETY: the linker has checked these records, and they live as long as the image
     // that owns the registration.
-    unsafe { Frames::register(begin) }
+    unsafe { Frames::register(begin, code) }
 }
 
 /// Takes back what a module provides and wants; returns what it provided.

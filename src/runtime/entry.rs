@@ -6,8 +6,8 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 
-use super::guard;
 use crate::builtins;
+use crate::faults::barrier;
 use crate::fork_gate;
 
 /// Asks the resolver of an indirect function for the function to use.
@@ -15,7 +15,7 @@ pub(super) fn call_resolver(resolver: u64) -> u64 {
     // SAFETY: the address of a function symbol of type STT_GNU_IFUNC in published code,
     // which takes nothing and returns an address.
     let resolver: extern "C" fn() -> u64 = unsafe { std::mem::transmute(resolver as usize) };
-    guard::barrier(|| resolver())
+    barrier(|| resolver())
 }
 
 /// The program's arguments, as the C library passes them to constructors.
@@ -43,7 +43,7 @@ pub(super) fn call_initialiser(function: u64, arguments: &Arguments) {
         unsafe { std::mem::transmute(function as usize) };
     // SAFETY: read as any program reads it.
     let variables = unsafe { environ };
-    guard::barrier(|| function(count, arguments.as_ptr(), variables));
+    barrier(|| function(count, arguments.as_ptr(), variables));
 }
 
 /// Arranges for `functions` to run when the process exits or the runtime ends.
@@ -63,7 +63,7 @@ unsafe extern "C" fn run(functions: *mut c_void) {
     for function in *functions {
         // SAFETY: an entry of .fini_array in code that is still in place.
         let function: extern "C" fn() = unsafe { std::mem::transmute(function as usize) };
-        guard::barrier(|| function());
+        barrier(|| function());
     }
 }
 
@@ -71,5 +71,5 @@ unsafe extern "C" fn run(functions: *mut c_void) {
 pub(super) fn run_exit_handlers(dso: u64) {
     let _turn = fork_gate::ending();
     // SAFETY: called before any code of the runtime is freed.
-    guard::barrier(|| unsafe { builtins::finalize(dso) });
+    barrier(|| unsafe { builtins::finalize(dso) });
 }

@@ -10,7 +10,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Runtime, guard};
+use super::Runtime;
+use super::guarded::{self, Guarded};
 use crate::error::Result;
 
 /// A type that a C function can take or return in one IR value.
@@ -104,45 +105,51 @@ macro_rules! signature {
                 signature!(@call [$($unsafe)?] function($($value),*))
             }
 
-            /// Calls the function as [`Self::call`] does, under a guard: a call of a function
-            /// that nothing defines, anywhere below, comes back as an error of this call.
+            /// Calls the function as [`Self::call`] does, under a guard: a fault of generated
+            /// code, or a call of a function that nothing defines, anywhere below, comes back as an
+            /// error of this call.
             ///
-            /// The innermost guard of this runtime on the calling thread gets the error. The
-            /// error names the missing symbol, the module that defined it last and the caller.
-            /// An exception or a panic passes through, as does what the function returns.
-            ///
-            /// # What is given up
-            /// The frames between the guard and the failed call are left without being unwound,
-            /// as `longjmp` leaves them: those of generated code, and those of host functions
-            /// that it called and that called it in turn. Nothing of theirs is run: no
-            /// destructor, no `catch`, no `finally`. Locks they hold stay locked, memory they
-            /// own is leaked, and data they were changing stays half changed. A guard of
-            /// another runtime among them is given up too.
-            ///
-            /// Code that hotslot itself runs on its way is never given up: a constructor run by
-            /// an update, a resolver, an exit handler. A function missing there ends the
-            /// process, unless there is a guard further in.
+            /// The same as [`Self::guarded`] with no limits; see there for what is contained, what
+            /// is given up, and what it takes.
             ///
             /// # Errors
-            /// [`ErrorKind::Resolve`](crate::ErrorKind::Resolve) when a function was called that
-            /// nothing defines. The code before that call has been run.
+            /// [`ErrorKind::Fault`](crate::ErrorKind::Fault) when generated code did something that
+            /// cannot be, [`ErrorKind::Resolve`](crate::ErrorKind::Resolve) when a function was
+            /// called that nothing defines. The code before that has been run.
             ///
             /// # Safety
-            /// For `unsafe` function types: as the function demands. For all: whoever made the
-            /// handle has promised that its code is sound, and here this includes that host
-            /// functions called back by it, and calling generated code, bear to be left so, and
-            /// that nothing leaves the guarded call by other ways than returning and unwinding:
-            /// not by `longjmp`, nor by switching to another stack for good.
+            /// For `unsafe` function types: as the function demands. For all: as [`Guarded`] says.
             #[allow(clippy::too_many_arguments)]
+            #[inline]
             pub $($unsafe)? fn try_call(&self $(, $value: $name)*) -> Result<Ret> {
                 // SAFETY: the promise of whoever made the handle, see `Runtime::function`. That
                 // the call may unwind is no promise to it: a guard bears it.
                 let function = unsafe {
                     std::mem::transmute::<*const c_void, signature!(@unwinding $($name),*)>(self.address)
                 };
-                let identity = self.runtime.inner.missing.identity();
                 // SAFETY: as above, and for `unsafe` types the caller's promise.
-                guard::run(identity, move || unsafe { function($($value),*) })
+                guarded::run(&self.runtime, move || unsafe { function($($value),*) })
+            }
+        }
+
+        impl<Ret: AbiType + 'static $(, $name: AbiType + 'static)*> Guarded<'_, $pointer> {
+            /// Calls the function.
+            ///
+            /// # Errors
+            /// As [`Function::try_call`], and [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted)
+            /// when the call was interrupted or its time is over.
+            ///
+            /// # Safety
+            /// For `unsafe` function types: as the function demands. For all: as [`Guarded`] says.
+            #[allow(clippy::too_many_arguments)]
+            pub $($unsafe)? fn call(self $(, $value: $name)*) -> Result<Ret> {
+                let address = self.function().address;
+                // SAFETY: as in `try_call`.
+                let function = unsafe {
+                    std::mem::transmute::<*const c_void, signature!(@unwinding $($name),*)>(address)
+                };
+                // SAFETY: as in `try_call`.
+                self.run(move || unsafe { function($($value),*) })
             }
         }
     };
@@ -194,6 +201,12 @@ impl<F: Signature> Function<F> {
     pub fn as_ptr(&self) -> F {
         // SAFETY: the promise of whoever made the handle, see `Runtime::function`.
         unsafe { F::from_address(self.address) }
+    }
+
+    /// A call of the function that comes back as an error where it cannot go on, with the limits
+    /// that are said next.
+    pub fn guarded(&self) -> Guarded<'_, F> {
+        Guarded::new(self)
     }
 
     /// The runtime that the function belongs to.

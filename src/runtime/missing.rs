@@ -13,11 +13,11 @@ use runtime_stubs::entry::EntryContext;
 
 use super::first_calls::FirstCalls;
 use super::generation::Module;
-use super::guard::{self, Ended, Identity};
 use super::state::State;
 use super::transaction::resolve;
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults::{self, Ended, Identity};
 use crate::memory::{Arena, Block, Space};
 use crate::table::{Owner, Provider, Rank, Symbol, SymbolId, Target};
 use crate::tls::Forkable;
@@ -153,7 +153,7 @@ unsafe fn answer(data: *mut c_void, index: u32, return_address: usize) -> Answer
         }
         None => Error::new(ErrorKind::Resolve, "code of a runtime that has ended called a missing function"),
     };
-    match guard::end(Identity(data), error) {
+    match faults::end(Identity(data), error) {
         Ok(ended) => Answer::Leave(ended),
         Err(error) => {
             // There is nothing to return to: the caller expects the function's result. What

@@ -12,12 +12,13 @@ mod builder;
 mod commit;
 mod describe;
 mod entry;
+mod faulted;
 mod first_calls;
 mod fitting;
 mod forks;
 mod function;
 mod generation;
-mod guard;
+mod guarded;
 mod history;
 mod lazy;
 mod loose_ends;
@@ -53,6 +54,7 @@ use std::sync::atomic::AtomicI32;
 pub use builder::Builder;
 pub use fitting::Migrated;
 pub use function::{AbiType, Function, Signature};
+pub use guarded::Guarded;
 pub use history::Generation;
 pub use report::{ModuleReport, Report, Shadowed, StaleReader, Times, TypesFrom, Undefined};
 pub use retire::{Holder, Pending, Reclaimed};
@@ -64,6 +66,7 @@ use crate::builtins;
 use crate::cache::Cache;
 use crate::compile::{CompileOptions, Level, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults;
 use crate::memory::{Arena, Block};
 use crate::process::{self, Library};
 use crate::reclaim::Caller;
@@ -95,6 +98,8 @@ struct Inner {
     /// How many bytes may be retired before updates are refused.
     retained_limit: usize,
     missing: MissingEntry,
+    /// Guarded calls end where code faults.
+    contain_faults: bool,
     /// What `__dso_handle` is in this runtime.
     dso: Block,
     compile: CompileOptions,
@@ -128,6 +133,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         builtins::remove_range(self.dso.address());
+        faults::remove(self.missing.identity());
         forks::remove(&self.arena);
         self.arena.close();
     }

@@ -81,6 +81,15 @@ impl<T> Forkable<T> {
         (!self.is_mine()).then(|| self.lock())
     }
 
+    /// Takes the lock if nobody has it.
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        match self.lock.try_lock() {
+            Ok(lock) => Some(self.own(lock)),
+            Err(TryLockError::Poisoned(lock)) => Some(self.own(lock.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     fn own<'a>(&'a self, lock: MutexGuard<'a, ()>) -> Guard<'a, T> {
         self.owner.store(thread_pointer() as u64, Ordering::Relaxed);
         Guard { of: self, lock: Some(lock), lent: false }

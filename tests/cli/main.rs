@@ -3,6 +3,7 @@
 
 mod cache;
 mod compiling;
+mod crashes;
 mod cxx;
 mod linking;
 mod place;

@@ -18,13 +18,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("seeded", &[]),
     ("fault", &["error"]),
     ("fork_gate", &[]),
-    ("unwind", &[]),
     ("memory", &["error"]),
     ("tls", &["error"]),
+    ("unwind", &["tls"]),
     ("reclaim", &["error", "tls"]),
+    ("faults", &["error", "unwind", "reclaim"]),
     ("process", &["error", "fork_gate", "tls"]),
     ("libraries", &["error", "process"]),
-    ("builtins", &["tls", "reclaim"]),
+    ("builtins", &["tls", "reclaim", "faults"]),
     ("scoped", &[]),
     ("cache", &[]),
     ("compile", &["error", "fork_gate", "scoped"]),
@@ -36,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "error",
             "fork_gate",
             "unwind",
+            "faults",
             "memory",
             "process",
             "libraries",
@@ -80,6 +82,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // A handler in children of fork; signals read from a file.
     "cli/control/forks.rs",
     "cli/control/guard.rs",
+    // Is called by the program with a function of its.
+    "cli/crash.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.
@@ -117,6 +121,14 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/tests_isolate.rs",
     // Is called by generated code, and calls it.
     "hooks/table.rs",
+    // Handlers of signals: registers, stacks, the way out of a call.
+    "faults/crash.rs",
+    "faults/guard.rs",
+    "faults/handler.rs",
+    "faults/interrupt.rs",
+    "faults/judge.rs",
+    "faults/library.rs",
+    "faults/thread.rs",
     // Maps and writes memory.
     "memory/os.rs",
     // The dynamic loader's interface.
@@ -135,14 +147,16 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "reclaim/threads/tests/threads.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
+    // Asks the dynamic loader for names.
+    "runtime/faulted.rs",
+    // An `unsafe fn` of the public interface.
+    "runtime/guarded.rs",
     // Calls resolvers, constructors and destructors.
     "runtime/entry.rs",
     // Typed handles: addresses as function pointers.
     "runtime/function.rs",
     // Locks held from one call of the C library to the next.
     "runtime/forks.rs",
-    // Leaves calls of generated code.
-    "runtime/guard.rs",
     // Is called by generated code.
     "runtime/missing.rs",
     // `unsafe fn`s of the public interface.
@@ -156,8 +170,11 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "tls/access.rs",
     // A lock held from one call of the C library to the next.
     "tls/forkable.rs",
-    // The unwinder's interface.
-    "unwind.rs",
+    // The unwinder's interface, the loader's, and stacks.
+    "unwind/known.rs",
+    "unwind/libraries.rs",
+    "unwind/mod.rs",
+    "unwind/walk.rs",
 ];
 
 /// Where LLVM may be named: where hotslot compiles, and where the ways do that it is compared with.

@@ -2,7 +2,7 @@
 //!
 //! Owns each thread's stack of guards, which is a list through the machine's stack, and
 //! the way out of a call to the guard that waits for it. Deliberately knows nothing of why
-//! a call is given up: whoever ends one brings the error.
+//! a call is given up: whoever ends one brings the error, or notes what it has caught.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
@@ -13,22 +13,34 @@ use std::ptr;
 #[cfg(target_arch = "x86_64")]
 use runtime_stubs::entry::{RecoveryFrame, hotslot_guarded_call, hotslot_recover};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::caught::Caught;
+use super::interrupt::Call;
+use crate::error::{Error, ErrorKind};
 
 /// Which runtime a guard is for: an address that is the runtime's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity(pub *const c_void);
+pub(crate) struct Identity(pub *const c_void);
+
+/// Why a guarded call did not come to its end.
+pub(crate) enum GivenUp {
+    Error(Error),
+    Caught(Box<Caught>),
+}
 
 /// One guarded call, in the frame that made it.
 ///
 /// INVARIANT: [`INNERMOST`] and `outer` lead to guards of this thread whose frames are still
 /// there. A guard takes itself off the list when its frame ends, in whichever way.
-struct Guard {
-    outer: *const Guard,
+pub(super) struct Guard {
+    pub(super) outer: *const Guard,
     /// `None` for a barrier.
-    of: Option<Identity>,
+    pub(super) of: Option<Identity>,
     frame: UnsafeCell<RecoveryFrame>,
     error: Cell<Option<Error>>,
+    /// Where a handler notes what it has caught.
+    caught: UnsafeCell<MaybeUninit<Caught>>,
+    /// How the call is interrupted, if it can be.
+    pub(super) call: *const Call,
 }
 
 thread_local! {
@@ -36,21 +48,50 @@ thread_local! {
     static INNERMOST: Cell<*const Guard> = const { Cell::new(ptr::null()) };
 }
 
-/// What [`hotslot_guarded_call`] returns when a call was given up.
+/// What [`hotslot_guarded_call`] returns when a call was given up: with an error, or by a handler.
 const GIVEN_UP: u32 = 1;
+pub(super) const CAUGHT: u32 = 2;
 
 impl Guard {
     /// Runs `body` with a guard that is the thread's innermost one.
-    fn with<R>(of: Option<Identity>, body: impl FnOnce(&Guard) -> R) -> R {
+    #[inline(always)]
+    fn with<R>(of: Option<Identity>, call: *const Call, body: impl FnOnce(&Guard) -> R) -> R {
         let guard = Guard {
             outer: INNERMOST.get(),
             of,
             frame: UnsafeCell::new(RecoveryFrame::new()),
             error: Cell::new(None),
+            caught: UnsafeCell::new(MaybeUninit::uninit()),
+            call,
         };
         INNERMOST.set(&raw const guard);
         body(&guard)
     }
+
+    pub(super) fn frame(&self) -> *const RecoveryFrame {
+        self.frame.get()
+    }
+
+    /// The stack pointer of its call.
+    pub(super) fn sp(&self) -> u64 {
+        // SAFETY: written when the call began, and not since.
+        unsafe { (*self.frame.get()).stack_pointer() }
+    }
+
+    /// Notes why it is given up, which the calling thread is about to do.
+    ///
+    /// # Safety
+    /// Its call is active, in this thread, and goes on at the guard with [`CAUGHT`].
+    pub(super) unsafe fn give_up(&self, caught: &Caught) {
+        // SAFETY: nobody reads or writes it while the call is active.
+        unsafe { (*self.caught.get()).write(*caught) };
+        INNERMOST.set(ptr::from_ref(self));
+    }
+}
+
+/// The calling thread's innermost guard, or null.
+pub(super) fn innermost() -> *const Guard {
+    INNERMOST.get()
 }
 
 impl Drop for Guard {
@@ -62,20 +103,28 @@ impl Drop for Guard {
 
 /// Runs `call`, which calls generated code of runtime `of` and does nothing else.
 ///
-/// An exception or a panic passes through.
-pub(super) fn run<T, C: FnOnce() -> T>(of: Identity, call: C) -> Result<T> {
+/// An exception or a panic passes through. It ends early when `interruptible` is interrupted.
+#[inline]
+pub(crate) fn run<T, C: FnOnce() -> T>(
+    of: Identity,
+    interruptible: Option<&Call>,
+    call: C,
+) -> Result<T, GivenUp> {
     let mut work = Work { call: ManuallyDrop::new(call), result: MaybeUninit::<T>::uninit() };
     let data: *mut c_void = (&raw mut work).cast();
-    Guard::with(Some(of), |guard| {
+    let interruptible = interruptible.map_or(ptr::null(), ptr::from_ref);
+    Guard::with(Some(of), interruptible, |guard| {
         // SAFETY: the guard, with its frame, and `work` stay in place until after the call,
         // and `work` is what `perform` is for.
         let end = unsafe { hotslot_guarded_call(guard.frame.get(), perform::<T, C>, data) };
         match end {
             // SAFETY: `perform` came to its end, so it has stored the result; `data` is `work`.
             0 => Ok(unsafe { (*data.cast::<Work<T, C>>()).result.assume_init_read() }),
-            _ => Err(guard.error.take().unwrap_or_else(|| {
+            // SAFETY: `give_up` has written it.
+            CAUGHT => Err(GivenUp::Caught(Box::new(unsafe { (*guard.caught.get()).assume_init() }))),
+            _ => Err(GivenUp::Error(guard.error.take().unwrap_or_else(|| {
                 Error::new(ErrorKind::Resolve, "a guarded call was given up for no known reason")
-            })),
+            }))),
         }
     })
 }
@@ -99,16 +148,16 @@ unsafe extern "C-unwind" fn perform<T, C: FnOnce() -> T>(work: *mut c_void) {
 
 /// Runs `body`, which calls generated code from frames that must not be given up: no guard
 /// further out is found from inside it.
-pub(super) fn barrier<R>(body: impl FnOnce() -> R) -> R {
-    Guard::with(None, |_| body())
+pub(crate) fn barrier<R>(body: impl FnOnce() -> R) -> R {
+    Guard::with(None, ptr::null(), |_| body())
 }
 
 /// A guarded call of this thread whose error has been stored.
-pub(super) struct Ended(*const RecoveryFrame);
+pub(crate) struct Ended(*const RecoveryFrame);
 
 /// Stores `error` with the innermost guard of runtime `of` on this thread, or gives it back
 /// where there is none to be reached.
-pub(super) fn end(of: Identity, error: Error) -> std::result::Result<Ended, Error> {
+pub(crate) fn end(of: Identity, error: Error) -> Result<Ended, Error> {
     let mut at = INNERMOST.get();
     // SAFETY: the list's invariant.
     while let Some(guard) = unsafe { at.as_ref() } {
@@ -132,7 +181,7 @@ impl Ended {
     /// # Safety
     /// No frame between here and the guard has a value that must be dropped, as far as this
     /// crate knows them: see `Function::try_call` for those it does not.
-    pub(super) unsafe fn leave(self) -> ! {
+    pub(crate) unsafe fn leave(self) -> ! {
         // SAFETY: the guard is on this thread's list, so its call is active.
         unsafe { hotslot_recover(self.0, GIVEN_UP) }
     }
@@ -148,6 +197,10 @@ mod nowhere {
     impl RecoveryFrame {
         pub(super) const fn new() -> Self {
             Self
+        }
+
+        pub(super) const fn stack_pointer(&self) -> u64 {
+            0
         }
     }
 
@@ -172,11 +225,18 @@ use nowhere::{RecoveryFrame, hotslot_guarded_call, hotslot_recover};
 mod tests {
     use super::*;
 
+    fn run<T>(of: Identity, call: impl FnOnce() -> T) -> Result<T, Error> {
+        super::run(of, None, call).map_err(|given_up| match given_up {
+            GivenUp::Error(error) => error,
+            GivenUp::Caught(_) => Error::new(ErrorKind::Resolve, "caught"),
+        })
+    }
+
     fn identity(n: usize) -> Identity {
         Identity(ptr::without_provenance(n))
     }
 
-    fn ended(of: usize, why: &str) -> std::result::Result<Ended, Error> {
+    fn ended(of: usize, why: &str) -> Result<Ended, Error> {
         end(identity(of), Error::new(ErrorKind::Resolve, why))
     }
 

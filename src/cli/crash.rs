@@ -1,0 +1,127 @@
+//! What happens when the program crashes: the report, and the way back to the code before.
+//!
+//! Owns `--on-crash`, the words of the report, and the call that a program can make to survive
+//! a crash (`hotslot_guarded`). How faults are caught and named is the library's.
+#![allow(unsafe_code)] // is called by the program with a function of its
+
+use std::ffi::{c_int, c_void};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+use clap::{Args, ValueEnum};
+use hotslot::{Error, Fault, Runtime};
+
+use super::failure::Failure;
+
+/// `--on-crash`.
+#[derive(Debug, Args)]
+pub struct CrashOptions {
+    /// When the program crashes: say where, or nothing. It ends as without hotslot, but for what it
+    /// calls by hotslot_guarded: after that it goes on, with `rollback` without the last update
+    #[arg(long, value_name = "WHAT", default_value = "report")]
+    pub on_crash: OnCrash,
+}
+
+/// What a crash leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnCrash {
+    /// Print function, line and backtrace to stderr
+    Report,
+    /// The same, and undo the last update if the program goes on
+    Rollback,
+    /// Nothing: the program ends as if hotslot was not there
+    Exit,
+}
+
+/// What the program's calls of `hotslot_guarded` need.
+struct Session {
+    runtime: Runtime,
+    policy: OnCrash,
+}
+
+static SESSION: OnceLock<Session> = OnceLock::new();
+
+/// Watches for crashes of the program from now on. To be called after the program's signal
+/// dispositions are as it expects them, and before any of its code is loaded.
+pub fn watch(runtime: &Runtime, options: &CrashOptions) -> Result<(), Failure> {
+    let session = Session { runtime: runtime.clone(), policy: options.on_crash };
+    let policy = options.on_crash;
+    // There is one caller.
+    let _ = SESSION.set(session);
+    // SAFETY: the type that hotslot.h declares; a function of this process.
+    unsafe { runtime.define_function("hotslot_guarded", guarded as *const c_void)? };
+    if policy != OnCrash::Exit {
+        // To undo the update as well would be in vain: the program ends.
+        runtime.report_crashes(move |fault| say(&report(fault)))?;
+    }
+    Ok(())
+}
+
+/// `int hotslot_guarded(void (*function)(void *), void *data)`: calls the function; 1 if it crashed,
+/// 0 if it returned.
+unsafe extern "C-unwind" fn guarded(
+    function: unsafe extern "C-unwind" fn(*mut c_void),
+    data: *mut c_void,
+) -> c_int {
+    let Some(session) = SESSION.get() else {
+        // SAFETY: what the program has asked for.
+        unsafe { function(data) };
+        return 0;
+    };
+    // SAFETY: the program's word that its function bears this.
+    let result = unsafe { session.runtime.guarded_call(function, data) };
+    result.map_or_else(|error| crashed(session, &error), |()| 0)
+}
+
+fn crashed(session: &Session, error: &Error) -> c_int {
+    if session.policy != OnCrash::Exit {
+        match error.fault() {
+            Some(fault) => say(&report(fault)),
+            None => say(&format!("hotslot: {error}\n")),
+        }
+    }
+    if session.policy == OnCrash::Rollback {
+        roll_back(&session.runtime);
+    }
+    1
+}
+
+fn roll_back(runtime: &Runtime) {
+    match runtime.undo() {
+        Ok(Some(report)) => {
+            let mut names: Vec<String> =
+                report.modules.iter().map(|m| format!("{} v{}", m.name, m.generation)).collect();
+            names.extend(report.removed.iter().map(|name| format!("{name} removed")));
+            say(&format!("hotslot: the last update is undone: {}\n", names.join(", ")));
+        }
+        Ok(None) => say("hotslot: there is no update to undo\n"),
+        Err(error) => say(&format!("hotslot: the last update cannot be undone: {error}\n")),
+    }
+}
+
+/// The report of a crash.
+pub fn report(fault: &Fault) -> String {
+    let mut text = String::from("hotslot: the program crashed: ");
+    let what = if fault.stack_overflow { "stack overflow" } else { fault.signal_name() };
+    text.push_str(what);
+    // Of a stack overflow it is somewhere in the stack.
+    if let Some(address) = fault.address.filter(|_| !fault.stack_overflow) {
+        let _ = write!(text, " at address {address:#x}");
+    }
+    if let Some(culprit) = fault.culprit() {
+        let _ = write!(text, " in {culprit}");
+    }
+    text.push('\n');
+    if let Some(ago) = fault.changed_before {
+        let _ = writeln!(text, "  this function was changed by the last update, {} ms ago", ago.as_millis());
+    }
+    text.push_str(&fault.backtrace());
+    text
+}
+
+/// In one piece, as other threads may be printing.
+fn say(text: &str) {
+    // Nobody is left to tell when stderr itself is gone.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

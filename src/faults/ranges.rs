@@ -1,0 +1,56 @@
+//! Whose code is where.
+//!
+//! Owns the list of the runtimes' reservations, which handlers read at any time.
+
+use std::ffi::c_void;
+use std::ops::Range;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use super::guard::Identity;
+
+struct Entry {
+    start: AtomicU64,
+    end: AtomicU64,
+    /// Null where there is none.
+    of: AtomicPtr<c_void>,
+}
+
+/// Faults of more runtimes at a time than this are not contained.
+const MOST: usize = 64;
+
+static RANGES: [Entry; MOST] = [const {
+    Entry { start: AtomicU64::new(0), end: AtomicU64::new(0), of: AtomicPtr::new(ptr::null_mut()) }
+}; MOST];
+
+/// Says that code of `of` may be in `range`.
+pub(crate) fn add(of: Identity, range: Range<u64>) {
+    for entry in &RANGES {
+        let own = of.0.cast_mut();
+        if entry.of.compare_exchange(ptr::null_mut(), own, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            entry.start.store(range.start, Ordering::Release);
+            entry.end.store(range.end, Ordering::Release);
+            return;
+        }
+    }
+}
+
+/// Ends [`add`].
+pub(crate) fn remove(of: Identity) {
+    for entry in &RANGES {
+        if ptr::eq(entry.of.load(Ordering::Acquire), of.0) {
+            entry.end.store(0, Ordering::Release);
+            entry.of.store(ptr::null_mut(), Ordering::Release);
+        }
+    }
+}
+
+/// Whose code `address` is.
+pub(super) fn owner(address: u64) -> Option<Identity> {
+    RANGES.iter().find_map(|entry| {
+        let inside =
+            address < entry.end.load(Ordering::Acquire) && address >= entry.start.load(Ordering::Acquire);
+        let of = entry.of.load(Ordering::Acquire);
+        (inside && !of.is_null()).then_some(Identity(of))
+    })
+}

@@ -32,7 +32,6 @@ pub fn figure() -> Vec<Row> {
         let good = source.replace("*(int *)data = 1;", &format!("*(int *)data = {};", number + 1));
         save(&file, &good);
         watched.program().wait_for(number + 1);
-        watched.event("live");
         while watched.program().within(Duration::from_millis(200)).is_some() {}
         while reports.try_recv().is_ok() {}
         let crash = "crashing_at = now(); *(volatile int *)0 = 1;";

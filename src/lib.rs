@@ -57,6 +57,7 @@ mod hooks;
 mod libraries;
 mod link;
 mod memory;
+mod observe;
 mod process;
 mod reclaim;
 mod runtime;
@@ -71,6 +72,7 @@ pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Fault, Frame, Result};
 pub use faults::Interrupt;
 pub use hooks::{Applied, Hooks};
+pub use observe::Profiler;
 pub use runtime::{
     AbiType, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
     Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,

@@ -263,7 +263,7 @@ fn a_jump_into_freed_code_and_through_a_damaged_slot_is_contained() {
 fn a_fault_of_the_host_is_not_ours() {
     extern "C" fn host_faults(n: i64) -> i64 {
         // SAFETY: deliberately none.
-        unsafe { (8 as *const i64).read_volatile() + n }
+        unsafe { std::ptr::dangling::<i64>().read_volatile() + n }
     }
     let rt = runtime(OptLevel::O2);
     // SAFETY: the type that the module declares.

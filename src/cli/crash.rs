@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use hotslot::{Error, Fault, Runtime};
 
 use super::failure::Failure;
+use super::watch;
 
 /// `--on-crash`.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ static SESSION: OnceLock<Session> = OnceLock::new();
 
 /// Watches for crashes of the program from now on. To be called after the program's signal
 /// dispositions are as it expects them, and before any of its code is loaded.
-pub fn watch(runtime: &Runtime, options: &CrashOptions) -> Result<(), Failure> {
+pub fn prepare(runtime: &Runtime, options: &CrashOptions) -> Result<(), Failure> {
     let session = Session { runtime: runtime.clone(), policy: options.on_crash };
     let policy = options.on_crash;
     // There is one caller.
@@ -53,7 +54,10 @@ pub fn watch(runtime: &Runtime, options: &CrashOptions) -> Result<(), Failure> {
     unsafe { runtime.define_function("hotslot_guarded", guarded as *const c_void)? };
     if policy != OnCrash::Exit {
         // To undo the update as well would be in vain: the program ends.
-        runtime.report_crashes(move |fault| say(&report(fault)))?;
+        runtime.report_crashes(move |fault| {
+            say(&report(fault));
+            watch::crashed(told(fault, false));
+        })?;
     }
     Ok(())
 }
@@ -81,14 +85,36 @@ fn crashed(session: &Session, error: &Error) -> c_int {
             None => say(&format!("hotslot: {error}\n")),
         }
     }
-    if session.policy == OnCrash::Rollback {
-        roll_back(&session.runtime);
+    let rolled_back = session.policy == OnCrash::Rollback && roll_back(&session.runtime);
+    if let Some(fault) = error.fault() {
+        watch::crashed(told(fault, rolled_back));
     }
     1
 }
 
-fn roll_back(runtime: &Runtime) {
-    match runtime.undo() {
+/// What the events say of it.
+fn told(fault: &Fault, rolled_back: bool) -> watch::Crash {
+    let culprit = fault.culprit();
+    let module = culprit.and_then(|frame| frame.module.clone());
+    let (module, generation) = module.unzip();
+    let place = culprit.and_then(|frame| frame.line.as_ref()).map(|(file, line)| format!("{file}:{line}"));
+    watch::Crash {
+        signal: fault.signal_name().to_owned(),
+        function: culprit.and_then(|frame| frame.function.clone()),
+        module,
+        generation,
+        place,
+        changed_last: fault.changed_before.is_some(),
+        rolled_back,
+        backtrace: fault.frames.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Whether the last update was undone.
+fn roll_back(runtime: &Runtime) -> bool {
+    let undone = runtime.undo();
+    let back = matches!(undone, Ok(Some(_)));
+    match undone {
         Ok(Some(report)) => {
             let mut names: Vec<String> =
                 report.modules.iter().map(|m| format!("{} v{}", m.name, m.generation)).collect();
@@ -98,6 +124,7 @@ fn roll_back(runtime: &Runtime) {
         Ok(None) => say("hotslot: there is no update to undo\n"),
         Err(error) => say(&format!("hotslot: the last update cannot be undone: {error}\n")),
     }
+    back
 }
 
 /// The report of a crash.

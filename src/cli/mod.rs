@@ -38,6 +38,7 @@ mod summary;
 #[cfg(test)]
 mod tests_frontend;
 mod timing;
+mod tools;
 mod unit;
 mod watch;
 mod ways;

@@ -121,8 +121,16 @@ pub struct RunOptions {
     pub verify_diff: bool,
 
     #[command(flatten)]
+    /// Whether debuggers and profilers are told of code.
+    pub tools: super::tools::ToolOptions,
+
+    #[command(flatten)]
     /// Where compiled code is kept.
     pub cache: CacheOptions,
+
+    #[command(flatten)]
+    /// What a crash of the program does.
+    pub crash: super::crash::CrashOptions,
 
     #[command(flatten)]
     /// Who may have it changed while it runs.
@@ -131,10 +139,6 @@ pub struct RunOptions {
     #[command(flatten)]
     /// How updates meet it.
     pub hooks: HookOptions,
-
-    #[command(flatten)]
-    /// What a crash of the program does.
-    pub crash: super::crash::CrashOptions,
 
     #[command(flatten)]
     /// Whether modules are replaced while the program runs.

@@ -28,7 +28,8 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let arguments = Arguments::new(words(options, &program))?;
     let cache = cache::chosen(&options.cache);
     let cpu = options.cpu.as_deref();
-    let frontend = Frontend::new(&options.compilers, program.level, cpu, &options.cflags, cache.as_ref())?;
+    let flags = options.tools.flags(&options.cflags);
+    let frontend = Frontend::new(&options.compilers, program.level, cpu, &flags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
@@ -108,7 +109,7 @@ fn load(
     }
     // The end of the update runs the program's constructors.
     signals::restore();
-    crash::watch(&runtime, &options.crash)?;
+    crash::prepare(&runtime, &options.crash)?;
     let mut support = None;
     let prepared = loop {
         let mut update = runtime.update();
@@ -219,6 +220,7 @@ fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Resul
         .cache(cache)
         .verify_diff(options.verify_diff)
         .arguments(words(options, program).map(|word| word.into_vec()));
+    builder = options.tools.apply(builder);
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);
     }

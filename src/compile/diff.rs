@@ -54,9 +54,9 @@ pub(super) struct Indexed {
 
 impl Indexed {
     /// What `bitcode` is, which replaces another version or is the first.
-    fn read(before: Option<&Self>, bitcode: &Arc<[u8]>) -> Option<Self> {
+    fn read(before: Option<&Self>, bitcode: &Arc<[u8]>, lines: bool) -> Option<Self> {
         let was = before.map(|before| (&before.summary, &before.reading));
-        let (summary, reading) = bitcode::summarise_after(was, bitcode).ok()?;
+        let (summary, reading) = bitcode::summarise_after(was, bitcode, lines).ok()?;
         let by_name = match before.filter(|before| before.reading.is_alike(&reading)) {
             Some(before) => before.by_name.clone(),
             None => Arc::new(by_name(&summary)),
@@ -110,10 +110,11 @@ fn by_name(summary: &Summary) -> Names<Item> {
 
 impl Known {
     /// What there is to know of a whole module that is compiled at one level; `None` where its
-    /// source is not understood. Of `before`, another version, much may still hold.
-    pub(crate) fn of(bitcode: &Source, before: Option<&Known>, level: Level) -> Option<Self> {
+    /// source is not understood. Of `before`, another version, much may still hold. With `lines`
+    /// functions that stand elsewhere in the source are others; that is the same for all versions.
+    pub(crate) fn of(bitcode: &Source, before: Option<&Known>, level: Level, lines: bool) -> Option<Self> {
         let before = before.map(|before| &*before.source);
-        let source = Arc::new(Indexed::read(before, bitcode.bytes())?);
+        let source = Arc::new(Indexed::read(before, bitcode.bytes(), lines)?);
         let code = vec![Code::of(level); source.summary.functions.len()];
         Some(Self { source, code, calls: 0 })
     }

@@ -32,6 +32,8 @@ struct hotslot_hooks_v1 {
 };
 extern const struct hotslot_hooks_v1 hotslot_hooks_v1 __attribute__((weak));
 
+extern int hotslot_guarded(void (*function)(void *), void *data) __attribute__((weak));
+
 #define HOTSLOT_INLINE_ static __inline__ __attribute__((unused))
 
 /* Whether the program runs under hotslot. */
@@ -78,7 +80,17 @@ HOTSLOT_INLINE_ int hotslot_migrate(const char *variable, hotslot_migration func
                : 0;
 }
 
-/* The same without being called first: a global function of this name that an update brings, or
+/* Calls `function`, and comes back from it if it crashes: 1 if it did, 0 if it returned. With
+ * `--on-crash rollback` the last update is undone then. Nothing between the crash and this call is
+ * tidied up: no destructor runs, no lock is released. Natively it is a plain call. */
+HOTSLOT_INLINE_ int hotslot_guard(void (*function)(void *data), void *data) {
+    if (&hotslot_guarded != NULL)
+        return hotslot_guarded(function, data);
+    function(data);
+    return 0;
+}
+
+/* The same as hotslot_migrate without being called first: a global function of this name that an update brings, or
  * that is there, is used for the variable. Its context is null.
  *
  *   HOTSLOT_MIGRATION(particles)(void *now, size_t now_size, const void *old, size_t old_size,

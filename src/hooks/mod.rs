@@ -141,7 +141,7 @@ impl Hooks {
             Err(refusal) => refusal,
         };
         // Rules make modules be compiled as a whole, so they are for when they are wanted.
-        let unfit = refusal.problems().filter(|problem| problem.kind() == ErrorKind::Update);
+        let unfit = refusal.problems().filter(|problem| problem.kind() == ErrorKind::Storage);
         let unfit: Vec<&str> = unfit.filter_map(Error::symbol).filter(|name| is_name(name)).collect();
         if unfit.is_empty() {
             return Err(refusal);

@@ -18,20 +18,23 @@ use super::place::{Area, Placement};
 use super::relocate::{self, Field, Operand, Unwritable};
 use super::seal::Links;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Detail;
 use crate::table::{SymbolId, Target};
 
 const LE: LittleEndian = LittleEndian;
 
 /// Relocates `placement`, fills its blocks and returns the image. `direct` makes every
-/// call go through its function's stub.
+/// call go through its function's stub; `detail` is what debuggers and profilers want to know.
 pub(crate) fn link(
     placement: Placement<'_>,
     ids: &[Option<SymbolId>],
     table: &TableLayout,
     resolve: &mut dyn Resolve,
     direct: bool,
+    detail: Option<Detail>,
 ) -> Result<Links> {
     let mut linker = Linker::new(placement, ids, table, resolve, direct);
+    linker.detail = detail;
     crate::fault::step("link")?;
     for index in 0..linker.placement.object.sections.len() {
         linker.section(index)?;
@@ -46,6 +49,7 @@ pub(super) struct Linker<'p, 'd> {
     pub(super) table: &'p TableLayout,
     pub(super) resolve: &'p mut dyn Resolve,
     pub(super) direct: bool,
+    pub(super) detail: Option<Detail>,
     /// What has been asked about each symbol of the object: most are used many times.
     pub(super) known: Vec<Known>,
     /// See [`super::Image::baked`].
@@ -113,6 +117,7 @@ impl<'p, 'd> Linker<'p, 'd> {
             table,
             resolve,
             direct,
+            detail: None,
             known,
             baked: Vec::new(),
             next_cell,

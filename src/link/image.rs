@@ -13,6 +13,7 @@ use super::functions::Functions;
 use super::keeps::Keeps;
 use super::lines::Lines;
 use crate::memory::Block;
+use crate::observe::Shown;
 use crate::seeded::{Bug, bug};
 use crate::table::SymbolId;
 use crate::tls::{Part, TlsBlock};
@@ -156,6 +157,9 @@ pub(crate) struct Initialiser {
 /// A linked object. Whoever drops it knows that no thread can reach its code.
 #[derive(Default)]
 pub(crate) struct Image {
+    /// Debuggers know of it; first, because they forget it before its memory is another's.
+    #[allow(dead_code, reason = "held")]
+    pub shown: Option<Shown>,
     pub frames: Vec<Frames>,
     /// Addresses of the unwind information to register when the image is published.
     pub unregistered_frames: Vec<u64>,

@@ -7,7 +7,8 @@
 //! [`definitions`] says what that provides. [`intern`] then finds the constants that the
 //! table of [`constants`] has already, [`apply`] writes the relocations with the tables of
 //! [`relocate`] and the operands of [`addresses`] and [`thread_local`], [`frames`] checks
-//! the unwind information, [`lines`] keeps the line tables, and [`seal`] fills the memory that an [`image`] owns, with a
+//! the unwind information, [`lines`] keeps the line tables, [`debug`] tells debuggers and profilers,
+//! and [`seal`] fills the memory that an [`image`] owns, with a
 //! table of its [`functions`]. The linker knows
 //! symbols only as indices of the table; it neither stores slots nor runs code.
 
@@ -15,6 +16,7 @@ mod addresses;
 mod apply;
 mod constants;
 mod cycles;
+mod debug;
 mod definitions;
 mod escapes;
 mod frames;

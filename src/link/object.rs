@@ -102,6 +102,8 @@ pub(crate) struct Symbol<'d> {
 
 pub(crate) struct Object<'d> {
     pub arch: Arch,
+    /// The whole file.
+    pub data: &'d [u8],
     pub sections: Vec<Section<'d>>,
     pub symbols: Vec<Symbol<'d>>,
     /// Its line table, with the relocations that are applied to nothing else.
@@ -118,7 +120,8 @@ fn malformed(what: impl std::fmt::Display) -> Error {
 impl<'d> Object<'d> {
     /// An object with nothing in it.
     pub(crate) fn empty(arch: Arch) -> Self {
-        Self { arch, sections: Vec::new(), symbols: Vec::new(), lines: None, bounded: Vec::new() }
+        let (sections, symbols, bounded) = (Vec::new(), Vec::new(), Vec::new());
+        Self { arch, data: &[], sections, symbols, lines: None, bounded }
     }
 
     pub(crate) fn parse(data: &'d [u8]) -> Result<Self> {
@@ -144,8 +147,7 @@ impl<'d> Object<'d> {
             return Err(Error::new(ErrorKind::Parse, "not a relocatable object")
                 .hint("pass the output of `cc -c`; open a shared library with open_library or -l"));
         }
-        let mut object =
-            Self { arch, sections: Vec::new(), symbols: Vec::new(), lines: None, bounded: Vec::new() };
+        let mut object = Self { data, ..Self::empty(arch) };
         object.read(header, data)?;
         // A compiler's own form of code, with nothing that can be run beside it.
         let is_empty = |section: &Section<'_>| section.kind == Kind::Skipped || section.size == 0;

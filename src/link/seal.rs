@@ -17,6 +17,7 @@ use super::place::{Placement, Shared, Variable};
 use super::prints::Prints;
 use super::thread_storage::PlacedLocal;
 use crate::error::Result;
+use crate::observe::Piece;
 
 const LE: LittleEndian = LittleEndian;
 
@@ -25,6 +26,8 @@ pub(crate) struct Links {
     pub image: Image,
     /// Storage whose value was kept.
     pub kept: usize,
+    /// What debuggers and profilers are told of it, where they are.
+    pub piece: Option<Piece>,
 }
 
 impl Linker<'_, '_> {
@@ -32,6 +35,7 @@ impl Linker<'_, '_> {
         self.name_constants();
         let prints = Prints::new(&self.placement.object, &self.placement.starts, &self.placement.homes);
         let functions = Functions::of(&self.placement, &prints);
+        let piece = self.piece(&functions);
         let lines = Lines::of(&self.placement);
         let initial = |section: usize| prints.of(section, 0, u64::MAX);
         let locals = self.placement.locals.iter().map(|local| initial(local.section));
@@ -119,7 +123,7 @@ impl Linker<'_, '_> {
         image.thread_locals = thread_locals.map(|block| ThreadLocals { block, variables });
         image.code = code.block;
         image.constants = constants.block;
-        Ok(Links { image, kept })
+        Ok(Links { image, kept, piece })
     }
 
     /// Notes in every new constant which symbols it names.

@@ -141,7 +141,7 @@ impl World {
         let misfits = std::mem::take(&mut placement.misfits);
         let fresh = std::mem::take(&mut placement.fresh_variables);
         let layout = *self.symbols.slots.layout();
-        let image = link(placement, &ids, &layout, self, false).unwrap().image;
+        let image = link(placement, &ids, &layout, self, false, None).unwrap().image;
         for (key, constant) in &image.interned {
             self.constants.admit(*key, constant);
         }

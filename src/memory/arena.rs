@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use runtime_stubs::{Arch, TableLayout};
 
+use super::backing::Tools;
 use super::extents::{Extents, GRANULE};
 use super::os::{self, Reservation, View};
 use crate::error::{Error, ErrorKind, Result};
@@ -75,7 +76,13 @@ pub(crate) const MAX_SIZE: usize = (2 << 30) - (1 << 20);
 impl Arena {
     /// Reserves `size` bytes of address space, clamped to [`MIN_SIZE`]..=[`MAX_SIZE`].
     /// Memory is used only as blocks are written.
+    #[cfg(test)]
     pub(crate) fn new(arch: Arch, size: usize) -> Result<Arc<Self>> {
+        Self::with_tools(arch, size, Tools::default())
+    }
+
+    /// The same, where `tools` have to do with code.
+    pub(crate) fn with_tools(arch: Arch, size: usize, tools: Tools) -> Result<Arc<Self>> {
         let page = os::page_size();
         let size = size.clamp(MIN_SIZE, MAX_SIZE).next_multiple_of(page);
         // One symbol for each KiB of the arena; a pair cell (TLS) for every fourth.
@@ -91,6 +98,7 @@ impl Arena {
             size,
             file_len,
             &[(table, View::Read), (stubs + code, View::Execute), (read_only, View::Read)],
+            tools,
         )?;
         // The first and last page of the data space catch overruns from both sides.
         memory.guard(file_len, page)?;

@@ -1,19 +1,17 @@
 //! The one door to the operating system for memory.
 //!
-//! Owns the reservation and its views: the calls to mmap, memfd and membarrier, and the
-//! invariant that no page is ever writable and executable at once. It deliberately knows
-//! nothing of what is stored where; [`super::arena`] divides the space.
+//! Owns the reservation and its views, membarrier, and the invariant that no page is ever writable
+//! and executable at once, unless for a debugger. What is mapped is [`super::backing`]'s. It
+//! deliberately knows nothing of what is stored where; [`super::arena`] divides the space.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
-use std::fs::File;
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
+use super::backing::{Backing, Tools};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How generated code may use a view of the shared file.
@@ -33,6 +31,7 @@ pub(super) struct Reservation {
     alias: MmapRaw,
     file_len: usize,
     views: Box<[(usize, View)]>,
+    tools: Tools,
     /// A bit for each page of the file that was ever written.
     written: Box<[AtomicU64]>,
 }
@@ -41,54 +40,18 @@ impl Reservation {
     /// Reserves `len` bytes; the first `file_len` show a new memory file, cut into
     /// `views` (length and use, in order, covering `file_len` exactly). All lengths are
     /// multiples of the page size.
-    pub(super) fn new(len: usize, file_len: usize, views: &[(usize, View)]) -> Result<Self> {
+    pub(super) fn new(len: usize, file_len: usize, views: &[(usize, View)], tools: Tools) -> Result<Self> {
         let mut options = MmapOptions::new();
         options.len(len).no_reserve_swap();
         let range =
             options.map_anon().map_err(|e| refused(&format!("reserve {len} bytes of address space"), &e))?;
-        let file = memory_file(file_len)?;
-        // The order matters: a writable mapping made before the seal stays writable, one
-        // made after it can never become so (memfd_create(2), F_SEAL_FUTURE_WRITE).
-        let alias = MmapOptions::new()
-            .len(file_len)
-            .map_raw(&file)
-            .map_err(|e| refused("map the arena for writing", &e))?;
-        seal(&file)?;
+        let backing = Backing::new(file_len, tools)?;
+        backing.seal()?;
         let written = (0..file_len.div_ceil(page_size() * 64)).map(|_| AtomicU64::new(0)).collect();
-        let made = Self { range, alias, file_len, views: views.into(), written };
-        made.show(&file)?;
-        Ok(made)
-    }
-
-    /// Puts the views of `file` in their place.
-    fn show(&self, file: &File) -> Result<()> {
-        let mut offset = 0;
-        for &(view_len, view) in &self.views {
-            let protection = match view {
-                View::Read => libc::PROT_READ,
-                View::Execute => libc::PROT_READ | libc::PROT_EXEC,
-            };
-            // SAFETY: the target lies inside `range`. What is there is either seen by nobody
-            // yet, or the same: the file replaces one with the same contents.
-            let placed = unsafe {
-                libc::mmap(
-                    self.range.as_ptr().add(offset).cast_mut().cast(),
-                    view_len,
-                    protection,
-                    libc::MAP_SHARED | libc::MAP_FIXED,
-                    file.as_raw_fd(),
-                    offset as libc::off_t,
-                )
-            };
-            if placed == libc::MAP_FAILED {
-                return Err(refused("map the arena for execution", &last_error()).hint(
-                    "a security policy that forbids executable memory files prevents hotslot from running",
-                ));
-            }
-            offset += view_len;
-        }
-        debug_assert_eq!(offset, self.file_len);
-        Ok(())
+        debug_assert_eq!(views.iter().map(|(len, _)| len).sum::<usize>(), file_len);
+        // SAFETY: inside the new range, which nobody has seen.
+        unsafe { backing.show(range.as_ptr().cast_mut(), views, true)? };
+        Ok(Self { range, alias: backing.alias, file_len, views: views.into(), tools, written })
     }
 
     /// Replaces the file by a copy of it, in place: whoever has inherited this reservation
@@ -98,21 +61,16 @@ impl Reservation {
     ///
     /// Takes as long as to copy what was ever written.
     pub(super) fn part_from_heirs(&self) -> Result<()> {
-        let file = memory_file(self.file_len)?;
-        for run in self.written_runs() {
-            // SAFETY: in bounds of the alias; nobody writes, by the contract above.
-            let bytes = unsafe { std::slice::from_raw_parts(self.alias.as_ptr().add(run.start), run.len()) };
-            file.write_all_at(bytes, run.start as u64)
-                .map_err(|e| refused("copy the arena after a fork", &e))?;
-        }
-        // In this order because of the seal, as in `new`. What can fail for want of memory comes
-        // before the first view is replaced.
-        let alias = MmapOptions::new()
-            .len(self.file_len)
-            .map_raw(&file)
-            .map_err(|e| refused("map the arena for writing", &e))?;
-        seal(&file)?;
-        self.show(&file)?;
+        let backing = Backing::new(self.file_len, self.tools)?;
+        // SAFETY: all of it is the alias's; nobody writes, by the contract above.
+        unsafe { backing.copy_in(self.alias.as_ptr(), &self.written_runs())? };
+        // In this order because of the seal. What can fail for want of memory comes before the
+        // first view is replaced.
+        backing.seal()?;
+        // SAFETY: the views are ours, and those that replace them have the same contents. Threads that
+        // run code there do not notice.
+        unsafe { backing.show(self.range.as_ptr().cast_mut(), &self.views, false)? };
+        let alias = backing.alias;
         let (from, to) = (alias.as_mut_ptr(), self.alias.as_mut_ptr());
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         // SAFETY: moves one mapping of ours, which is not dropped, over the other of the same
@@ -303,35 +261,6 @@ pub(super) fn page_size() -> usize {
     *SIZE.get_or_init(|| unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize)
 }
 
-fn memory_file(len: usize) -> Result<File> {
-    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-    // MFD_EXEC (Linux 6.3) says that the file may be executed; older kernels refuse it.
-    const MFD_EXEC: libc::c_uint = 0x10;
-    // SAFETY: the name is a C string; the call has no other preconditions.
-    let mut fd = unsafe { libc::memfd_create(c"hotslot".as_ptr(), flags | MFD_EXEC) };
-    if fd < 0 {
-        // SAFETY: as above.
-        fd = unsafe { libc::memfd_create(c"hotslot".as_ptr(), flags) };
-    }
-    if fd < 0 {
-        return Err(refused("create a memory file", &last_error()));
-    }
-    // SAFETY: `fd` is open and owned by nobody else.
-    let file = unsafe { File::from_raw_fd(fd) };
-    file.set_len(len as u64).map_err(|e| refused(&format!("size a memory file of {len} bytes"), &e))?;
-    Ok(file)
-}
-
-fn seal(file: &File) -> Result<()> {
-    let seals = libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
-    // SAFETY: fcntl with integer arguments on an open file.
-    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
-        return Err(refused("seal the arena's memory file", &last_error())
-            .hint("hotslot needs Linux 5.1 or newer (F_SEAL_FUTURE_WRITE)"));
-    }
-    Ok(())
-}
-
 /// Makes every thread of the process refetch instructions before it runs code written
 /// until now. Needed where an address that held other code is used again.
 pub(super) fn synchronise_instruction_streams() {
@@ -357,10 +286,10 @@ fn force_by_protection_change() {
     }
 }
 
-fn last_error() -> std::io::Error {
+pub(super) fn last_error() -> std::io::Error {
     std::io::Error::last_os_error()
 }
 
-fn refused(what: &str, error: &std::io::Error) -> Error {
+pub(super) fn refused(what: &str, error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Memory, format!("cannot {what}: {error}"))
 }

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 
-use runtime_stubs::Arch;
+use runtime_stubs::{Arch, STUB_SIZE, TableLayout};
 
 use super::entry::Arguments;
 use super::first_calls::FirstCalls;
@@ -18,10 +18,14 @@ use crate::cache::Cache;
 use crate::compile::{CallForm, CompileOptions, Level, OptLevel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults;
-use crate::memory::{Arena, Space};
+use crate::memory::{Arena, Space, Tools};
+use crate::observe::{Observers, Profiler};
 use crate::process::Process;
 use crate::table::{Owner, Rank, Slots, Symbols, Target};
 use crate::tls::Forkable;
+
+/// Bytes of a call slot.
+const SLOT: u64 = size_of::<u64>() as u64;
 
 /// Settings of a [`Runtime`]; made by [`Runtime::builder`].
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct Builder {
     lazy: bool,
     verify_diff: bool,
     cache: Option<Cache>,
+    debugger: bool,
+    profilers: Vec<Profiler>,
     contain_faults: bool,
 }
 
@@ -55,6 +61,8 @@ impl Default for Builder {
             lazy: false,
             verify_diff: false,
             cache: None,
+            debugger: false,
+            profilers: Vec::new(),
             contain_faults: true,
         }
     }
@@ -168,6 +176,31 @@ impl Builder {
         self
     }
 
+    /// Whether debuggers are told of code, by the interface for that of gdb and lldb: breakpoints by
+    /// name, file and line, backtraces, and variables work in replaced code as in any other. Of
+    /// modules without debug information (`-g`) only names and frames are known. A function of
+    /// generation 7 of its module is shown as `f@v7`. Off unless said otherwise; it costs memory
+    /// and time in every update.
+    ///
+    /// A debugger puts breakpoints into code. The kernel allows that in shared memory only where it
+    /// is writable, so pages of code are, for the whole process.
+    ///
+    /// Where functions stand in the source counts as part of them then: one that is only moved
+    /// is compiled again.
+    ///
+    /// The interface has no lock of its own. Where LLVM's own JITs run in the same process, updates
+    /// must not be made while those tell debuggers of code.
+    pub fn debugger(mut self, debugger: bool) -> Self {
+        self.debugger = debugger;
+        self
+    }
+
+    /// Tells profilers of code; may be called for each kind.
+    pub fn profiler(mut self, profiler: Profiler) -> Self {
+        self.profilers.push(profiler);
+        self
+    }
+
     /// Whether guarded calls ([`Function::try_call`](crate::Function::try_call)) end with an
     /// error where generated code faults; on unless said otherwise. The process's handlers for
     /// SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP are replaced by the first guarded call of such a
@@ -202,7 +235,9 @@ impl Builder {
                     .hint("other architectures can be linked for, not executed yet"));
             }
         };
-        let arena = Arena::new(arch, self.arena_size)?;
+        let perf_map = self.profilers.contains(&Profiler::PerfMap);
+        let tools = Tools { debugger: self.debugger, perf_map };
+        let arena = Arena::with_tools(arch, self.arena_size, tools)?;
         forks::survive();
         let symbols = Symbols::new(Slots::new(arena.clone()));
         let state =
@@ -219,6 +254,10 @@ impl Builder {
             state.define("__dso_handle", Owner::Builtin, Rank::Builtin, Target::Data(dso.address()))?;
             state.define("_GLOBAL_OFFSET_TABLE_", Owner::Builtin, Rank::Builtin, Target::Data(table))?;
         }
+        let TableLayout { calls, addrs, stubs, .. } = arena.table_layout();
+        let end_of_stubs = stubs + (addrs - calls) / SLOT * STUB_SIZE as u64;
+        let observers = Observers::new(self.debugger, &self.profilers, (stubs, end_of_stubs))?;
+        state.lock().observers = Arc::new(observers);
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
         if self.contain_faults {
@@ -238,6 +277,7 @@ impl Builder {
             tiered: self.tiered && self.compile.full_level() == Level::Optimised,
             compile: self.compile,
             verify_diff: self.verify_diff,
+            lines: self.debugger,
             cache: self.cache,
             threads: self.threads,
             arguments: Arguments::new(self.arguments),

@@ -62,8 +62,10 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     if prepared.moves {
         state.moved = state.order;
     }
+    let mut shown = state.observers.publish(prepared.told).into_iter();
     for module in &mut staged {
         let image = &mut module.layer.image;
+        image.shown = shown.next().flatten();
         image.thread_locals.iter().for_each(|locals| locals.block.publish());
         register_frames(image);
     }

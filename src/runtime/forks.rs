@@ -13,7 +13,7 @@ use std::sync::{Arc, Once, Weak};
 use super::state::State;
 use crate::memory::{Arena, Lent};
 use crate::tls::{self, Forkable, around_forks};
-use crate::{builtins, process, reclaim, unwind};
+use crate::{builtins, observe, process, reclaim, unwind};
 
 /// What a fork needs of a runtime.
 struct Live {
@@ -52,6 +52,7 @@ pub(super) fn survive() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         tls::survive_forks();
+        observe::survive_forks();
         unwind::survive_forks();
         builtins::survive_forks();
         reclaim::survive_forks();

@@ -56,7 +56,7 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
         code
     };
     let before = base.as_ref().map(|base| &base.known);
-    let known = Known::of(&bitcode, before, inner.compile.full_level());
+    let known = Known::of(&bitcode, before, inner.compile.full_level(), inner.lines);
     if inner.lazy
         && !module.replace
         && let Some(begin) = known.as_ref().and_then(|known| compile::begin(known, level))
@@ -159,11 +159,9 @@ fn part(
     if !patch.is_empty() {
         let Some(slice) = patch.slice(bitcode) else { return Ok(None) };
         let make = || passing(|| compile::compile_patch(&slice, &inner.compile, level, &patch));
-        code = take(stored::get(
-            inner.cache.as_ref(),
-            &Task::patch(bitcode, &inner.compile, level, &patch),
-            &make,
-        )?);
+        // Names of variables and files are in no digest, and a debugger shows them.
+        let cache = inner.cache.as_ref().filter(|_| !inner.lines);
+        code = take(stored::get(cache, &Task::patch(bitcode, &inner.compile, level, &patch), &make)?);
     }
     code.made.known = Some(patch.known.clone());
     code.made.patch = Some((Arc::new(patch), serial));

@@ -109,6 +109,8 @@ struct Inner {
     lazy: bool,
     /// What is not compiled again is checked to be the same.
     verify_diff: bool,
+    /// Where functions stand in the source counts.
+    lines: bool,
     cache: Option<Cache>,
     threads: usize,
     /// What constructors get as argc and argv.

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::fault::step;
 use crate::link::{Definition, Object, Storage};
 use crate::memory::{Arena, Block};
+use crate::observe::{self, Piece};
 use crate::seeded::{Bug, bug};
 use crate::table::{Epoch, Gates, Owner, Pending, Provider, SignatureId, SymbolId};
 use crate::tls::TlsBlock;
@@ -92,6 +93,9 @@ pub(super) struct Prepared {
     pub moves: bool,
     /// See [`Batch::departs`].
     pub departed: Vec<SymbolId>,
+    /// What debuggers and profilers are told of each of `staged`, and all of it made ready.
+    pub pieces: Vec<Option<Piece>>,
+    pub told: observe::Update,
     pub report: Report,
 }
 
@@ -231,6 +235,7 @@ impl Batch<'_> {
         self.find_loose_ends(settings.strict)?;
         self.make_gates(settings.arena)?;
         self.finish_report();
+        self.prepared.told = self.state.observers.prepare(std::mem::take(&mut self.prepared.pieces));
         // From here on every core may run what was written.
         settings.arena.publish();
         Ok(())

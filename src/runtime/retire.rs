@@ -105,6 +105,7 @@ impl Inner {
             state.gates.splice(0..0, held.gates);
         }
         freed.free();
+        self.sweep();
         result.bytes += self.reclaim_variables(caller);
         let mut state = self.state.lock();
         state.count_retired();
@@ -117,6 +118,12 @@ impl Inner {
         state.totals.reclaimed += result.generations as u64;
         state.totals.reclaimed_bytes += result.bytes as u64;
         result
+    }
+
+    /// Has debuggers forget what was freed.
+    fn sweep(&self) {
+        let observers = self.state.lock().observers.clone();
+        observers.sweep();
     }
 
     /// Frees variables that nothing names and no thread holds.
@@ -162,6 +169,7 @@ impl Inner {
         }
         drop(state);
         Candidates { retired, gates }.free();
+        self.sweep();
         let mut state = self.state.lock();
         let left = state.take_left(&Default::default());
         let left = state.settle_left(left, &Findings::default(), &[]);

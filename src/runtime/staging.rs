@@ -19,6 +19,7 @@ use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
 use crate::link::{self, Binding, Definition, Image, Needs, Object, Place, Placement, SymbolKind};
+use crate::observe::Piece;
 use crate::table::{Owner, Provider, Rank, SymbolId, Target};
 use crate::tls::Part;
 
@@ -156,8 +157,9 @@ impl Batch<'_> {
         } = module;
         let layout = *self.state.symbols.slots.layout();
         self.current = Current { id, name: module.name.clone(), definitions, ..Current::default() };
-        let mut linked =
-            link::link(placement, &ids, &layout, self, settings.direct).map_err(|e| module.blame(e))?;
+        let detail = self.state.observers.detail();
+        let mut linked = link::link(placement, &ids, &layout, self, settings.direct, detail)
+            .map_err(|e| module.blame(e))?;
         linked.image.borrowed = borrowed;
         if let Some((patch, _)) = &made.patch {
             self.refer_later(patch).map_err(|e| module.blame(e))?;
@@ -197,6 +199,9 @@ impl Batch<'_> {
             self.describe_patch(patch, &carried, &mut report);
         }
         self.describe_lazy(made.patch.is_some_and(|(_, serial)| serial.is_none()), &carried, &mut report);
+        let piece =
+            linked.piece.map(|piece| Piece { module: name.clone(), generation: report.generation, ..piece });
+        self.prepared.pieces.push(piece);
         let mut image = linked.image;
         image.storages.shrink_to_fit();
         let mut layer =

@@ -13,6 +13,7 @@ use super::variables::Left;
 use crate::compile::{Known, Source, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Constants, Image, Storage};
+use crate::observe::Observers;
 use crate::process::{Found, Library, Process};
 use crate::seeded::{Bug, bug};
 use crate::table::{
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub left: Vec<Left>,
     /// Thunks of commits, which some thread may be in.
     pub gates: Vec<GateMemory>,
+    /// Who is told of code.
+    pub observers: Arc<Observers>,
     pub symbols: Symbols,
     pub process: Process,
     names: Names,
@@ -116,6 +119,7 @@ impl State {
             left: Vec::new(),
             retired_bytes: 0,
             gates: Vec::new(),
+            observers: Arc::default(),
             symbols,
             process,
             names: Names::new(),

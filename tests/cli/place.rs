@@ -111,4 +111,5 @@ impl From<Output> for Outcome {
 }
 
 /// The smallest program with something to see.
+#[allow(dead_code)] // not every test has use for it
 pub const HELLO: &str = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n";

@@ -27,15 +27,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("libraries", &["error", "process"]),
     ("builtins", &["tls", "reclaim", "faults"]),
     ("scoped", &[]),
+    ("observe", &["error", "tls"]),
     ("cache", &[]),
     ("compile", &["error", "fork_gate", "scoped"]),
     ("table", &["error", "memory"]),
-    ("link", &["error", "unwind", "memory", "tls", "scoped", "table"]),
+    ("link", &["error", "observe", "unwind", "memory", "tls", "scoped", "table"]),
     (
         "runtime",
         &[
             "error",
             "fork_gate",
+            "observe",
             "unwind",
             "faults",
             "memory",
@@ -79,11 +81,11 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cache/location.rs",
     // Enters the program's `main`.
     "cli/compare/process.rs",
+    // Is called by the program with a function of its.
+    "cli/crash.rs",
     // A handler in children of fork; signals read from a file.
     "cli/control/forks.rs",
     "cli/control/guard.rs",
-    // Is called by the program with a function of its.
-    "cli/crash.rs",
     // Calls the program's `main` and registers exit handlers.
     "cli/enter.rs",
     // Asks the kernel what it can do.
@@ -119,8 +121,6 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/isolate.rs",
     "compile/lasting.rs",
     "compile/tests_isolate.rs",
-    // Is called by generated code, and calls it.
-    "hooks/table.rs",
     // Handlers of signals: registers, stacks, the way out of a call.
     "faults/crash.rs",
     "faults/guard.rs",
@@ -129,8 +129,16 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "faults/judge.rs",
     "faults/library.rs",
     "faults/thread.rs",
+    // Is called by generated code, and calls it.
+    "hooks/table.rs",
     // Maps and writes memory.
+    "memory/backing.rs",
     "memory/os.rs",
+    // The debuggers' interface: a list that they read, and a lock held over forks.
+    "observe/entries.rs",
+    "observe/gdb.rs",
+    // A mapping that profilers notice, and the clock they use.
+    "observe/jit_dump.rs",
     // The dynamic loader's interface.
     "process.rs",
     // Registers and stacks of threads, a signal's handler, the kernel's directory entries.

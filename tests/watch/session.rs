@@ -121,8 +121,13 @@ impl Session {
     /// What the program answers now.
     #[track_caller]
     pub fn ask(&mut self) -> String {
-        self.input.as_mut().unwrap().write_all(b"\n").unwrap();
+        self.send();
         self.answer()
+    }
+
+    /// Asks it, whether it answers or not.
+    pub fn send(&mut self) {
+        self.input.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
     /// What it says next.

@@ -92,9 +92,7 @@ pub fn refused(error: &Error) -> Refused {
         hint: problem.advice().map(str::to_owned),
     });
     let why = match error.kind() {
-        ErrorKind::Signature => Why::Incompatible,
-        // A variable that does not fit; all others are about modules.
-        ErrorKind::Update if error.symbol().is_some() => Why::Incompatible,
+        ErrorKind::Signature | ErrorKind::Storage => Why::Incompatible,
         ErrorKind::Link | ErrorKind::Resolve => Why::LinkError,
         ErrorKind::Parse | ErrorKind::Compile => Why::CompileError,
         ErrorKind::SafePoint => Why::NoSafePoint,

@@ -98,7 +98,7 @@ impl Session {
                     )));
                 }
             };
-            let unit = self.from_anywhere(unit);
+            let unit = self.anchored(unit);
             let module = module.clone().unwrap_or_else(|| unit.name.clone());
             if tasks.iter().any(|task| task.module == module) {
                 return Err(nothing(format!("module {module} is to be replaced twice")));
@@ -121,7 +121,7 @@ impl Session {
     }
 
     /// The unit as the compiler finds it wherever the program has gone.
-    fn from_anywhere(&self, mut unit: Unit) -> Unit {
+    fn anchored(&self, mut unit: Unit) -> Unit {
         let folder = unit.directory.take();
         unit.directory = Some(folder.map_or_else(|| self.folder.clone(), |folder| self.folder.join(folder)));
         unit
@@ -142,7 +142,7 @@ impl Session {
 
     /// A module as it is to be made from its own file, or all of them.
     fn of_module(&self, module: Option<String>) -> Result<Vec<Task>, Box<Answer>> {
-        let task = |unit: &Unit| Task { module: unit.name.clone(), unit: self.from_anywhere(unit.clone()) };
+        let task = |unit: &Unit| Task { module: unit.name.clone(), unit: self.anchored(unit.clone()) };
         let loaded: Vec<String> = self.runtime.modules().into_iter().map(|(name, _)| name).collect();
         let Some(module) = module else {
             let units = self.units.iter().filter(|unit| loaded.contains(&unit.name));

@@ -29,7 +29,7 @@ pub use start::{Plan, Running, start};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::program::Unit;
 
@@ -41,9 +41,8 @@ pub enum Event {
     Overflow,
     /// Somebody wants something done, and is told what came of it.
     Ask(Request, Sender<Reply>),
-    /// Generated code has crashed.
-    #[allow(dead_code)] // for the crash report
-    Crash(Crash),
+    /// Generated code has crashed. Whoever says so may end the process as soon as it is told.
+    Crash(Crash, Sender<()>),
     /// A unit was compiled.
     Made(Box<compile::Made>),
     /// What the program consists of now, or why that is not known.
@@ -69,13 +68,11 @@ pub enum Request {
     /// Returns a module to an earlier generation, the one before where there is no number.
     Rollback(String, Option<u64>),
     /// What to do with an update that was refused, where `--on-incompatible ask` waits for that.
-    #[allow(dead_code)] // for keys and the control socket
     Decide(Decision),
 }
 
 /// What becomes of an update that does not fit what runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code)] // as above
 pub enum Decision {
     /// The old code stays.
     Refuse,
@@ -123,6 +120,18 @@ static SESSION: OnceLock<(u32, Sender<Event>)> = OnceLock::new();
 /// the program, which has no session.
 pub fn session() -> Option<&'static Sender<Event>> {
     SESSION.get().filter(|(process, _)| *process == std::process::id()).map(|(_, sender)| sender)
+}
+
+/// How long a crash waits to be told: the session may be waiting for a lock that the thread has.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Has the session tell of a crash, if there is one, and waits for that.
+pub fn crashed(crash: Crash) {
+    let Some(session) = session() else { return };
+    let (done, told) = channel();
+    if session.send(Event::Crash(crash, done)).is_ok() {
+        let _ = told.recv_timeout(PATIENCE);
+    }
 }
 
 /// Makes the channel, once for the process.

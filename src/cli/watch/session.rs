@@ -160,7 +160,10 @@ impl Session {
                 self.tell(&What::Optimised { after_ms }, &[]);
             }
             Event::Ask(request, reply) => self.ask(request, reply),
-            Event::Crash(crash) => self.crash(crash),
+            Event::Crash(crash, told) => {
+                self.crash(crash);
+                let _ = told.send(());
+            }
             Event::HelperGone => {
                 let text = "the process that compiles has ended: saved files have no effect any more";
                 self.tell(&What::Note { text: text.to_owned() }, &[]);

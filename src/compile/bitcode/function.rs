@@ -86,10 +86,12 @@ pub(super) struct Walker<'m, 'a> {
     pub returns_twice: bool,
     /// Places of debug calls among the instructions, which do not count.
     pub skipped: Vec<u32>,
+    /// It counts where in the source instructions stand.
+    pub lines: bool,
 }
 
 impl<'m, 'a> Walker<'m, 'a> {
-    pub fn new(bytes: &'a [u8], module: &'m mut Module, contents: &'m mut Contents) -> Self {
+    pub fn new(bytes: &'a [u8], module: &'m mut Module, contents: &'m mut Contents, lines: bool) -> Self {
         Self {
             bytes,
             module,
@@ -112,6 +114,7 @@ impl<'m, 'a> Walker<'m, 'a> {
             instructions: 0,
             returns_twice: false,
             skipped: Vec::new(),
+            lines,
         }
     }
 

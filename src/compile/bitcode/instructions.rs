@@ -8,6 +8,8 @@ use super::function::Walker;
 use super::types;
 use super::{NotUnderstood, Understood};
 
+/// Line and column of an instruction.
+const DEBUG_LOC: u32 = 35;
 const CALL_EXPLICIT_TYPE: u64 = 1 << 15;
 const CALL_HAS_FLAGS: u64 = 1 << 17;
 const INVOKE_EXPLICIT_TYPE: u64 = 1 << 13;
@@ -28,7 +30,15 @@ impl Walker<'_, '_> {
         let code = self.record.code;
         match code {
             // Debug locations and records, and who has the address of a block of this function.
-            33 | 35 | 60 | 61..=65 => return Ok(()),
+            DEBUG_LOC if self.lines => {
+                self.content.number(u64::from(code));
+                for at in 0..2 {
+                    let place = self.record.op(at)?;
+                    self.content.number(place);
+                }
+                return Ok(());
+            }
+            33 | DEBUG_LOC | 60 | 61..=65 => return Ok(()),
             34 => return self.call(),
             _ => {}
         }

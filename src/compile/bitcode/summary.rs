@@ -130,7 +130,7 @@ pub(crate) struct Variable {
 /// Reads bitcode and digests what its code depends on.
 #[cfg(test)]
 pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
-    summarise_after(None, &Arc::from(bitcode)).map(|(summary, _)| summary)
+    summarise_after(None, &Arc::from(bitcode), false).map(|(summary, _)| summary)
 }
 
 /// What was read for a summary: another version of the module is read with less work.
@@ -158,17 +158,19 @@ pub(super) struct Placed {
 }
 
 /// Reads bitcode and digests what its code depends on. What is the same as in `before`, another
-/// version, is taken from there: most versions differ in one body and in nothing else.
+/// version, is taken from there: most versions differ in one body and in nothing else. With
+/// `lines` it counts where in the source code stands.
 pub(crate) fn summarise_after(
     before: Option<(&Summary, &Reading)>,
     bitcode: &Arc<[u8]>,
+    lines: bool,
 ) -> Understood<(Summary, Reading)> {
     let file = File::read(bitcode)?;
     if let Some((summary, reading)) = before
         && let Ok(was) = File::read(&reading.bitcode)
         && let Some((frame, found)) = reading.frame.find_in(&was, &file)
     {
-        let (bodies, same) = read_changed(reading, &was, &file, found);
+        let (bodies, same) = read_changed(reading, &was, &file, found, lines);
         let before = Before { summary, summed: &reading.summed, bodies: &reading.bodies, same };
         let (summary, summed) = reading.fixed.sum(&bodies, Some(before))?;
         let (bitcode, fixed) = (bitcode.clone(), reading.fixed.clone());
@@ -179,7 +181,7 @@ pub(crate) fn summarise_after(
     let mut contents =
         Contents::new(outline, &module.attributes, &module.names, &module.metadata, file.strtab)?;
     let blocks = std::mem::take(&mut contents.outline.bodies);
-    let mut walker = Walker::new(file.bytes, &mut module, &mut contents);
+    let mut walker = Walker::new(file.bytes, &mut module, &mut contents, lines);
     let read = |(index, block): (usize, Option<Block>)| {
         block.map(|block| Placed { block, body: walker.read(index, &block).ok().map(Arc::new) })
     };
@@ -197,9 +199,10 @@ fn read_changed(
     was: &File<'_>,
     is: &File<'_>,
     found: Vec<Block>,
+    lines: bool,
 ) -> (Vec<Option<Placed>>, Vec<bool>) {
     let (module, contents) = &mut *reading.fixed.tables.lock();
-    let mut walker = Walker::new(is.bytes, module, contents);
+    let mut walker = Walker::new(is.bytes, module, contents, lines);
     let mut found = found.into_iter();
     let mut same = Vec::with_capacity(reading.bodies.len());
     let mut bodies = Vec::with_capacity(reading.bodies.len());

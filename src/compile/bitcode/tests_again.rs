@@ -15,9 +15,9 @@ fn alike(versions: &[Vec<u8>]) -> usize {
     let mut counted = 0;
     for version in versions {
         let version: Arc<[u8]> = version[..].into();
-        let by_itself = summarise_after(None, &version);
+        let by_itself = summarise_after(None, &version, false);
         let after = before.as_ref().map(|(summary, reading)| (summary, reading));
-        let Ok((summary, reading)) = summarise_after(after, &version) else {
+        let Ok((summary, reading)) = summarise_after(after, &version, false) else {
             assert!(by_itself.is_err());
             continue;
         };

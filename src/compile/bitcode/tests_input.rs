@@ -49,7 +49,7 @@ pub(super) fn from_ir(text: &str) -> Result<Vec<u8>, String> {
 
 /// A slice that declares what it needs.
 pub(super) fn sliced(bitcode: &[u8], keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Vec<u8>> {
-    let (_, reading) = summarise_after(None, &bitcode.into())?;
+    let (_, reading) = summarise_after(None, &bitcode.into(), false)?;
     slice(&reading, Others::AsNeeded, keep)
 }
 

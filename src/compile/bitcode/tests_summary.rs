@@ -1,6 +1,7 @@
 //! Summaries of real modules: what must not be seen, and what must.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::tests_input::*;
 use super::*;
@@ -60,6 +61,22 @@ fn what_stands_in_front_is_not_seen() {
     let path = zstd("compress/zstd_double_fast.c");
     let include = format!("-I{}", path.parent().unwrap().display());
     shifted_alike("clang-19", &std::fs::read_to_string(&path).unwrap(), &[&include, "-g"]);
+}
+
+#[test]
+fn places_in_the_source_count_where_they_are_to() {
+    let text = "int first(int x) { return x + 1; }\n/* */ int second(int x) {\n  return x - 1;\n}\n";
+    let moved = text.replace("/* */", "\n\n");
+    let read = |text: &str, lines| {
+        let bitcode = from_text("clang-19", text, &["-g"]);
+        summarise_after(None, &Arc::from(bitcode), lines).unwrap().0
+    };
+    for lines in [false, true] {
+        let (before, after) = (read(text, lines), read(&moved, lines));
+        let (before, after) = (digests(&before), digests(&after));
+        assert_eq!(before["first"], after["first"]);
+        assert_eq!(before["second"] != after["second"], lines);
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl World {
             *target = moves.settle(*target);
         }
         let layout = self.arena.table_layout();
-        Ok(link::link(placement, &ids, &layout, self, false)?.image)
+        Ok(link::link(placement, &ids, &layout, self, false, None)?.image)
     }
 }
 

@@ -1,8 +1,6 @@
 //! One function edited in each C file of Lua: from the save to new code, against clang's front
 //! end alone, and against make and a restart.
 
-use std::time::Duration;
-
 use crate::edits::{self, Edit};
 use crate::native::{self, Made};
 use crate::quick;
@@ -10,9 +8,6 @@ use crate::report::Row;
 use crate::rounds::{median, quantile};
 use crate::tree::Tree;
 use crate::watched::{Took, Watched};
-
-/// Before each edit.
-const PAUSE: Duration = Duration::from_millis(1000);
 
 /// What was measured of one file, round by round, in milliseconds.
 #[derive(Default)]
@@ -129,9 +124,8 @@ pub fn make_figure() -> Vec<Row> {
 }
 
 /// Edits each file some times, with the other side next to each edit: before it in one round,
-/// after it in the next. Between two edits there is a pause, as there is between two saves of one
-/// file by a person: hotslot uses it to prepare for the next one. The first edit of a file finds
-/// nothing prepared; it is kept apart.
+/// after it in the next. After each edit there is a pause, in which hotslot prepares for the next
+/// one of that file. The first edit of a file finds nothing prepared; it is kept apart.
 fn measure(mut other: impl FnMut(&Tree, &Edit, &str, &mut File)) -> Measured {
     let tree = Tree::new();
     let mut edits = edits::functions();
@@ -149,7 +143,6 @@ fn measure(mut other: impl FnMut(&Tree, &Edit, &str, &mut File)) -> Measured {
             if round % 2 == 1 {
                 other(&tree, edit, &original, file);
             }
-            std::thread::sleep(PAUSE);
             file.took.push(watched.edit(&tree, edit, &original));
             if round % 2 == 0 {
                 other(&tree, edit, &original, file);

@@ -15,6 +15,9 @@ use crate::tree::{self, Tree};
 /// The command.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_hotslot");
 
+/// After each edit, as between two saves by a person.
+const PAUSE: Duration = Duration::from_millis(1500);
+
 /// A running session.
 pub struct Watched {
     program: Program,
@@ -98,7 +101,8 @@ impl Watched {
     }
 
     /// Saves the next version of a file, and times it until the new code has answered. Returns
-    /// when the optimised code is live as well, so that nothing goes on behind the next edit.
+    /// when the optimised code is live as well and after the pause in which hotslot prepares for
+    /// the next edit, so that nothing goes on behind what is measured next.
     pub fn edit(&mut self, tree: &Tree, edit: &Edit, original: &str) -> Took {
         let (text, number) = tree.next(edit, original);
         self.program.ask(edit.index, edit.script);
@@ -127,6 +131,7 @@ impl Watched {
                 What::Answer(_) | What::Text(_) => {}
             }
         }
+        std::thread::sleep(PAUSE);
         took
     }
 }

@@ -166,7 +166,7 @@ unsafe extern "C" fn outermost(
 
 /// Has `handler` run when the calling thread ends by `pthread_exit`, and not when the process
 /// ends. Says whether it will.
-pub fn at_thread_exit(handler: unsafe extern "C" fn(*mut c_void)) -> bool {
+pub fn at_thread_exit(handler: extern "C" fn(*mut c_void)) -> bool {
     let mut key = 0;
     // SAFETY: makes a key that is never deleted, and gives it a value on this thread only; the
     // handler is called with that value, which points to nothing.

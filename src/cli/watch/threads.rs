@@ -100,7 +100,7 @@ extern "C" fn stop() {
 }
 
 /// The program's first thread ends by `pthread_exit`.
-unsafe extern "C" fn main_ends(_: *mut c_void) {
+extern "C" fn main_ends(_: *mut c_void) {
     MAIN_HAS_ENDED.store(true, Ordering::Relaxed);
     // To look again how long to wait. A session that is gone has no need to.
     if let Some(events) = session() {

@@ -77,12 +77,12 @@ fn against_front_end(figure: String, names: &[&'static str], files: &[File]) -> 
             .number("ratio", answer)
             .number("ratio_to_emit", emit),
         Row::reported("... by file: first and last tenth, largest", spread),
-        parts(&all),
+        parts(files),
     ]
 }
 
-fn parts(all: &dyn Fn(&dyn Fn(&File) -> f64) -> Vec<f64>) -> Row {
-    let part = |part: fn(&Took) -> f64| median(&all(&|file| file.of(part)));
+fn parts(files: &[File]) -> Row {
+    let part = |part: fn(&Took) -> f64| median(&files.iter().map(|file| file.of(part)).collect::<Vec<_>>());
     let (front_end, code, link) = (part(|t| t.front_end), part(|t| t.code), part(|t| t.link));
     let rest = part(|t| t.live - t.front_end - t.code - t.link - t.publish);
     let words = format!(

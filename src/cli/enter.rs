@@ -164,6 +164,18 @@ unsafe extern "C" fn outermost(
     )
 }
 
+/// Has `handler` run when the calling thread ends by `pthread_exit`, and not when the process
+/// ends. Says whether it will.
+pub fn at_thread_exit(handler: extern "C" fn(*mut c_void)) -> bool {
+    let mut key = 0;
+    // SAFETY: makes a key that is never deleted, and gives it a value on this thread only; the
+    // handler is called with that value, which points to nothing.
+    unsafe {
+        libc::pthread_key_create(&mut key, Some(handler)) == 0
+            && libc::pthread_setspecific(key, std::ptr::dangling::<c_void>()) == 0
+    }
+}
+
 /// Has `handler` run at the end of the process, by `exit` or `quick_exit`. As
 /// handlers run in reverse order, one registered before the program starts runs
 /// after all of the program's.

@@ -20,8 +20,8 @@ use super::cancel::{Cancel, Ended, Process};
 /// Whoever has got an answer is about to make use of it, on the same processors.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// They take memory. The one used last is the last.
-const MOST: usize = 4;
+/// They take ten megabytes each. The one used last is the last.
+const MOST: usize = 8;
 
 /// As much as goes into a pipe before somebody reads.
 const ROOM: usize = 60 << 10;
@@ -117,7 +117,8 @@ impl Shared {
     fn want(&self, place: Place) {
         let mut state = self.lock();
         state.turn += 1;
-        state.wanted.retain(|other| *other != place);
+        // One for each that has run: after a header of many files as many as may wait, until
+        // another place wants some.
         state.wanted.push(place);
         self.changed.notify_all();
     }
@@ -140,8 +141,11 @@ impl Shared {
             if state.turn != turn || state.ended {
                 continue;
             }
-            while let Some(place) = state.wanted.pop() {
-                if state.waiting.iter().any(|spare| spare.of == place) {
+            // The places wanted last, and no more than there is room for.
+            let mut places = std::mem::take(&mut state.wanted);
+            places.drain(..places.len().saturating_sub(MOST));
+            for place in places {
+                if state.waiting.iter().filter(|spare| spare.of == place).count() >= MOST {
                     continue;
                 }
                 // One that cannot be started is not there when it is looked for.
@@ -194,37 +198,49 @@ mod tests {
     }
 
     #[test]
-    fn one_waits_after_one_was_run() {
+    fn as_many_wait_as_were_run() {
         let spares = Spares::new().unwrap();
         let run = |mut command: Command| spares.run(&mut command, &Cancel::default()).unwrap();
-        let is_waiting = |directory: &str| {
-            spares
-                .0
-                .lock()
-                .waiting
-                .iter()
-                .any(|spare| spare.of.directory.as_deref() == Some(directory.as_ref()))
+        let waiting = |directory: &str| {
+            let state = spares.0.lock();
+            let is_there = |spare: &&Spare| spare.of.directory.as_deref() == Some(directory.as_ref());
+            state.waiting.iter().filter(is_there).count()
         };
-        let wait = || {
-            while !is_waiting("/") {
+        let wait_for = |count| {
+            while waiting("/") != count {
                 std::thread::sleep(Duration::from_millis(5));
             }
         };
         assert!(!run(clang("-no-such-option", "/")).status.unwrap().success());
         run(clang("--version", "/"));
         run(clang("--version", "/"));
-        wait();
-        assert!(!is_waiting("/usr"));
+        wait_for(2);
+        assert_eq!(waiting("/usr"), 0);
         // Somewhere else is not its place.
         run(clang("-dumpversion", "/usr"));
-        assert!(is_waiting("/"));
+        assert_eq!(waiting("/"), 2);
         let ended = run(clang("-dumpversion", "/"));
-        assert!(!is_waiting("/"));
+        assert_eq!(waiting("/"), 1);
         assert!(ended.wrote.starts_with(b"19."), "{}", String::from_utf8_lossy(&ended.wrote));
-        wait();
+        wait_for(2);
         // One that has died is not waited for.
-        spares.0.lock().waiting[0].process.end();
+        spares.0.lock().waiting.iter_mut().for_each(|spare| spare.process.end());
         assert!(run(clang("-dumpversion", "/")).status.unwrap().success());
+    }
+
+    #[test]
+    fn no_more_wait_than_may() {
+        let spares = Spares::new().unwrap();
+        let place = |directory: &str| Place { program: "clang-19".into(), directory: Some(directory.into()) };
+        for directory in ["/", "/usr"] {
+            (0..MOST + 2).for_each(|_| spares.0.want(place(directory)));
+            while !spares.0.lock().wanted.is_empty() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let state = spares.0.lock();
+            assert_eq!(state.waiting.len(), MOST);
+            assert!(state.waiting.iter().all(|spare| spare.of == place(directory)));
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub enum Event {
     Settled(Instant),
     /// The program ends.
     Stop,
+    /// Its first thread has, and others may go on.
+    MainEnded,
 }
 
 /// What can be asked of the session, by `hotslot ctl` and by keys. What only needs the runtime

@@ -25,7 +25,7 @@ use super::{Crash, Event, Reply};
 use crate::cli::failure::Failure;
 use crate::cli::program::Unit;
 
-/// How often to look whether the program's threads are gone.
+/// How often to look whether the program's threads are gone, once its first one is.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A unit, and how far it is.
@@ -121,7 +121,9 @@ impl Session {
                     continue;
                 }
                 Some(at) => at - now,
-                None => LOOK,
+                None if super::threads::main_has_ended() => LOOK,
+                // Nothing is to be done until something happens.
+                None => Duration::MAX,
             };
             match self.events.recv_timeout(wait) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -168,7 +170,7 @@ impl Session {
                 let text = "the process that compiles has ended: saved files have no effect any more";
                 self.tell(&What::Note { text: text.to_owned() }, &[]);
             }
-            Event::Stop => {}
+            Event::MainEnded | Event::Stop => {}
         }
     }
 

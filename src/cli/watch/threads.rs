@@ -4,6 +4,8 @@
 //! fork of the program has none of ours, the program ends when its own threads have, and none of
 //! ours is at work when it does.
 
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
@@ -25,10 +27,16 @@ const STACK: usize = 64 << 20;
 
 static WORKER: OnceLock<ThreadId> = OnceLock::new();
 static ENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// The program's first thread has ended, or may have without our hearing of it.
+static MAIN_HAS_ENDED: AtomicBool = AtomicBool::new(false);
 
-/// Starts the thread of the session. Call with signals blocked.
+/// Starts the thread of the session. Call on the thread that runs the program, with signals
+/// blocked.
 pub fn start(mut session: Session) -> Result<(), Failure> {
     enter::at_exit(stop);
+    if !enter::at_thread_exit(main_ends) {
+        MAIN_HAS_ENDED.store(true, Ordering::Relaxed);
+    }
     spawn("hotslot-watch", move || {
         let _ = WORKER.set(std::thread::current().id());
         session.work();
@@ -89,6 +97,20 @@ extern "C" fn stop() {
     hooks::of_program().inspect(|hooks| hooks.close());
     let ended = ENDED.0.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = ENDED.1.wait_timeout_while(ended, LAST_UPDATE, |ended| !*ended);
+}
+
+/// The program's first thread ends by `pthread_exit`.
+extern "C" fn main_ends(_: *mut c_void) {
+    MAIN_HAS_ENDED.store(true, Ordering::Relaxed);
+    // To look again how long to wait. A session that is gone has no need to.
+    if let Some(events) = session() {
+        let _ = events.send(Event::MainEnded);
+    }
+}
+
+/// Whether it is worth looking from time to time whether the program is gone.
+pub fn main_has_ended() -> bool {
+    MAIN_HAS_ENDED.load(Ordering::Relaxed)
 }
 
 /// Whether the program's `main` has ended by `pthread_exit`, and all of its threads have. The C

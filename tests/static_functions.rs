@@ -150,6 +150,38 @@ fn a_removed_one_serves_its_address_and_holds_memory_only_then() {
     }
 }
 
+/// A layer that stays may hold the last call of a function that is gone, in code that is dead.
+#[test]
+fn one_that_comes_changes_its_caller_and_goes_leaves_no_reference() {
+    let texts = [
+        "int other(void) { return 100; } int f(void) { return 1; }",
+        "static int helper(int x) { return x * 2; } int other(void) { return 100; } int f(void) { return helper(2); }",
+        "static int helper(int x) { return x * 2; } int other(void) { return 100; } int f(void) { return helper(2) + 1; }",
+        "int other(void) { return 100; } int f(void) { return 6; }",
+        "static int again(int x) { return x * 7; } int other(void) { return 100; } int f(void) { return again(1); }",
+        "int other(void) { return 101; } int f(void) { return 8; }",
+    ];
+    let found = [1, 4, 5, 6, 7, 8];
+    for rt in runtimes() {
+        for flags in [&["-O0", "-emit-llvm"][..], &IR] {
+            for (text, found) in texts.iter().zip(found) {
+                let source = compiled(text, "clang-19", flags);
+                let mut update = rt.update();
+                match found {
+                    1 => update.load("m", source),
+                    _ => update.replace("m", source),
+                };
+                update.strict().commit().unwrap_or_else(|error| panic!("{found}: {error}"));
+                assert_eq!(call(&rt, "f"), found);
+                rt.settle();
+                assert_eq!(call(&rt, "f"), found);
+            }
+            assert_eq!(call(&rt, "other"), 101);
+            rt.remove("m").unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_static_function_may_change_its_type_with_its_callers() {
     for rt in runtimes() {

@@ -77,9 +77,11 @@ impl Batch<'_> {
         carried.layers = (0..used.len()).filter(|&at| used[at]).collect();
         for wanted in &module.current.wanted {
             let symbol = symbols.get(wanted.id);
-            // What the module does not name its code may still want: memcpy.
-            let wants = patch.is_referred(symbol.plain_name())
-                || !patch.is_named(symbol.plain_name()) && wanted.signature == Default::default();
+            // What the module does not name its code may still want: memcpy. Not so a function of its
+            // own: whoever called that was changed with its removal.
+            let name = symbol.plain_name();
+            let unnamed = !symbol.is_local() && !patch.is_named(name);
+            let wants = patch.is_referred(name) || unnamed && wanted.signature == Default::default();
             if wants && !new.contains(&wanted.id) {
                 let declared = interface.declared_type_of(&symbol.name);
                 let signature = declared.map_or(wanted.signature, |text| signatures.intern(text));

@@ -1,0 +1,2 @@
+use super::step::Step;
+pub fn steps() -> Vec<Step> { Vec::new() }

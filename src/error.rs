@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Signature,
     /// The update itself makes no sense: a module loaded twice, an unknown module.
     Update,
+    /// A variable no longer fits the storage that it has.
+    Storage,
     /// More replaced code is still held by threads than may be.
     Reclaim,
     /// The reservation is full, or the operating system refused memory.

@@ -216,3 +216,11 @@ pub fn flush_stdio() {
         libc::fflush(std::ptr::null_mut());
     }
 }
+
+/// Has a descriptor closed when another program takes this process over.
+pub fn close_on_exec(descriptor: i32) {
+    // SAFETY: takes integers; a descriptor that is not open is an error that changes nothing.
+    unsafe {
+        libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
+    }
+}

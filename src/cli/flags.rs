@@ -72,6 +72,11 @@ const NOT: &[&str] = &[
 /// Options of these with a value may name a file in it.
 const WITH_FILE: &[&str] = &["-fsanitize-", "-fbasic-block-", "-fpatchable", "-frandomize-layout"];
 
+/// The level of optimisation that the flags ask for: the last one counts.
+pub fn level(flags: &[OsString]) -> Option<&OsString> {
+    flags.iter().rfind(|flag| flag.as_encoded_bytes().starts_with(b"-O"))
+}
+
 /// Whether the flags are all known to be harmless.
 pub fn are_plain(flags: &[OsString]) -> bool {
     let mut words = flags.iter();

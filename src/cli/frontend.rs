@@ -1,23 +1,26 @@
 //! C and C++ to LLVM bitcode, by clang processes that run side by side.
 //!
 //! Owns the command line clang gets and the order in which its diagnostics
-//! appear. Knows nothing of modules or of what is done with the bitcode.
+//! appear. Knows nothing of modules or of what is done with the bitcode. How a process is run
+//! and stopped is in `cancel.rs`.
 
-use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::ffi::{OsStr, OsString};
+use std::io::{IsTerminal, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use hotslot::Cache;
 
+use super::cancel::{Cancel, Ended, scratch};
 use super::doctor;
 use super::failure::Failure;
-use super::kept::{Found, Kept, Made};
+use super::kept::{Found, Kept, Made, Unit};
 use super::options::{Compilers, Level};
 use super::progress::Progress;
-use super::words;
+use super::{rule, words};
 
 /// The languages we have clang compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,28 +42,67 @@ impl Language {
 }
 
 /// One file to compile.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// The source file, as the user named it.
+    /// The source file, as the user named it; seen from `directory`.
     pub path: PathBuf,
     /// What is in it.
     pub language: Language,
+    /// Its own flags, after those of all files: an `-O` among them wins.
+    pub flags: Vec<OsString>,
+    /// Where the compiler is started, if not where hotslot was.
+    pub directory: Option<PathBuf>,
+}
+
+impl Job {
+    /// A file that needs no flags of its own.
+    pub fn new(path: impl Into<PathBuf>, language: Language) -> Self {
+        Self { path: path.into(), language, flags: Vec::new(), directory: None }
+    }
 }
 
 /// How all files are compiled.
 pub struct Frontend {
     cc: PathBuf,
     cxx: PathBuf,
-    flags: Vec<OsString>,
+    flags: Flags,
     kept: Option<Kept>,
+    width: usize,
 }
 
 /// What all files were compiled to.
 pub struct Compiled {
     /// In the order of the jobs.
     pub bitcode: Vec<Vec<u8>>,
+    /// For each job, the files that it was made of, see [`Outcome::reads`].
+    pub reads: Vec<Vec<PathBuf>>,
     /// How many of them were compiled by an earlier run.
     pub kept: usize,
+}
+
+/// What came of one job.
+pub struct Outcome {
+    /// The bitcode, or why there is none.
+    pub verdict: Verdict,
+    /// What the compiler had to say to the user, as it is.
+    pub said: Vec<u8>,
+    /// Every file that was read, as absolute paths, the source file first; system headers are
+    /// among them. After an error those that the compiler came to. At least the source file.
+    pub reads: Vec<PathBuf>,
+    /// From the question to the answer.
+    pub took: Duration,
+    /// It was compiled by an earlier run.
+    pub found: bool,
+}
+
+/// How a compiler's run ended.
+pub enum Verdict {
+    /// Well.
+    Bitcode(Vec<u8>),
+    /// What is wrong with the source is in [`Outcome::said`].
+    Failed(Failure),
+    /// Somebody did not want it any more.
+    Cancelled,
 }
 
 impl Frontend {
@@ -72,36 +114,18 @@ impl Frontend {
         cflags: &[String],
         cache: Option<&Cache>,
     ) -> Result<Self, Failure> {
-        let mut flags: Vec<OsString> = vec!["-c".into(), "-emit-llvm".into()];
-        match level {
-            // Functions are marked as not to be optimised, which is what is wanted.
-            Level::O0 => flags.push("-O0".into()),
-            // The attributes of the level without its passes: those run on our side.
-            level => {
-                let digit = level as u8;
-                flags.push(format!("-O{digit}").into());
-                flags.extend(["-Xclang".into(), "-disable-llvm-passes".into()]);
-            }
-        }
-        // Every global function can be replaced, so none may be looked through.
-        flags.extend(["-fPIC".into(), "-fsemantic-interposition".into()]);
-        if let Some(cpu) = cpu {
-            // clang writes the CPU into each function, where it wins over the
-            // runtime's; and the source's own `#ifdef`s must agree with it.
-            let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
-            flags.push(format!("{flag}={cpu}").into());
-        }
-        if std::io::stderr().is_terminal() {
-            // It reaches the terminal through us, which clang cannot see.
-            flags.push("-fcolor-diagnostics".into());
-        }
-        let own = flags.len();
-        for text in cflags {
-            let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
-            flags.extend(words.into_iter().map(OsString::from));
-        }
-        let kept = cache.and_then(|cache| Kept::new(cache.clone(), &flags, own));
-        Ok(Self { cc: compilers.cc.clone(), cxx: compilers.cxx.clone(), flags, kept })
+        let flags = Flags::new(level, cpu, cflags)?;
+        let kept = cache.map(|cache| Kept::new(cache.clone(), Arc::default()));
+        let width = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Ok(Self { cc: compilers.cc.clone(), cxx: compilers.cxx.clone(), flags, kept, width })
+    }
+
+    /// How many compilers [`compile`](Self::compile) runs at once; without this, as many as
+    /// there are processors.
+    #[expect(dead_code, reason = "for `--jobs`")]
+    pub fn with_width(mut self, width: usize) -> Self {
+        self.width = width.max(1);
+        self
     }
 
     /// Compiles every job and returns the bitcode in the same order. The line on
@@ -112,16 +136,50 @@ impl Frontend {
     /// errors are seen at once.
     pub fn compile(&self, jobs: &[Job], progress: &Progress) -> Result<Compiled, Failure> {
         let total = jobs.len();
+        let mut compiled = Compiled { bitcode: Vec::new(), reads: Vec::new(), kept: 0 };
         if total == 0 {
-            return Ok(Compiled { bitcode: Vec::new(), kept: 0 });
+            return Ok(compiled);
         }
         progress.say(format!("compiled 0 of {total}"));
-        let width = std::thread::available_parallelism().map_or(1, |n| n.get()).min(jobs.len());
+        let mut finished: Vec<Option<Outcome>> = Vec::new();
+        finished.resize_with(jobs.len(), || None);
+        let (mut printed, mut count) = (0, 0);
+        self.each(jobs, &Cancel::default(), |index, outcome| {
+            finished[index] = Some(outcome);
+            count += 1;
+            progress.say(format!("compiled {count} of {total}"));
+            while let Some(Some(outcome)) = finished.get(printed) {
+                progress.print(&outcome.said);
+                printed += 1;
+            }
+        });
+        let mut failures = Vec::new();
+        for outcome in finished {
+            let Some(outcome) = outcome else {
+                failures.push(Failure::new("a compiler thread died"));
+                continue;
+            };
+            match outcome.verdict {
+                Verdict::Bitcode(bytes) => compiled.bitcode.push(bytes),
+                Verdict::Failed(failure) => failures.push(failure),
+                Verdict::Cancelled => failures.push(Failure::new("cancelled")),
+            }
+            compiled.reads.push(outcome.reads);
+            compiled.kept += usize::from(outcome.found);
+        }
+        Failure::all(failures).map_or(Ok(compiled), Err)
+    }
+
+    /// Compiles every job, several at once, and hands each outcome with the job's index to
+    /// `ready` on this thread, in the order in which they finish. Nothing is printed.
+    pub fn each(&self, jobs: &[Job], cancel: &Cancel, mut ready: impl FnMut(usize, Outcome)) {
+        let width = self.width.min(jobs.len());
+        if width == 1 {
+            jobs.iter().enumerate().for_each(|(index, job)| ready(index, self.compile_one(job, cancel)));
+            return;
+        }
         let next = AtomicUsize::new(0);
         let (sender, results) = mpsc::channel();
-        let mut kept = 0;
-        let mut finished: Vec<Option<Result<Vec<u8>, Failure>>> = Vec::new();
-        finished.resize_with(jobs.len(), || None);
         std::thread::scope(|scope| {
             for _ in 0..width {
                 let (sender, next) = (sender.clone(), &next);
@@ -130,35 +188,31 @@ impl Frontend {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(job) = jobs.get(index) else { return };
-                        if sender.send((index, self.make(job))).is_err() {
+                        if sender.send((index, self.compile_one(job, cancel))).is_err() {
                             return;
                         }
                     }
                 });
             }
             drop(sender);
-            let mut diagnostics: Vec<Option<Vec<u8>>> = vec![None; jobs.len()];
-            let mut printed = 0;
-            for (count, (index, Answer { result, said, found })) in results.into_iter().enumerate() {
-                finished[index] = Some(result);
-                diagnostics[index] = Some(said);
-                kept += usize::from(found);
-                progress.say(format!("compiled {} of {total}", count + 1));
-                while let Some(Some(text)) = diagnostics.get(printed) {
-                    progress.print(text);
-                    printed += 1;
-                }
-            }
+            results.into_iter().for_each(|(index, outcome)| ready(index, outcome));
         });
-        let mut bitcode = Vec::with_capacity(jobs.len());
-        let mut failures = Vec::new();
-        for result in finished {
-            match result.unwrap_or_else(|| Err(Failure::new("a compiler thread died"))) {
-                Ok(bytes) => bitcode.push(bytes),
-                Err(failure) => failures.push(failure),
-            }
+    }
+
+    /// Compiles one file, or takes what an earlier run has kept. May be called from several
+    /// threads. Once `cancel` is, no compiler runs any more.
+    pub fn compile_one(&self, job: &Job, cancel: &Cancel) -> Outcome {
+        let begun = Instant::now();
+        let mut outcome = self.make(job, cancel);
+        let directory = job.directory.clone().or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+        outcome.reads.iter_mut().for_each(|file| *file = directory.join(&file));
+        let itself = directory.join(&job.path);
+        match outcome.reads.iter().position(|file| *file == itself) {
+            Some(at) => outcome.reads[..=at].rotate_right(1),
+            None => outcome.reads.insert(0, itself),
         }
-        Failure::all(failures).map_or(Ok(Compiled { bitcode, kept }), Err)
+        outcome.took = begun.elapsed();
+        outcome
     }
 
     fn compiler(&self, language: Language) -> &Path {
@@ -169,45 +223,81 @@ impl Frontend {
     }
 
     /// Takes what an earlier run has kept, or starts the compiler.
-    fn make(&self, job: &Job) -> Answer {
+    fn make(&self, job: &Job, cancel: &Cancel) -> Outcome {
         let path = as_operand(&job.path);
         let compiler = self.compiler(job.language);
-        let ticket = match self.kept.as_ref().map(|kept| (kept, kept.find(compiler, &path))) {
-            Some((_, Found::Made(Made { bitcode, said }))) => {
-                return Answer { result: Ok(bitcode), said, found: true };
-            }
-            Some((kept, Found::Nothing(Some(ticket)))) => Some((kept, ticket)),
-            Some((_, Found::Nothing(None))) | None => None,
+        let flags = self.flags.of(job);
+        let unit = Unit {
+            compiler,
+            path: &path,
+            flags: &flags.all,
+            plain: flags.plain,
+            directory: job.directory.as_deref(),
         };
-        let mut command = Command::new(compiler);
-        command.args(&self.flags).args(["-o", "-"]);
-        if let Some((_, ticket)) = &ticket {
-            command.arg("-MD").arg("-MF").arg(&ticket.rule);
-        }
-        let output = command.arg(&path).stdin(Stdio::null()).output();
-        let (result, said) = self.judge(job, output);
-        match (result, ticket) {
-            (Ok(bitcode), Some((kept, ticket))) => {
-                let made = Made { bitcode, said };
-                kept.keep(&ticket, &path, &made);
-                Answer { result: Ok(made.bitcode), said: made.said, found: false }
+        let ticket = match self.kept.as_ref().map(|kept| kept.find(&unit)) {
+            Some(Found::Made(made, reads)) => {
+                let verdict = Verdict::Bitcode(made.bitcode);
+                return Outcome { verdict, said: made.said, reads, took: Duration::ZERO, found: true };
             }
-            (result, _) => Answer { result, said, found: false },
+            Some(Found::Nothing(ticket)) => ticket,
+            None => None,
+        };
+        let (ended, reads) = match self.run(&unit, cancel) {
+            Ok((ended, reads)) => (Ok(ended), reads),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let (verdict, said) = self.judge(job, ended);
+        if let (Verdict::Bitcode(bitcode), Some(kept), Some(ticket)) = (&verdict, &self.kept, ticket) {
+            kept.keep(&ticket, &unit, &reads, Made { bitcode, said: &said });
         }
+        Outcome { verdict, said, reads, took: Duration::ZERO, found: false }
+    }
+
+    /// Starts the compiler, and reads what it has read.
+    fn run(&self, unit: &Unit<'_>, cancel: &Cancel) -> std::io::Result<(Ended, Vec<PathBuf>)> {
+        // A file without a name, so that nothing is left of it whoever dies.
+        let mut rule = scratch()?;
+        let name = format!("/proc/{}/fd/{}", std::process::id(), std::os::fd::AsRawFd::as_raw_fd(&rule));
+        let ended = cancel.run(self.command(unit).args(["-MD", "-MF", &name]).arg(unit.path))?;
+        let mut text = Vec::new();
+        let read = rule.rewind().and_then(|()| rule.read_to_end(&mut text));
+        if memchr::memmem::find(&ended.said, name.as_bytes()).is_some() {
+            // It runs where it cannot get at that.
+            return Ok((cancel.run(self.command(unit).arg(unit.path))?, Vec::new()));
+        }
+        Ok((ended, read.ok().and_then(|_| rule::files(&text)).unwrap_or_default()))
+    }
+
+    fn command(&self, unit: &Unit<'_>) -> Command {
+        let mut command = Command::new(unit.compiler);
+        if let Some(directory) = unit.directory {
+            let of_path = unit.compiler.as_os_str().as_encoded_bytes().contains(&b'/');
+            if let (true, Ok(absolute)) = (of_path, std::path::absolute(unit.compiler)) {
+                command = Command::new(absolute);
+            }
+            // clang calls the directory so where that is true.
+            command.current_dir(directory).env("PWD", directory);
+        }
+        command.args(unit.flags).args(["-o", "-"]).stdin(Stdio::null());
+        command
     }
 
     /// The bitcode or the failure, and what the compiler had to say.
-    fn judge(&self, job: &Job, output: std::io::Result<Output>) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
+    fn judge(&self, job: &Job, ended: std::io::Result<Ended>) -> (Verdict, Vec<u8>) {
         let compiler = self.compiler(job.language).display();
         let path = job.path.display();
-        let output = match output {
-            Ok(output) => output,
+        let failed = |failure, said| (Verdict::Failed(failure), said);
+        let ended = match ended {
+            Ok(ended) => ended,
             Err(error) => {
                 let failure = Failure::new(format!("{path}: cannot start {compiler}: {error}"));
-                return (Err(failure.hint(install_hint(job.language))), Vec::new());
+                return failed(failure.hint(install_hint(job.language)), Vec::new());
             }
         };
-        let result = if !output.status.success() {
+        let Some(status) = ended.status else {
+            return (Verdict::Cancelled, Vec::new());
+        };
+        if !status.success() {
             if let Some(what) = doctor::other_than_clang(self.compiler(job.language)) {
                 // What it has to say is of flags that it does not know.
                 let failure = Failure::new(format!("{path}: {compiler} is not a clang: {what}"));
@@ -216,26 +306,75 @@ impl Frontend {
                     "only clang writes LLVM bitcode: leave {option} out, or name a clang; objects that \
                      another compiler made can be run as they are"
                 );
-                return (Err(failure.hint(hint)), Vec::new());
+                return failed(failure.hint(hint), Vec::new());
             }
-            Err(Failure::new(format!("{path}: {compiler} failed ({})", output.status)))
-        } else if !is_bitcode(&output.stdout) {
-            Err(Failure::new(format!("{path}: {compiler} did not write LLVM bitcode"))
-                .hint("give --cc and --cxx a clang, and in --cflags nothing that changes the kind of output"))
+            failed(Failure::new(format!("{path}: {compiler} failed ({status})")), ended.said)
+        } else if !is_bitcode(&ended.wrote) {
+            let failure = Failure::new(format!("{path}: {compiler} did not write LLVM bitcode"));
+            let hint =
+                "give --cc and --cxx a clang, and in the flags nothing that changes the kind of output";
+            failed(failure.hint(hint), ended.said)
         } else {
-            Ok(output.stdout)
-        };
-        (result, output.stderr)
+            (Verdict::Bitcode(ended.wrote), ended.said)
+        }
     }
 }
 
-/// What comes of a job.
-struct Answer {
-    result: Result<Vec<u8>, Failure>,
-    /// By the compiler, for the user.
-    said: Vec<u8>,
-    /// It was compiled by an earlier run.
-    found: bool,
+/// The flags of all files.
+struct Flags {
+    /// What hotslot wants of every file.
+    own: Vec<OsString>,
+    level: OsString,
+    /// `--cflags`.
+    users: Vec<OsString>,
+    users_are_plain: bool,
+}
+
+/// The flags of one.
+struct FlagsOf {
+    all: Vec<OsString>,
+    /// The output depends on nothing but them and the files that are read.
+    plain: bool,
+}
+
+impl Flags {
+    fn new(level: Level, cpu: Option<&str>, cflags: &[String]) -> Result<Self, Failure> {
+        // Bitcode, but without the order of uses, which `-emit-llvm` would have clang work out.
+        // Every global function can be replaced, so none may be looked through.
+        let mut own: Vec<OsString> = ["-c", "-Xclang", "-emit-llvm-bc", "-fPIC", "-fsemantic-interposition"]
+            .map(OsString::from)
+            .into();
+        if let Some(cpu) = cpu {
+            // clang writes the CPU into each function, where it wins over the
+            // runtime's; and the source's own `#ifdef`s must agree with it.
+            let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
+            own.push(format!("{flag}={cpu}").into());
+        }
+        if std::io::stderr().is_terminal() {
+            // It reaches the terminal through us, which clang cannot see.
+            own.push("-fcolor-diagnostics".into());
+        }
+        let mut users = Vec::new();
+        for text in cflags {
+            let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
+            users.extend(words.into_iter().map(OsString::from));
+        }
+        let users_are_plain = super::flags::are_plain(&users);
+        Ok(Self { own, level: format!("-O{}", level as u8).into(), users, users_are_plain })
+    }
+
+    fn of(&self, job: &Job) -> FlagsOf {
+        let level = super::flags::level(&job.flags).unwrap_or(&self.level);
+        let mut all = self.own.clone();
+        all.push(level.to_owned());
+        if level != OsStr::new("-O0") {
+            // The attributes of the level without its passes: those run on our side. Without a
+            // level functions are marked as not to be optimised, which is what is wanted.
+            all.extend(["-Xclang", "-disable-llvm-passes"].map(OsString::from));
+        }
+        all.extend(self.users.iter().chain(&job.flags).cloned());
+        FlagsOf { all, plain: self.users_are_plain && super::flags::are_plain(&job.flags) }
+    }
 }
 
 /// A path that clang cannot take for an option.

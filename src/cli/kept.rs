@@ -4,20 +4,20 @@
 //! environment, the working directory, the file and every header it has read are all the
 //! same, by content. First the headers are found, as they were the last time, and then the
 //! bitcode, by the content that they have now. What this cannot see is a header that was not
-//! there and would now be found before another of its name. Does not know how clang is run.
+//! there and would now be found before another of its name. Does not know how clang is run,
+//! nor which flags are harmless.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use hotslot::{Cache, CacheKey, KeyBuilder};
 
-use super::{compiler, flags, rule};
+use super::compiler;
+use super::contents::Contents;
 
 /// Variables that clang goes by.
 const VARIABLES: &[&str] = &[
@@ -33,164 +33,140 @@ const VARIABLES: &[&str] = &[
     "SOURCE_DATE_EPOCH",
 ];
 
-/// What these stand for is not in any file.
-const OF_THE_MOMENT: &[&[u8]] = &[b"__DATE__", b"__TIME__", b"__TIMESTAMP__"];
-
-/// File times are as coarse as this.
-const TICK: Duration = Duration::from_millis(10);
-
-/// Of one start of a program: what files hold is looked at once.
+/// Of one process.
 pub struct Kept {
     cache: Cache,
-    /// All but the file, by compiler.
-    settings: Mutex<HashMap<PathBuf, Option<KeyBuilder>>>,
-    flags: Vec<OsString>,
-    contents: Mutex<HashMap<PathBuf, Option<CacheKey>>>,
-    begun: SystemTime,
+    /// What there is to know of a compiler.
+    compilers: Mutex<HashMap<PathBuf, Option<KeyBuilder>>>,
+    contents: Arc<Contents>,
+}
+
+/// One run of a compiler.
+pub struct Unit<'a> {
+    /// The program.
+    pub compiler: &'a Path,
+    /// The source file.
+    pub path: &'a Path,
+    /// All flags.
+    pub flags: &'a [OsString],
+    /// What is made depends on nothing that the flags have it read or write beside.
+    pub plain: bool,
+    /// Where it is started, if not here.
+    pub directory: Option<&'a Path>,
+}
+
+impl Unit<'_> {
+    /// Where the file is that the compiler calls so.
+    pub fn at(&self, file: &Path) -> PathBuf {
+        self.directory.map_or_else(|| file.to_owned(), |directory| directory.join(file))
+    }
 }
 
 /// What clang answers with: bitcode, and what it has to say.
-pub struct Made {
+pub struct Made<T> {
     /// The bitcode.
-    pub bitcode: Vec<u8>,
+    pub bitcode: T,
     /// Warnings.
-    pub said: Vec<u8>,
+    pub said: T,
 }
 
 /// What is to be kept, once it is made.
 pub struct Ticket {
     key: KeyBuilder,
-    /// Where clang is to write what it has read.
-    pub rule: PathBuf,
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        // It may not be there.
-        let _ = std::fs::remove_file(&self.rule);
-    }
+    begun: SystemTime,
 }
 
 /// What there is of a file.
 pub enum Found {
-    /// It was compiled before.
-    Made(Made),
+    /// It was compiled before, from these files.
+    Made(Made<Vec<u8>>, Vec<PathBuf>),
     /// It is to be compiled, and can be kept then if there is a ticket.
     Nothing(Option<Ticket>),
 }
 
 impl Kept {
-    /// For files that are compiled with these flags; nothing where that cannot be kept.
-    pub fn new(cache: Cache, flags: &[OsString], own: usize) -> Option<Self> {
-        if !flags::are_plain(&flags[own..]) {
-            return None;
-        }
-        Some(Self {
-            cache,
-            settings: Mutex::default(),
-            flags: flags.to_vec(),
-            contents: Mutex::default(),
-            begun: SystemTime::now(),
-        })
+    /// In this cache.
+    pub fn new(cache: Cache, contents: Arc<Contents>) -> Self {
+        Self { cache, compilers: Mutex::default(), contents }
     }
 
-    /// What was made of the file `path` by `compiler`.
-    pub fn find(&self, compiler: &Path, path: &Path) -> Found {
-        let Some(key) = self.key(compiler, path) else { return Found::Nothing(None) };
-        if let Some(made) = self.made(&key) {
-            return Found::Made(made);
+    /// What was made of a file.
+    pub fn find(&self, unit: &Unit<'_>) -> Found {
+        let begun = SystemTime::now();
+        let Some(key) = self.key(unit) else { return Found::Nothing(None) };
+        match self.made(unit, &key) {
+            Some((made, files)) => Found::Made(made, files),
+            None => Found::Nothing(Some(Ticket { key, begun })),
         }
-        Found::Nothing(self.cache.temporary().map(|rule| Ticket { key, rule }))
     }
 
-    fn made(&self, key: &KeyBuilder) -> Option<Made> {
+    fn made(&self, unit: &Unit<'_>, key: &KeyBuilder) -> Option<(Made<Vec<u8>>, Vec<PathBuf>)> {
         let files = self.cache.get(&key.key())?;
         let files = read_list(&files)?;
-        let whole = self.cache.get(&self.with_contents(key.clone(), &files)?)?;
+        let whole = self.cache.get(&self.with_contents(unit, key.clone(), &files)?)?;
         let (length, rest) = whole.split_first_chunk::<8>()?;
         let (said, bitcode) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        Some(Made { bitcode: bitcode.to_vec(), said: said.to_vec() })
+        Some((Made { bitcode: bitcode.to_vec(), said: said.to_vec() }, files))
     }
 
-    /// Keeps what was made, if it is of files alone.
-    pub fn keep(&self, ticket: &Ticket, path: &Path, made: &Made) {
-        let Some(files) = std::fs::read(&ticket.rule).ok().and_then(|text| rule::files(&text)) else {
-            return;
-        };
+    /// Keeps what was made of `files`, if it is of them alone.
+    pub fn keep(&self, ticket: &Ticket, unit: &Unit<'_>, files: &[PathBuf], made: Made<&[u8]>) {
         // One that is not in the list was not read as it is known here.
-        let named = path.strip_prefix(".").unwrap_or(path);
-        if !files.iter().any(|file| file == named) || files.iter().any(|file| self.is_of_the_moment(file)) {
+        let named = unit.path.strip_prefix(".").unwrap_or(unit.path);
+        let is_lasting = |file: &PathBuf| self.contents.lasting(&unit.at(file), ticket.begun).is_some();
+        if !files.iter().any(|file| file == named) || !files.iter().all(is_lasting) {
             return;
         }
-        let Some(result) = self.with_contents(ticket.key.clone(), &files) else { return };
-        let whole = [&(made.said.len() as u64).to_le_bytes()[..], &made.said, &made.bitcode].concat();
-        self.cache.put(&result, &format!("bitcode of {}", path.display()), &whole);
-        self.cache.put(&ticket.key.key(), &format!("files of {}", path.display()), &write_list(&files));
+        let Some(result) = self.with_contents(unit, ticket.key.clone(), files) else { return };
+        let whole = [&(made.said.len() as u64).to_le_bytes()[..], made.said, made.bitcode].concat();
+        self.cache.put(&result, &format!("bitcode of {}", unit.path.display()), &whole);
+        self.cache.put(&ticket.key.key(), &format!("files of {}", unit.path.display()), &write_list(files));
     }
 
-    /// The key for the list of files that were read.
-    fn key(&self, compiler: &Path, path: &Path) -> Option<KeyBuilder> {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = settings.entry(compiler.to_owned()).or_insert_with(|| self.settings(compiler));
-        let mut key = known.clone()?;
-        drop(settings);
-        key.bytes(path.as_os_str().as_bytes()).bytes(self.content(path)?.as_bytes());
-        Some(key)
-    }
-
-    fn settings(&self, program: &Path) -> Option<KeyBuilder> {
-        let mut key = CacheKey::builder("front end");
-        compiler::identify(program, &mut key)?;
-        key.number(self.flags.len() as u64);
-        self.flags.iter().for_each(|flag| _ = key.bytes(flag.as_bytes()));
-        if self.flags.iter().any(|flag| flag.as_bytes().ends_with(b"=native")) {
+    /// The key for the list of files that were read; none for what cannot be kept.
+    fn key(&self, unit: &Unit<'_>) -> Option<KeyBuilder> {
+        if !unit.plain {
+            return None;
+        }
+        let mut known = self.compilers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry(unit.compiler.to_owned()).or_insert_with(|| settings(unit.compiler)).clone();
+        let mut key = known?;
+        key.number(unit.flags.len() as u64);
+        unit.flags.iter().for_each(|flag| _ = key.bytes(flag.as_bytes()));
+        if unit.flags.iter().any(|flag| flag.as_bytes().ends_with(b"=native")) {
             key.text(&compiler::processor()?);
         }
-        for variable in VARIABLES {
-            let value = std::env::var_os(variable);
-            key.number(value.is_some().into()).bytes(value.unwrap_or_default().as_bytes());
-        }
         // Names are found from there, and debug information says so.
-        key.bytes(std::env::current_dir().ok()?.as_os_str().as_bytes());
+        key.bytes(
+            std::env::current_dir()
+                .ok()?
+                .join(unit.directory.unwrap_or(Path::new("")))
+                .as_os_str()
+                .as_bytes(),
+        );
+        key.bytes(unit.path.as_os_str().as_bytes())
+            .bytes(self.contents.of(&unit.at(unit.path))?.1.key.as_bytes());
         Some(key)
     }
 
     /// The key for what is made while `files` hold what they do.
-    fn with_contents(&self, mut key: KeyBuilder, files: &[PathBuf]) -> Option<CacheKey> {
+    fn with_contents(&self, unit: &Unit<'_>, mut key: KeyBuilder, files: &[PathBuf]) -> Option<CacheKey> {
         for file in files {
-            key.bytes(file.as_os_str().as_bytes()).bytes(self.content(file)?.as_bytes());
+            key.bytes(file.as_os_str().as_bytes()).bytes(self.contents.of(&unit.at(file))?.1.key.as_bytes());
         }
         Some(key.key())
     }
+}
 
-    fn content(&self, file: &Path) -> Option<CacheKey> {
-        if let Some(known) = self.contents.lock().unwrap_or_else(PoisonError::into_inner).get(file) {
-            return *known;
-        }
-        let read = std::fs::read(file).ok().map(|bytes| CacheKey::builder("file").bytes(&bytes).key());
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), read);
-        read
+/// What does not change while a process runs.
+fn settings(program: &Path) -> Option<KeyBuilder> {
+    let mut key = CacheKey::builder("front end");
+    compiler::identify(program, &mut key)?;
+    for variable in VARIABLES {
+        let value = std::env::var_os(variable);
+        key.number(value.is_some().into()).bytes(value.unwrap_or_default().as_bytes());
     }
-
-    /// Whether the file was or may have been another when clang read it, or means another thing
-    /// each time.
-    fn is_of_the_moment(&self, file: &Path) -> bool {
-        let Ok((data, bytes)) = std::fs::metadata(file).and_then(|data| Ok((data, std::fs::read(file)?)))
-        else {
-            return true;
-        };
-        self.is_new(&data) || OF_THE_MOMENT.iter().any(|word| memchr::memmem::find(&bytes, word).is_some())
-    }
-
-    fn is_new(&self, data: &Metadata) -> bool {
-        let since = |seconds: i64, nanoseconds: i64| {
-            let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
-            SystemTime::UNIX_EPOCH.checked_add(since)
-        };
-        // The second time is nobody's to set.
-        let times = [since(data.mtime(), data.mtime_nsec()), since(data.ctime(), data.ctime_nsec())];
-        times.iter().any(|time| time.is_none_or(|time| time + TICK >= self.begun))
-    }
+    Some(key)
 }
 
 fn write_list(files: &[PathBuf]) -> Vec<u8> {

@@ -13,7 +13,11 @@ use super::failure::Failure;
 const ALWAYS: &[&str] = &["stdc++", "m", "gcc_s", "c"];
 
 /// Adds the user's libraries, then the usual ones.
-pub fn add(update: &mut Update<'_>, names: &[String], dirs: &[PathBuf]) -> Result<(), Failure> {
+pub fn add<'a>(
+    update: &mut Update<'_>,
+    names: impl Iterator<Item = &'a String>,
+    dirs: &[PathBuf],
+) -> Result<(), Failure> {
     for name in names {
         update.library(name, dirs)?;
     }

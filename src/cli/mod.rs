@@ -4,9 +4,12 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod assembler;
 mod cache;
+mod cancel;
 mod compare;
 mod compiler;
+mod contents;
 mod doctor;
 mod enter;
 mod failure;
@@ -17,6 +20,7 @@ mod libraries;
 mod members;
 mod options;
 mod probe;
+mod program;
 mod progress;
 mod rule;
 mod run;
@@ -24,6 +28,7 @@ mod signals;
 mod stress;
 mod summary;
 mod timing;
+mod watch;
 mod ways;
 mod words;
 

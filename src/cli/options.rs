@@ -42,7 +42,7 @@ Everything after `--` goes to the program. The program's exit code is hotslot's.
   hotslot run -O0 --cflags '-DNDEBUG -Iinclude' src/*.cpp
   hotslot run --stress 100 main.c parser.c -- input.txt")]
 pub struct RunOptions {
-    /// Sources and objects: .c .cc .cpp .cxx .ll .bc .o .a
+    /// Sources and objects: .c .cc .cpp .cxx .s .S .ll .bc .o .a
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -115,6 +115,10 @@ pub struct RunOptions {
     #[command(flatten)]
     /// Whether modules are replaced while the program runs.
     pub stress: StressOptions,
+
+    #[command(flatten)]
+    /// Whether what is saved goes live.
+    pub watch: WatchOptions,
 }
 
 /// `--stress` and what belongs to it.
@@ -136,6 +140,7 @@ pub struct StressOptions {
 }
 
 pub use super::compare::options::{CompareOneOptions, CompareOptions};
+pub use super::watch::options::WatchOptions;
 
 /// The compilers that make bitcode.
 #[derive(Debug, Args)]

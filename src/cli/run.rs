@@ -4,7 +4,6 @@
 //! program may start. How each step is done is in the files beside this one and
 //! in the library.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -15,15 +14,16 @@ use hotslot::{Cache, CallForm, ErrorKind, OptLevel, Report, Runtime, Source};
 
 use super::enter::{Arguments, Entry};
 use super::failure::Failure;
-use super::frontend::{Frontend, Job, Language};
+use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
+use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{cache, libraries, signals, stress, timing};
+use super::{assembler, cache, libraries, signals, stress, timing, watch};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
-    let files = classify(&options.files)?;
-    let arguments = arguments(options)?;
+    let program = Program::of_files(&options.files)?;
+    let arguments = Arguments::new(words(options, &program))?;
     let cache = cache::chosen(&options.cache);
     let level = options.optimise;
     let frontend =
@@ -31,71 +31,26 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     if options.time {
         timing::begin();
     }
-    let entry = load(options, &files, &frontend, cache).inspect_err(|_| timing::forget())?;
+    let plan = watch(options, &cache)?;
+    let entry = load(options, &program, &frontend, cache, plan).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
 }
 
-/// A file and what it takes to load it.
-struct Input<'a> {
-    path: &'a Path,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Source(Language),
-    Ready,
-    Archive,
-}
-
-/// Checks the files by name and presence, so that nothing is compiled in vain.
-fn classify(files: &[PathBuf]) -> Result<Vec<Input<'_>>, Failure> {
-    let mut seen = HashSet::new();
-    let mut inputs = Vec::new();
-    let mut failures = Vec::new();
-    for path in files {
-        match kind_of(path) {
-            _ if !seen.insert(path) => {
-                failures.push(Failure::new(format!("{}: given twice", path.display())));
-            }
-            Ok(kind) => inputs.push(Input { path, kind }),
-            Err(failure) => failures.push(failure),
-        }
+/// What is needed to watch, made while this process has a single thread.
+fn watch(options: &RunOptions, cache: &Option<Cache>) -> Result<Option<watch::Plan>, Failure> {
+    if !options.watch.watch {
+        return Ok(None);
     }
-    Failure::all(failures).map_or(Ok(inputs), Err)
-}
-
-fn kind_of(path: &Path) -> Result<Kind, Failure> {
-    let name = path.display();
-    let kind = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("c") => Kind::Source(Language::C),
-        Some("cc" | "cpp" | "cxx") => Kind::Source(Language::Cxx),
-        Some("ll" | "bc" | "o") => Kind::Ready,
-        Some("a") => Kind::Archive,
-        _ => {
-            return Err(Failure::new(format!("{name}: unknown kind of file")).hint(
-                "files end in .c .cc .cpp .cxx .ll .bc .o or .a; what follows `--` goes to the program",
-            ));
-        }
-    };
-    match std::fs::metadata(path) {
-        Ok(data) if data.is_dir() => Err(Failure::new(format!("{name}: is a directory"))),
-        Ok(_) => Ok(kind),
-        Err(error) => Err(Failure::new(format!("{name}: {error}"))),
-    }
-}
-
-fn arguments(options: &RunOptions) -> Result<Arguments, Failure> {
-    Arguments::new(words(options))
+    let (level, cpu) = (options.optimise, options.cpu.as_deref());
+    let frontend = Frontend::new(&options.compilers, level, cpu, &options.cflags, cache.as_ref())?;
+    let plan = watch::Plan::new(&options.watch, frontend, options.compilers.cc.clone())?;
+    Ok(Some(plan))
 }
 
 /// The program's name and arguments.
-fn words(options: &RunOptions) -> impl Iterator<Item = OsString> {
-    let first = options.argv0.clone().or_else(|| {
-        let file = options.files.first()?;
-        Some(file.clone().into_os_string())
-    });
+fn words(options: &RunOptions, program: &Program) -> impl Iterator<Item = OsString> {
+    let first = options.argv0.clone().or_else(|| program.argv0.clone());
     first.into_iter().chain(options.args.iter().cloned())
 }
 
@@ -103,24 +58,26 @@ fn words(options: &RunOptions) -> impl Iterator<Item = OsString> {
 /// which run at the end of this.
 fn load(
     options: &RunOptions,
-    files: &[Input<'_>],
+    program: &Program,
     frontend: &Frontend,
     cache: Option<Cache>,
+    watched: Option<watch::Plan>,
 ) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
     let noted = cache.is_some();
-    let (mut sources, kept) = sources(files, frontend, &progress)?;
+    let units = &program.units;
+    let Sources { mut sources, reads, kept } = sources(units, &options.compilers.cc, frontend, &progress)?;
     if noted {
-        let files = files.iter().filter(|file| matches!(file.kind, Kind::Source(_))).count();
+        let files = units.iter().filter(|unit| matches!(unit.kind, Kind::Source(_))).count();
         timing::note(&format!("{kept} of {files} files were in the cache"));
     }
     // To compile again is to do just that.
-    let runtime = build(options, cache.filter(|_| !options.stress.recompile))?;
+    let runtime = build(options, program, cache.filter(|_| !options.stress.recompile))?;
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
     if let Some(plan) = &plan {
-        let objects = stress::compile(&runtime, plan, &sources, |at| files[at].kind == Kind::Archive)?;
+        let objects = stress::compile(&runtime, plan, &sources, |at| units[at].kind == Kind::Archive)?;
         for ((_, source), object) in sources.iter_mut().zip(objects) {
             *source = object;
         }
@@ -135,7 +92,10 @@ fn load(
             update.load(name, source.clone());
         }
         update.want(&options.entry);
-        libraries::add(&mut update, &options.libraries, &options.library_dirs)?;
+        // What the program is linked with comes before what the user adds.
+        let names = program.libraries.iter().chain(&options.libraries);
+        let dirs = options.library_dirs.iter().chain(&program.library_dirs);
+        libraries::add(&mut update, names, &dirs.cloned().collect::<Vec<_>>())?;
         match update.strict().prepare() {
             // A few names are in the compiler's own static library only. That is rare
             // enough to look there last.
@@ -159,46 +119,69 @@ fn load(
     if let Some(plan) = plan {
         stress::start(plan, &runtime, &originals, &sources)?;
     }
+    if let Some(plan) = watched {
+        let running = watch::Running {
+            runtime,
+            units,
+            sources: &originals,
+            reads,
+            libraries: program.libraries.iter().chain(&options.libraries).cloned().collect(),
+            library_dirs: options.library_dirs.iter().chain(&program.library_dirs).cloned().collect(),
+            tiered: !options.optimised_only && options.optimise != Level::O0,
+        };
+        watch::start(plan, &options.watch, running)?;
+    }
     Ok(entry)
 }
 
-/// A named source for each file, in the order given, and how many of them clang has compiled for
+/// What the units were compiled to.
+struct Sources {
+    /// By the names of their modules.
+    sources: Vec<(String, Source)>,
+    /// The files that each was made of.
+    reads: Vec<Vec<PathBuf>>,
+    /// How many clang has compiled for an earlier run.
+    kept: usize,
+}
+
+/// A named source for each unit, in the order given, and how many of them clang has compiled for
 /// an earlier run.
 fn sources(
-    files: &[Input<'_>],
+    units: &[Unit],
+    assembler: &Path,
     frontend: &Frontend,
     progress: &Progress,
-) -> Result<(Vec<(String, Source)>, usize), Failure> {
-    let jobs: Vec<Job> = files
-        .iter()
-        .filter_map(|file| match file.kind {
-            Kind::Source(language) => Some(Job { path: file.path.to_owned(), language }),
-            Kind::Ready | Kind::Archive => None,
-        })
-        .collect();
+) -> Result<Sources, Failure> {
+    let jobs: Vec<Job> = units.iter().filter_map(Unit::job).collect();
     let begun = Instant::now();
     let compiled = frontend.compile(&jobs, progress)?;
     timing::phase("front end", begun.elapsed());
-    let (mut compiled, kept) = (compiled.bitcode.into_iter(), compiled.kept);
+    let (mut bitcode, mut read) = (compiled.bitcode.into_iter(), compiled.reads.into_iter());
+    let kept = compiled.kept;
+    let itself = |unit: &Unit| std::path::absolute(&unit.path).unwrap_or_else(|_| unit.path.clone());
 
-    let mut sources = Vec::with_capacity(files.len());
-    for file in files {
-        let name = file.path.display().to_string();
-        let source = match file.kind {
+    let mut sources = Vec::with_capacity(units.len());
+    let mut reads = Vec::with_capacity(units.len());
+    for unit in units {
+        reads.push(match unit.kind {
+            Kind::Source(_) => read.next().unwrap_or_default(),
+            Kind::Assembly | Kind::Ready => vec![itself(unit)],
+            Kind::Archive => Vec::new(),
+        });
+        let source = match unit.kind {
             Kind::Source(_) => {
-                let bitcode = compiled.next().unwrap_or_default();
-                Source::bitcode(bitcode).trusted().label(name.as_str())
+                let bitcode = bitcode.next().unwrap_or_default();
+                Source::bitcode(bitcode).trusted().label(unit.path.to_string_lossy())
             }
-            Kind::Ready => Source::from_path(file.path)?,
-            // As a linker takes them: only the members somebody wants.
-            Kind::Archive => Source::from_path(file.path)?.on_demand(),
+            Kind::Assembly => assembler::assemble(assembler, unit, progress)?,
+            Kind::Ready | Kind::Archive => Source::from_path(&unit.path)?,
         };
-        sources.push((name, source));
+        sources.push((unit.name.clone(), if unit.on_demand { source.on_demand() } else { source }));
     }
-    Ok((sources, kept))
+    Ok(Sources { sources, reads, kept })
 }
 
-fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure> {
+fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Result<Runtime, Failure> {
     let mut builder = Runtime::builder()
         .opt_level(match options.optimise {
             Level::O0 => OptLevel::O0,
@@ -214,9 +197,10 @@ fn build(options: &RunOptions, cache: Option<Cache>) -> Result<Runtime, Failure>
         // What the program may use is what it is linked with, not what hotslot is.
         .process_symbols(false)
         .lazy(options.lazy)
+        .history(options.watch.keep)
         .cache(cache)
         .verify_diff(options.verify_diff)
-        .arguments(words(options).map(|word| word.into_vec()));
+        .arguments(words(options, program).map(|word| word.into_vec()));
     if let Some(bytes) = options.arena {
         builder = builder.arena_size(bytes);
     }

@@ -151,8 +151,10 @@ impl Source {
         self
     }
 
-    /// Loads only those members of an archive that something needs, as a linker does.
-    /// Without effect on other sources.
+    /// Loads it only where something needs it, as a linker takes members of an archive; of an
+    /// archive those members that something needs. Several sources on demand are one group: a
+    /// name is looked for in all of them, in the order in which they are loaded, whoever wants
+    /// it. Without effect where a module is replaced.
     pub fn on_demand(mut self) -> Self {
         self.on_demand = true;
         self

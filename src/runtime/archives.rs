@@ -69,8 +69,9 @@ pub(super) fn expand(state: &Forkable<State>, steps: Vec<Step>) -> Result<Expand
         let name: Arc<str> = name.into();
         if source.kind() != SourceKind::Archive {
             let replace = how == How::Replace;
+            let on_demand = source.is_on_demand();
             let module = Incoming { name, source, replace, number: None, upgrade: false };
-            expanded.units.push(Unit { module, on_demand: false, patch: true });
+            expanded.units.push(Unit { module, on_demand, patch: true });
             continue;
         }
         let before = members(&state.lock(), &name);

@@ -136,7 +136,7 @@ impl Batch<'_> {
             }
             _ => "choose what becomes of its value: Update::reset, Update::migrate",
         };
-        Error::new(ErrorKind::Update, format!("{what} {names} no longer fits its storage: {why}{types}"))
+        Error::new(ErrorKind::Storage, format!("{what} {names} no longer fits its storage: {why}{types}"))
             .about(&names)
             .in_module(module.name)
             .hint(hint)

@@ -162,9 +162,8 @@ fn modules(
     frontend: &Frontend,
     progress: &Progress,
 ) -> Result<Vec<Module>, Failure> {
-    let job = |(path, language): &(&Path, Option<Language>)| {
-        language.map(|language| Job { path: path.to_path_buf(), language })
-    };
+    let job =
+        |(path, language): &(&Path, Option<Language>)| language.map(|language| Job::new(*path, language));
     let jobs: Vec<Job> = files.iter().filter_map(job).collect();
     let mut compiled = frontend.compile(&jobs, progress)?.bitcode.into_iter();
     all(files.iter().map(|&(path, language)| {
@@ -260,7 +259,7 @@ fn front_end(
         let Some(file) = &edit.to.file else { continue };
         if let Some(language) = kind(&file.path)? {
             let begun = Instant::now();
-            frontend.compile(&[Job { path: file.path.clone(), language }], progress)?;
+            frontend.compile(&[Job::new(file.path.as_path(), language)], progress)?;
             times.push(begun.elapsed());
         }
     }

@@ -1,0 +1,135 @@
+//! What the files hold that the units were made of, and which units those are.
+//!
+//! Owns when a file counts as changed: when its content is another, by hash. That it was
+//! written, touched or replaced is no reason to compile.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use hotslot::CacheKey;
+
+/// A file's number.
+pub type FileId = usize;
+
+/// All files.
+#[derive(Default)]
+pub struct Files {
+    known: Vec<File>,
+    by_path: HashMap<PathBuf, FileId>,
+    /// What they are called without directories.
+    names: HashSet<std::ffi::OsString>,
+}
+
+struct File {
+    path: PathBuf,
+    now: Option<CacheKey>,
+    /// The units that have read it.
+    units: Vec<usize>,
+}
+
+/// What a unit was made of.
+pub type Inputs = Vec<(FileId, Option<CacheKey>)>;
+
+impl Files {
+    /// A file's number, and whether it is a new one. What a new one holds is read.
+    pub fn add(&mut self, path: &Path) -> (FileId, bool) {
+        if let Some(&id) = self.by_path.get(path) {
+            return (id, false);
+        }
+        let id = self.known.len();
+        self.known.push(File { path: path.to_owned(), now: content(path), units: Vec::new() });
+        self.by_path.insert(path.to_owned(), id);
+        self.names.extend(path.file_name().map(ToOwned::to_owned));
+        (id, true)
+    }
+
+    /// Notes that a unit has read a file.
+    pub fn read_by(&mut self, id: FileId, unit: usize) {
+        let units = &mut self.known[id].units;
+        if !units.contains(&unit) {
+            units.push(unit);
+        }
+    }
+
+    /// The number of a file that is known.
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        self.by_path.get(path).copied()
+    }
+
+    /// Whether a known file has this name: another one, of the same name, may be found before it.
+    pub fn has_name(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| self.names.contains(name))
+    }
+
+    /// Reads a file again; whether it holds something else.
+    pub fn refresh(&mut self, id: FileId) -> bool {
+        let now = content(&self.known[id].path);
+        std::mem::replace(&mut self.known[id].now, now) != now
+    }
+
+    /// Whether a file was written after this, as far as its times say.
+    pub fn is_newer(&self, id: FileId, than: SystemTime) -> bool {
+        let times = std::fs::metadata(&self.known[id].path).and_then(|data| data.modified());
+        times.is_ok_and(|time| time >= than)
+    }
+
+    /// What a file holds; nothing if it is not there.
+    pub fn now(&self, id: FileId) -> Option<CacheKey> {
+        self.known[id].now
+    }
+
+    pub fn path(&self, id: FileId) -> &Path {
+        &self.known[id].path
+    }
+
+    /// The units that have read a file.
+    pub fn units(&self, id: FileId) -> &[usize] {
+        &self.known[id].units
+    }
+
+    /// The units that have read a file of this name, wherever it is.
+    pub fn units_of_name(&self, path: &Path) -> Vec<usize> {
+        let named = self.known.iter().filter(|file| file.path.file_name() == path.file_name());
+        named.flat_map(|file| file.units.iter().copied()).collect()
+    }
+
+    /// Whether all of these hold what they did.
+    pub fn are_same(&self, inputs: &Inputs) -> bool {
+        inputs.iter().all(|&(id, was)| self.known[id].now == was)
+    }
+
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+}
+
+fn content(path: &Path) -> Option<CacheKey> {
+    std::fs::read(path).ok().map(|bytes| CacheKey::builder("file").bytes(&bytes).key())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_content_is_a_change() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.h");
+        std::fs::write(&path, "one").unwrap();
+        let mut files = Files::default();
+        let (id, new) = files.add(&path);
+        assert!(new && !files.add(&path).1);
+        let inputs = vec![(id, files.now(id))];
+        std::fs::write(&path, "one").unwrap();
+        assert!(!files.refresh(id));
+        std::fs::write(&path, "two").unwrap();
+        assert!(files.refresh(id) && !files.refresh(id));
+        assert!(!files.are_same(&inputs));
+        std::fs::remove_file(&path).unwrap();
+        assert!(files.refresh(id));
+        std::fs::write(&path, "one").unwrap();
+        assert!(files.refresh(id) && files.are_same(&inputs));
+        assert!(files.has_name(Path::new("/elsewhere/a.h")) && !files.has_name(Path::new("b.h")));
+    }
+}

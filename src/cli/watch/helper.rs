@@ -1,0 +1,244 @@
+//! The process in which compilers are started for a program that runs.
+//!
+//! Owns what makes them invisible to the program: they are no children of its, so it neither
+//! waits for them nor hears of their end; its directory, environment, limits and signals are not
+//! theirs, and what it holds open they do not. The process is made before the program is loaded
+//! and ends with it. Owns also what is said between the two. How is compiled is in `compile.rs`.
+#![allow(unsafe_code)] // fork
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::compile::{Made, Pool, Task};
+use crate::cli::failure::Failure;
+use crate::cli::frontend::{Frontend, Language};
+use crate::cli::program::{Kind, Unit};
+
+/// The end of the line that the session holds.
+pub struct Helper {
+    stream: UnixStream,
+}
+
+/// What the session says, a line each.
+#[derive(Serialize, Deserialize)]
+enum Order {
+    Compile { ticket: u64, unit: Wire },
+    Cancel { ticket: u64 },
+}
+
+/// A unit on its way.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    name: String,
+    path: OsString,
+    kind: u8,
+    flags: Vec<OsString>,
+    directory: Option<OsString>,
+}
+
+/// What comes back: a line, then the text and the code of these lengths.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    ticket: u64,
+    ok: bool,
+    code: usize,
+    said: usize,
+    reads: Vec<OsString>,
+    took: Duration,
+}
+
+impl Helper {
+    /// Makes the process. Call while this one has a single thread.
+    pub fn start(frontend: Frontend, assembler: PathBuf, jobs: usize) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::new(format!("no process for --watch: {error}"));
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let parent = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
+        let parent = parent.map_err(|error| failed(error.into()))?;
+        // SAFETY: this process has a single thread by the caller's word, so the child may do
+        // whatever its parent may.
+        match unsafe { libc::fork() } {
+            -1 => Err(failed(std::io::Error::last_os_error())),
+            0 => {
+                // Its own parent ends at once, so that it is nobody's child.
+                // SAFETY: as above; `_exit` runs nothing of the parent's.
+                unsafe {
+                    if libc::fork() != 0 {
+                        libc::_exit(0);
+                    }
+                }
+                drop(ours);
+                serve(theirs, parent, frontend, assembler, jobs)
+            }
+            child => {
+                let mut status = 0;
+                // SAFETY: waits for the child that was just made, into a local.
+                unsafe { libc::waitpid(child, &mut status, 0) };
+                Ok(Self { stream: ours })
+            }
+        }
+    }
+
+    /// Has a unit compiled.
+    pub fn submit(&mut self, ticket: u64, unit: &Unit) {
+        let unit = Wire::from(unit);
+        self.say(&Order::Compile { ticket, unit });
+    }
+
+    /// Calls that off.
+    pub fn cancel(&mut self, ticket: u64) {
+        self.say(&Order::Cancel { ticket });
+    }
+
+    fn say(&mut self, order: &Order) {
+        let Ok(mut line) = serde_json::to_vec(order) else { return };
+        line.push(b'\n');
+        // Where the process has gone whoever listens knows.
+        let _ = self.stream.write_all(&line);
+    }
+
+    /// Where answers come from.
+    pub fn answers(&self) -> std::io::Result<Answers> {
+        Ok(Answers(BufReader::new(self.stream.try_clone()?)))
+    }
+}
+
+/// What comes back from the process.
+pub struct Answers(BufReader<UnixStream>);
+
+impl Iterator for Answers {
+    type Item = Made;
+
+    /// Waits for the next; `None` once the process is gone.
+    fn next(&mut self) -> Option<Made> {
+        let mut line = Vec::new();
+        self.0.read_until(b'\n', &mut line).ok()?;
+        let header: Header = serde_json::from_slice(&line).ok()?;
+        let (mut said, mut code) = (vec![0; header.said], vec![0; header.code]);
+        self.0.read_exact(&mut said).ok()?;
+        self.0.read_exact(&mut code).ok()?;
+        let result = if header.ok { Ok(code) } else { Err(String::from_utf8_lossy(&code).into_owned()) };
+        let reads = header.reads.into_iter().map(PathBuf::from).collect();
+        Some(Made { ticket: header.ticket, result, said, reads, took: header.took })
+    }
+}
+
+/// The process, until the program ends.
+fn serve(stream: UnixStream, parent: OwnedFd, frontend: Frontend, assembler: PathBuf, jobs: usize) -> ! {
+    // No signals of the program's terminal, and nobody who waits for the end of its output.
+    let _ = rustix::process::setsid();
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+    // A child that the program has forked may hold the stream's other end for long.
+    std::thread::spawn(move || {
+        let mut wait = [rustix::event::PollFd::new(&parent, rustix::event::PollFlags::IN)];
+        while rustix::event::poll(&mut wait, None).is_err_and(|error| error == rustix::io::Errno::INTR) {}
+        leave();
+    });
+    let Ok(back) = stream.as_fd().try_clone_to_owned() else { leave() };
+    let back = Mutex::new(UnixStream::from(back));
+    let pool = Pool::start(frontend, assembler, jobs, move |made| answer(&back, made));
+    let mut orders = BufReader::new(stream);
+    let mut line = Vec::new();
+    while orders.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        match serde_json::from_slice(&line) {
+            Ok(Order::Compile { ticket, unit }) => pool.submit(Task { ticket, unit: unit.into() }),
+            Ok(Order::Cancel { ticket }) => pool.cancel(ticket),
+            Err(_) => break,
+        }
+        line.clear();
+    }
+    leave()
+}
+
+/// Without anything that is to be run at the end of the process it was forked from.
+fn leave() -> ! {
+    // SAFETY: takes an integer and does not return.
+    unsafe { libc::_exit(0) }
+}
+
+fn answer(back: &Mutex<UnixStream>, made: Made) {
+    let (ok, code) = match made.result {
+        Ok(code) => (true, code),
+        Err(text) => (false, text.into_bytes()),
+    };
+    let reads = made.reads.into_iter().map(OsString::from).collect();
+    let (code_len, said) = (code.len(), made.said.len());
+    let header = Header { ticket: made.ticket, ok, code: code_len, said, reads, took: made.took };
+    let Ok(mut text) = serde_json::to_vec(&header) else { return };
+    text.push(b'\n');
+    text.extend(made.said);
+    text.extend(code);
+    let mut back = back.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if back.write_all(&text).is_err() {
+        leave();
+    }
+}
+
+impl From<&Unit> for Wire {
+    fn from(unit: &Unit) -> Self {
+        let kind = match unit.kind {
+            Kind::Source(Language::C) => 0,
+            Kind::Source(Language::Cxx) => 1,
+            Kind::Assembly => 2,
+            Kind::Ready => 3,
+            Kind::Archive => 4,
+        };
+        Self {
+            name: unit.name.clone(),
+            path: unit.path.clone().into(),
+            kind,
+            flags: unit.flags.clone(),
+            directory: unit.directory.clone().map(OsString::from),
+        }
+    }
+}
+
+impl From<Wire> for Unit {
+    fn from(wire: Wire) -> Self {
+        let kind = match wire.kind {
+            0 => Kind::Source(Language::C),
+            1 => Kind::Source(Language::Cxx),
+            2 => Kind::Assembly,
+            3 => Kind::Ready,
+            _ => Kind::Archive,
+        };
+        Self {
+            name: wire.name,
+            path: wire.path.into(),
+            kind,
+            flags: wire.flags,
+            directory: wire.directory.map(PathBuf::from),
+            on_demand: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_arrive_as_they_are() {
+        let unit = Unit {
+            name: "a".to_owned(),
+            path: "x/a.cc".into(),
+            kind: Kind::Source(Language::Cxx),
+            flags: vec!["-DX=\"y z\"".into()],
+            directory: Some("/b".into()),
+            on_demand: false,
+        };
+        let line = serde_json::to_vec(&Wire::from(&unit)).unwrap();
+        assert_eq!(Unit::from(serde_json::from_slice::<Wire>(&line).unwrap()), unit);
+    }
+}

@@ -1,0 +1,132 @@
+//! `hotslot run --watch`: what is saved while the program runs goes live in it.
+//!
+//! This file is how the rest of the command talks to the session: its [`Event`]s, the channel
+//! they go through, and the [`Request`]s that others make of it. What the session does with them
+//! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what came of an
+//! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
+
+mod compile;
+mod directories;
+mod events;
+mod files;
+mod finish;
+mod helper;
+pub mod options;
+mod outcome;
+mod requests;
+mod restart;
+mod session;
+mod start;
+mod story;
+mod terminal;
+mod threads;
+mod update;
+
+pub use start::{Plan, Running, start};
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+/// What the session hears of.
+pub enum Event {
+    /// These files may have changed, come or gone.
+    Changed(Vec<PathBuf>),
+    /// The kernel had more to tell than there was room for: any file may have changed.
+    Overflow,
+    /// Somebody wants something done, and is told what came of it.
+    Ask(Request, Sender<Reply>),
+    /// Generated code has crashed.
+    Crash(Crash),
+    /// A unit was compiled.
+    Made(Box<compile::Made>),
+    /// The process that compiles has ended.
+    HelperGone,
+    /// What went live at this time is optimised.
+    Settled(Instant),
+    /// The program ends.
+    Stop,
+}
+
+/// What can be asked of the session, by `hotslot ctl` and by keys. What only needs the runtime
+/// is not asked here.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Compiles these files now, changed or not, and makes them live in one update.
+    Swap(Vec<PathBuf>),
+    /// The same for modules by name; all of them where there is no name.
+    Rebuild(Vec<String>),
+    /// Takes the last update back. The files stay as they are; they go live with their next save.
+    Undo,
+    /// Returns a module to an earlier generation, the one before where there is no number.
+    Rollback(String, Option<u64>),
+    /// What to do with an update that was refused, where `--on-incompatible ask` waits for that.
+    Decide(Decision),
+    /// How things are.
+    Status,
+}
+
+/// What becomes of an update that does not fit what runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The old code stays.
+    Refuse,
+    /// Variables that do not fit start anew.
+    Reset,
+    /// The program starts anew.
+    Restart,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Reply {
+    /// It was done.
+    pub ok: bool,
+    /// The line that the terminal got, without colours; several where there was more to say.
+    pub text: String,
+    /// The event as `--events` has it, or the status.
+    pub event: serde_json::Value,
+}
+
+/// A crash of generated code, as the session tells it to whoever reads the events.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Crash {
+    /// The signal's name, as `SIGSEGV`, or `interrupt`.
+    pub signal: String,
+    /// The function that it happened in, where that is known, and the same for the rest.
+    pub function: Option<String>,
+    /// Its module.
+    pub module: Option<String>,
+    /// The module's generation.
+    pub generation: Option<u64>,
+    /// `file:line`.
+    pub place: Option<String>,
+    /// The function was changed in the last update.
+    pub changed_last: bool,
+    /// The last update was taken back.
+    pub rolled_back: bool,
+    /// One frame a line, innermost first.
+    pub backtrace: Vec<String>,
+}
+
+static SESSION: OnceLock<(u32, Sender<Event>)> = OnceLock::new();
+
+/// Where the session takes its events from; nothing without `--watch`, and nothing in a fork of
+/// the program, which has no session.
+pub fn session() -> Option<&'static Sender<Event>> {
+    SESSION.get().filter(|(process, _)| *process == std::process::id()).map(|(_, sender)| sender)
+}
+
+/// Asks the session and waits for its reply; `None` where there is none.
+pub fn ask(request: Request) -> Option<Reply> {
+    let (sender, reply) = channel();
+    session()?.send(Event::Ask(request, sender)).ok()?;
+    reply.recv().ok()
+}
+
+/// Makes the channel, once for the process.
+fn open() -> Option<Receiver<Event>> {
+    let (sender, events) = channel();
+    SESSION.set((std::process::id(), sender)).ok().map(|()| events)
+}

@@ -1,0 +1,163 @@
+//! What others ask of the session: by keys, by `hotslot ctl`, by an editor.
+//!
+//! Owns how a request becomes the same work that a save does, and the ways back.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+
+use hotslot::Error;
+
+use super::events::{Then, Version, What};
+use super::session::{Session, State};
+use super::{Decision, Reply, Request, outcome};
+
+impl Session {
+    /// Does what is asked, or begins to.
+    pub(super) fn ask(&mut self, request: Request, reply: Sender<Reply>) {
+        self.replies.push(reply);
+        match request {
+            Request::Swap(paths) => match self.units_of(&paths) {
+                Ok(units) => self.force(&units),
+                Err(path) => self.deny(format!("{} is not a file of the program", path.display())),
+            },
+            Request::Rebuild(names) => {
+                let all = 0..self.units.len();
+                let named = |name: &String| self.units.iter().position(|one| one.unit.name == *name);
+                match names.iter().find(|name| named(name).is_none()) {
+                    Some(name) => self.deny(format!("there is no module {name} with a file")),
+                    None if names.is_empty() => self.force(&all.collect::<Vec<_>>()),
+                    None => self.force(&names.iter().filter_map(named).collect::<Vec<_>>()),
+                }
+            }
+            Request::Undo => match self.past.pop() {
+                Some(modules) => self.take_back(&modules),
+                None => self.deny("there is no update to take back".to_owned()),
+            },
+            Request::Rollback(module, generation) => self.roll_back(&module, generation),
+            Request::Decide(decision) => self.decide(decision),
+            Request::Status => self.status(),
+        }
+    }
+
+    fn deny(&mut self, text: String) {
+        self.reply(false, text, serde_json::Value::Null);
+    }
+
+    /// The units that are made of these files.
+    fn units_of(&self, paths: &[PathBuf]) -> Result<Vec<usize>, PathBuf> {
+        let is = |at: usize, path: &Path| {
+            let unit = &self.units[at].unit;
+            unit.path == path || self.files.find(path).is_some_and(|id| self.files.units(id).contains(&at))
+        };
+        let mut units = Vec::new();
+        for path in paths {
+            let found: Vec<usize> = (0..self.units.len()).filter(|&at| is(at, path)).collect();
+            if found.is_empty() {
+                return Err(path.clone());
+            }
+            units.extend(found);
+        }
+        units.sort_unstable();
+        units.dedup();
+        Ok(units)
+    }
+
+    /// Has units compiled and made live even if nothing has changed.
+    fn force(&mut self, units: &[usize]) {
+        self.burst.asked = true;
+        self.begin();
+        for &at in units {
+            self.units[at].forced = true;
+            self.evaluate(at);
+        }
+    }
+
+    /// Takes an update back.
+    fn take_back(&mut self, modules: &[(String, Option<u64>)]) {
+        let mut update = self.target.runtime.update();
+        for (module, generation) in modules {
+            match generation {
+                Some(generation) => update.restore(module, *generation),
+                None => update.remove(module),
+            };
+        }
+        let result = update.commit();
+        self.returned(result, modules.iter().map(|(module, _)| module.clone()).collect());
+    }
+
+    fn roll_back(&mut self, module: &str, generation: Option<u64>) {
+        let past = || {
+            let history = self.target.runtime.history(module).ok()?;
+            let live = history.iter().find(|one| one.live)?.number;
+            history.iter().map(|one| one.number).filter(|&number| number < live).max()
+        };
+        let Some(number) = generation.or_else(past) else {
+            return self.deny(format!("there is no generation of {module} to return to"));
+        };
+        let result = self.target.runtime.rollback(module, number);
+        self.returned(result, vec![module.to_owned()]);
+    }
+
+    fn returned(&mut self, result: Result<hotslot::Report, Error>, modules: Vec<String>) {
+        match result {
+            Ok(report) => {
+                // What the files say is not what is live.
+                modules.iter().for_each(|module| self.forget_live(module));
+                let modules = report.modules.iter();
+                let modules = modules
+                    .map(|one| Version { module: one.name.clone(), generation: one.generation })
+                    .collect();
+                self.conclude(&What::Undone { modules }, &[]);
+            }
+            Err(error) => {
+                let what = outcome::refused(&error, modules, Then::Kept);
+                self.conclude(&what, &[]);
+            }
+        }
+    }
+
+    fn decide(&mut self, decision: Decision) {
+        if !std::mem::take(&mut self.undecided) {
+            return self.deny("nothing waits for a decision".to_owned());
+        }
+        match decision {
+            Decision::Refuse => {
+                self.reply(true, "the old code goes on".to_owned(), serde_json::Value::Null);
+            }
+            Decision::Restart => {
+                self.reply(true, "the program starts anew".to_owned(), serde_json::Value::Null);
+                self.restart("somebody decided so");
+            }
+            Decision::Reset => {
+                let is_ready = |at: &usize| matches!(self.units[*at].state, State::Ready { .. });
+                let ready: Vec<usize> = (0..self.units.len()).filter(is_ready).collect();
+                let burst = std::mem::take(&mut self.burst);
+                self.make_live(&burst, &ready, true);
+            }
+        }
+    }
+
+    fn status(&mut self) {
+        let modules = self.target.runtime.modules().len();
+        let count = |what: fn(&State) -> bool| self.units.iter().filter(|one| what(&one.state)).count();
+        let broken = count(|state| matches!(state, State::Broken { .. }));
+        let waiting = count(|state| matches!(state, State::Ready { .. }));
+        let compiling = count(|state| matches!(state, State::Compiling { .. }));
+        let status = serde_json::json!({
+            "modules": modules,
+            "units": self.units.len(),
+            "files": self.files.count(),
+            "updates": self.past.len(),
+            "broken": broken,
+            "waiting": waiting,
+            "compiling": compiling,
+        });
+        let text = format!(
+            "{modules} modules, {} files watched, {} updates; {broken} broken, {waiting} waiting, {compiling} \
+             being compiled",
+            self.files.count(),
+            self.past.len(),
+        );
+        self.reply(true, text, status);
+    }
+}

@@ -1,0 +1,107 @@
+//! The threads of the session, and their end.
+//!
+//! Owns what makes them invisible to the program: signals go to the program's threads alone, a
+//! fork of the program has none of ours, the program ends when its own threads have, and none of
+//! ours is at work when it does.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use hotslot::Runtime;
+
+use super::helper::Answers;
+use super::session::Session;
+use super::{Event, session};
+use crate::cli::enter;
+use crate::cli::failure::Failure;
+
+/// How long the program's end waits for the update that is being made. Compiling a large module
+/// takes its time, and LLVM must not be at work when its own destructors run.
+const LAST_UPDATE: Duration = Duration::from_secs(60);
+/// LLVM's passes are recursive.
+const STACK: usize = 64 << 20;
+
+static WORKER: OnceLock<ThreadId> = OnceLock::new();
+static ENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Starts the thread of the session. Call with signals blocked.
+pub fn start(mut session: Session) -> Result<(), Failure> {
+    enter::at_exit(stop);
+    spawn("hotslot-watch", move || {
+        let _ = WORKER.set(std::thread::current().id());
+        session.work();
+        *ENDED.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        ENDED.1.notify_all();
+        if program_is_gone() {
+            // Its last thread has ended and left the end of the process to us.
+            std::process::exit(0);
+        }
+    })
+}
+
+/// Passes on what the helper has made.
+pub fn listen(answers: Answers, events: Sender<Event>) -> Result<(), Failure> {
+    spawn("hotslot-made", move || {
+        for made in answers {
+            if events.send(Event::Made(Box::new(made))).is_err() {
+                return;
+            }
+        }
+        let _ = events.send(Event::HelperGone);
+    })
+}
+
+/// Says when what went live is optimised, too. Takes the times at which something did.
+pub fn settle(runtime: Runtime, events: Sender<Event>) -> Result<Sender<Instant>, Failure> {
+    let (sender, updates) = channel();
+    spawn("hotslot-settle", move || {
+        while let Ok(mut since) = updates.recv() {
+            runtime.settle();
+            // Those that came meanwhile.
+            while let Ok(later) = updates.try_recv() {
+                since = later;
+                runtime.settle();
+            }
+            if events.send(Event::Settled(since)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK);
+    let failure = |error| Failure::new(format!("a thread for --watch: {error}"));
+    thread.spawn(work).map(drop).map_err(failure)
+}
+
+/// An exit handler: waits for the session's end.
+extern "C" fn stop() {
+    // A fork of the program has no session, and the session does not wait for itself.
+    let Some(events) = session() else { return };
+    if WORKER.get() == Some(&std::thread::current().id()) || events.send(Event::Stop).is_err() {
+        return;
+    }
+    let ended = ENDED.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = ENDED.1.wait_timeout_while(ended, LAST_UPDATE, |ended| !*ended);
+}
+
+/// Whether the program's `main` has ended by `pthread_exit`, and all of its threads have. The C
+/// library exits when the last thread ends, and ours go on.
+pub fn program_is_gone() -> bool {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/self/task/{file}"));
+    // The state comes after the name, which is in parentheses.
+    let main = read(&format!("{}/stat", std::process::id()));
+    let has_ended = main.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
+    if !has_ended {
+        return false;
+    }
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
+    let main = std::process::id().to_string();
+    tasks.flatten().map(|task| task.file_name().to_string_lossy().into_owned()).all(|task| {
+        task == main || read(&format!("{task}/comm")).is_ok_and(|name| name.starts_with("hotslot"))
+    })
+}

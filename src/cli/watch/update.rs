@@ -1,0 +1,83 @@
+//! All that was changed, made live in one step.
+//!
+//! Owns what a set of changed units becomes in the library: replacements, modules that are new,
+//! modules that go; and what a linker would add for them. Does not know why, or what is told of
+//! it.
+
+use std::path::PathBuf;
+
+use hotslot::{Error, ErrorKind, Report, Runtime, Source};
+
+use crate::cli::failure::Failure;
+use crate::cli::libraries;
+
+/// What is done with a module.
+pub struct Change {
+    pub module: String,
+    /// What clang, an assembler or somebody else has made; nothing for a module that goes.
+    pub source: Option<Source>,
+    /// Only where something needs it.
+    pub on_demand: bool,
+}
+
+/// Where modules are made live.
+pub struct Target {
+    pub runtime: Runtime,
+    /// The program's libraries and where they are looked for, absolute paths.
+    pub libraries: Vec<String>,
+    pub library_dirs: Vec<PathBuf>,
+}
+
+impl Target {
+    /// Makes the changes live, all or none. With `reset`, variables that do not fit start anew.
+    pub fn commit(&self, changes: &[Change], reset: bool) -> Result<Report, Error> {
+        let loaded = self.modules();
+        match self.attempt(changes, &loaded, reset, false) {
+            // As a linker: what is missing may be in a library, or the compiler's own.
+            Err(error) if error.problems().any(|one| one.kind() == ErrorKind::Resolve) => {
+                let found = self.attempt(changes, &loaded, reset, true);
+                found.map_err(|again| if again.kind() == ErrorKind::Resolve { again } else { error })
+            }
+            result => result,
+        }
+    }
+
+    /// The names of all modules.
+    pub fn modules(&self) -> Vec<String> {
+        self.runtime.modules().into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn attempt(
+        &self,
+        changes: &[Change],
+        loaded: &[String],
+        reset: bool,
+        libraries: bool,
+    ) -> Result<Report, Error> {
+        let mut update = self.runtime.update();
+        for change in changes {
+            let is_there = loaded.contains(&change.module);
+            match change.source.clone() {
+                Some(source) if is_there => _ = update.replace(&change.module, source),
+                Some(source) if change.on_demand => _ = update.load(&change.module, source.on_demand()),
+                Some(source) => _ = update.load(&change.module, source),
+                None if is_there => _ = update.remove(&change.module),
+                None => {}
+            }
+        }
+        if libraries {
+            // What cannot be found was not needed for the first load either.
+            let _: Result<(), Failure> =
+                libraries::add(&mut update, self.libraries.iter(), &self.library_dirs);
+            if let Some((name, support)) = libraries::compiler_support()
+                && !loaded.iter().any(|module| module.starts_with(&name))
+            {
+                update.load(name, support);
+            }
+        }
+        if reset {
+            update.reset_all();
+        }
+        update.strict().commit()
+    }
+}

@@ -1,0 +1,1 @@
+//! The events that docs/hot-reload-watch.md shows.

@@ -1,0 +1,108 @@
+//! The ways in which files are saved.
+
+use std::fs;
+
+use crate::session::{FILES, MAIN, STEP, STEP_H, Session, names};
+
+#[test]
+fn by_renaming_by_removing_and_by_linking() {
+    let mut session = Session::start(&FILES, &[]);
+    let at = |session: &Session, name: &str| session.place.dir.join(name);
+    session.save(".step.c.swp", &STEP.replace("BY", "3"));
+    fs::rename(at(&session, ".step.c.swp"), at(&session, "step.c")).unwrap();
+    session.expect("live");
+    assert_eq!(session.ask(), "1 3");
+    // The old one aside, the new one in its place.
+    fs::rename(at(&session, "step.c"), at(&session, "step.c~")).unwrap();
+    session.save("step.c", &STEP.replace("BY", "4"));
+    session.wait_for("live");
+    assert_eq!(session.ask(), "2 8");
+    // A link to a file elsewhere.
+    fs::create_dir(at(&session, "elsewhere")).unwrap();
+    session.save("elsewhere/step.c", &STEP.replace("BY", "5"));
+    std::os::unix::fs::symlink("elsewhere/step.c", at(&session, "link")).unwrap();
+    fs::rename(at(&session, "link"), at(&session, "step.c")).unwrap();
+    session.wait_for("live");
+    assert_eq!(session.ask(), "3 15");
+    session.save("elsewhere/step.c", &STEP.replace("BY", "6"));
+    session.wait_for("live");
+    assert_eq!(session.ask(), "4 24");
+}
+
+#[test]
+fn the_same_content_is_no_change() {
+    let mut session = Session::start(&FILES, &[]);
+    session.save("step.c", STEP);
+    assert_eq!(names(&session.wait_for("unchanged")["files"]), ["step.c"]);
+    let file = fs::File::options().append(true).open(session.place.dir.join("step.c")).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    drop(file);
+    assert_eq!(names(&session.wait_for("unchanged")["files"]), ["step.c"]);
+    assert_eq!(session.ask(), "1 2");
+    session.save("step.c", &STEP.replace("BY", "9"));
+    assert_eq!(session.expect("live")["modules"][0]["generation"], 2);
+}
+
+#[test]
+fn two_files_at_once_are_one_update() {
+    let mut session = Session::start(&FILES, &["--debounce", "200"]);
+    assert_eq!(session.ask(), "1 2");
+    // Each alone would not fit.
+    session.save("step.h", &STEP_H.replace("int step(int)", "long step(double)"));
+    session.save("step.c", "#include \"step.h\"\nlong step(double x) { return x * 50; }\n");
+    session.save("main.c", &MAIN.replace("step(count)", "step(count + 0.5)"));
+    assert_eq!(session.expect("live").modules(), ["main.c", "step.c"]);
+    // `main` runs and goes on with what it was compiled with, which was said to be so.
+    session.save("step.c", "#include \"step.h\"\nlong step(double x) { return 12; }\n");
+    session.expect("live");
+}
+
+#[test]
+fn a_newer_save_overtakes() {
+    let mut session = Session::start(&FILES, &["--debounce", "0"]);
+    for n in 0..20 {
+        session.save("step.c", &STEP.replace("BY", &format!("{n}")));
+    }
+    session.save("step.c", &STEP.replace("BY", "1000"));
+    // However many of them went live, the last one is.
+    while !session.wait_for("live").0.is_null() && session.ask().split(' ').next_back() != Some(&last(&session)) {
+    }
+
+    fn last(_: &Session) -> String {
+        "1000".to_owned()
+    }
+}
+
+#[test]
+fn a_burst_of_two_hundred_files() {
+    let unit = |n: usize, by: usize| {
+        (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"))
+    };
+    let units: Vec<(String, String)> = (0..200).map(|n| unit(n, 1)).collect();
+    let declared: String = (0..200).map(|n| format!("int f{n}(int);\n")).collect();
+    let sum: Vec<String> = (0..200).map(|n| format!("f{n}(x)")).collect();
+    let step = format!("{declared}int step(int x) {{ return {}; }}\n", sum.join(" + "));
+    let mut files = vec![FILES[0], FILES[1], ("step.c", &step)];
+    files.extend(units.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    let mut session = Session::start(&files, &["-O0", "--debounce", "300"]);
+    assert_eq!(session.ask(), "1 200");
+    for n in 0..200 {
+        let (name, text) = unit(n, 3);
+        session.save(&name, &text);
+    }
+    assert_eq!(session.expect("live").modules().len(), 200);
+    assert_eq!(session.ask(), "2 1200");
+    // As when a branch is left: directories and all go and come back.
+    let (dir, aside) = (session.place.dir.clone(), session.place.dir.with_extension("aside"));
+    fs::rename(&dir, &aside).unwrap();
+    fs::create_dir(&dir).unwrap();
+    for (name, text) in FILES.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).chain(
+        (0..200).map(|n| unit(n, 5)).filter(|(name, _)| name != "step.c"),
+    ) {
+        let text = if name == "step.c" { step.clone() } else { text };
+        session.save(&name, &text);
+    }
+    while session.wait_for("live").modules().len() < 200 {}
+    assert_eq!(session.ask(), "3 3000");
+    fs::remove_dir_all(aside).unwrap();
+}

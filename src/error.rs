@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Storage,
     /// More replaced code is still held by threads than may be.
     Reclaim,
+    /// The program came to no safe point in time ([`Hooks`](crate::Hooks)).
+    SafePoint,
     /// The reservation is full, or the operating system refused memory.
     Memory,
     /// The host lacks something hotslot needs (an architecture, a kernel feature).

@@ -51,6 +51,7 @@ mod compile;
 mod error;
 mod fault;
 mod fork_gate;
+mod hooks;
 mod libraries;
 mod link;
 mod memory;
@@ -66,6 +67,7 @@ mod unwind;
 pub use cache::{Cache, CacheInfo, CacheKey, KeyBuilder};
 pub use compile::{CallForm, OptLevel, Source, llvm_version};
 pub use error::{Error, ErrorKind, Result};
+pub use hooks::{Applied, Hooks};
 pub use runtime::{
     AbiType, Builder, Function, Generation, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
     Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,

@@ -149,7 +149,7 @@ fn a_table_among_other_variables_is_refused() {
     rt.load("m", compile(1)).unwrap();
     assert_eq!((call(&rt, "get"), call(&rt, "run")), (5, 2));
     let error = rt.replace("m", compile(2)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Update);
+    assert_eq!(error.kind(), ErrorKind::Storage);
     let text = format!("{error} {}", error.advice().unwrap_or_default());
     assert!(text.contains("table") && text.contains("labels") && text.contains("-fdata-sections"), "{text}");
     assert_eq!((call(&rt, "get"), call(&rt, "other")), (6, 1));

@@ -6,23 +6,27 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// Ends what runs under it. Clones are one token. Once cancelled it stays so.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Cancel(Arc<Mutex<Running>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Running {
     cancelled: bool,
-    /// Leaders of process groups, none of them reaped.
-    groups: Vec<Pid>,
+    /// How each that runs is ended.
+    stops: Vec<(u64, Stop)>,
+    next: u64,
 }
+
+type Stop = Box<dyn Fn() + Send>;
 
 /// A process that has ended.
 pub struct Ended {
@@ -34,54 +38,109 @@ pub struct Ended {
     pub said: Vec<u8>,
 }
 
+/// A process with what it writes, in a group of its own.
+pub struct Process {
+    child: Child,
+    group: Pid,
+    wrote: File,
+    said: File,
+    kept: Option<OwnedFd>,
+}
+
+impl Process {
+    /// Starts one.
+    pub fn start(command: &mut Command) -> std::io::Result<Self> {
+        let (wrote, said) = (scratch()?, scratch()?);
+        let child = command.stdout(wrote.try_clone()?).stderr(said.try_clone()?).process_group(0).spawn()?;
+        Ok(Self { group: Pid::from_child(&child), child, wrote, said, kept: None })
+    }
+
+    /// Keeps a file open for as long as it runs.
+    pub fn keep(&mut self, file: OwnedFd) {
+        self.kept = Some(file);
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    /// Ends it, and whatever it has started.
+    pub fn end(&mut self) {
+        if self.is_running() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
 impl Cancel {
     /// Kills everything that runs under this token, and whatever that has started; nothing
     /// more is started. Returns at once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a newer save"))]
     pub fn cancel(&self) {
         let mut running = self.lock();
         running.cancelled = true;
-        for group in &running.groups {
-            // It is there, if only as what is left of one that has ended.
-            let _ = kill_process_group(*group, Signal::KILL);
-        }
+        running.stops.iter().for_each(|(_, stop)| stop());
     }
 
     /// Whether it was cancelled.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a newer save"))]
     pub fn is_cancelled(&self) -> bool {
         self.lock().cancelled
     }
 
-    /// Runs `command` to its end.
-    pub fn run(&self, command: &mut Command) -> std::io::Result<Ended> {
-        let (mut wrote, mut said) = (scratch()?, scratch()?);
-        command.stdout(wrote.try_clone()?).stderr(said.try_clone()?).process_group(0);
+    /// Waits for the end of the process that `start` starts.
+    pub fn run(&self, start: impl FnOnce() -> std::io::Result<Process>) -> std::io::Result<Ended> {
+        let nothing = || Ended { status: None, wrote: Vec::new(), said: Vec::new() };
         // Started under the lock: whoever cancels finds it.
         let mut running = self.lock();
         if running.cancelled {
-            return Ok(Ended { status: None, wrote: Vec::new(), said: Vec::new() });
+            return Ok(nothing());
         }
-        let mut child = command.spawn()?;
-        let group = Pid::from_child(&child);
-        running.groups.push(group);
+        let mut process = start()?;
+        let group = process.group;
+        // It is there, if only as what is left of one that has ended.
+        let stop = running.add(Box::new(move || _ = kill_process_group(group, Signal::KILL)));
         drop(running);
-        // Its number stays its own until it is reaped, which nobody else does.
+        // Its number stays its own until it is reaped.
         let wait = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while waitid(WaitId::Pid(group), wait).is_err_and(|error| error == rustix::io::Errno::INTR) {}
-        let mut running = self.lock();
-        running.groups.retain(|other| *other != group);
-        let cancelled = running.cancelled;
-        drop(running);
-        let status = child.wait()?;
+        let cancelled = self.lock().remove(stop);
+        let status = process.child.wait()?;
         if cancelled {
-            return Ok(Ended { status: None, wrote: Vec::new(), said: Vec::new() });
+            return Ok(nothing());
         }
-        Ok(Ended { status: Some(status), wrote: contents(&mut wrote)?, said: contents(&mut said)? })
+        let (wrote, said) = (contents(&mut process.wrote)?, contents(&mut process.said)?);
+        Ok(Ended { status: Some(status), wrote, said })
+    }
+
+    /// Does something that `stop` ends from another thread; nothing comes of it when cancelled.
+    pub fn during<T>(&self, stop: Stop, work: impl FnOnce() -> T) -> Option<T> {
+        let mut running = self.lock();
+        if running.cancelled {
+            return None;
+        }
+        let stop = running.add(stop);
+        drop(running);
+        let done = work();
+        (!self.lock().remove(stop)).then_some(done)
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn add(&mut self, stop: Stop) -> u64 {
+        self.next += 1;
+        self.stops.push((self.next, stop));
+        self.next
+    }
+
+    /// Whether it was cancelled until now.
+    fn remove(&mut self, number: u64) -> bool {
+        self.stops.retain(|(other, _)| *other != number);
+        self.cancelled
     }
 }
 
@@ -103,18 +162,16 @@ mod tests {
 
     use super::*;
 
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
+    fn run(cancel: &Cancel, script: &str) -> Ended {
+        cancel.run(|| Process::start(Command::new("sh").args(["-c", script]))).unwrap()
     }
 
     #[test]
     fn what_it_wrote_comes_back() {
-        let ended = Cancel::default().run(&mut shell("echo out; echo err >&2; exit 3")).unwrap();
+        let ended = run(&Cancel::default(), "echo out; echo err >&2; exit 3");
         assert_eq!(ended.status.unwrap().code(), Some(3));
         assert_eq!((ended.wrote, ended.said), (b"out\n".to_vec(), b"err\n".to_vec()));
-        assert!(Cancel::default().run(&mut Command::new("/no/such/program")).is_err());
+        assert!(Cancel::default().run(|| Process::start(&mut Command::new("/no/such/program"))).is_err());
     }
 
     #[test]
@@ -125,12 +182,12 @@ mod tests {
         let script = format!("sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait", name.display());
         let begun = Instant::now();
         std::thread::scope(|scope| {
-            let run = scope.spawn(|| cancel.run(&mut shell(&script)).unwrap());
+            let ended = scope.spawn(|| run(&cancel, &script));
             while !name.exists() {
                 std::thread::sleep(Duration::from_millis(1));
             }
             cancel.cancel();
-            assert!(run.join().unwrap().status.is_none());
+            assert!(ended.join().unwrap().status.is_none());
         });
         assert!(begun.elapsed() < Duration::from_secs(100));
         let pid = std::fs::read_to_string(&name).unwrap();
@@ -143,6 +200,6 @@ mod tests {
         assert!(!runs());
         // And nothing is started any more.
         assert!(cancel.is_cancelled());
-        assert!(cancel.run(&mut shell("exit 0")).unwrap().status.is_none());
+        assert!(run(&cancel, "exit 0").status.is_none());
     }
 }

@@ -5,7 +5,6 @@
 //! the files are for.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -45,7 +44,7 @@ impl Contents {
     /// What the file holds now; nothing if it cannot be read.
     pub fn of(&self, file: &Path) -> Option<(Stamp, Content)> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = Stamp::of(&std::fs::metadata(file).ok()?);
+        let stamp = Stamp::at(file)?;
         let known = lock().get(file).copied();
         if let Some(known) = known.filter(|(of, _)| *of == stamp) {
             return Some(known);
@@ -63,21 +62,23 @@ impl Contents {
         Some((stamp, content))
     }
 
-    /// What the file holds, if it can be told from what it held at another time and was not
-    /// written to since `moment`: whoever has read it after that has read the same.
-    pub fn lasting(&self, file: &Path, moment: SystemTime) -> Option<Content> {
+    /// By what the file can be known again, if it does not mean another thing each time and was
+    /// not written to since `moment`: whoever has read it after that has read the same.
+    pub fn lasting(&self, file: &Path, moment: SystemTime) -> Option<Stamp> {
         let (stamp, content) = self.of(file)?;
-        (!content.of_the_moment && stamp.is_before(moment)).then_some(content)
+        (!content.of_the_moment && stamp.is_before(moment)).then_some(stamp)
     }
 }
 
 impl Stamp {
-    fn of(data: &Metadata) -> Self {
-        Self {
+    /// Of the file as it is now.
+    pub fn at(file: &Path) -> Option<Self> {
+        let data = std::fs::metadata(file).ok()?;
+        Some(Self {
             inode: (data.dev(), data.ino()),
             size: data.len(),
             times: [(data.mtime(), data.mtime_nsec()), (data.ctime(), data.ctime_nsec())],
-        }
+        })
     }
 
     /// Whether the file was written before, so that who looked then saw what is there now.

@@ -37,6 +37,16 @@ impl Failure {
         self
     }
 
+    /// What was found, a line each.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// What the user can do about it.
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The text for stderr: each finding and the hint on a line of its own with
     /// the command's name in front.
     pub fn render(&self) -> String {

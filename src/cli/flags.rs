@@ -1,10 +1,16 @@
-//! Which compiler flags leave the compiler's output a function of its input.
+//! The flags that files are compiled with, and which flags leave the compiler's output a function
+//! of its input.
 //!
-//! Owns the list of flags that are known to. Any other may read a file that no dependency file
+//! Owns what hotslot wants of every file, and the list of flags that are known to. Any other may read a file that no dependency file
 //! names, or write one that somebody waits for, so what is compiled with it is not kept. Knows
 //! nothing of compiling and keeping.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+
+use super::failure::Failure;
+use super::options::Level;
+use super::words;
 
 /// Flags whose operand may be the next word.
 const WITH_OPERAND: &[&str] =
@@ -72,13 +78,73 @@ const NOT: &[&str] = &[
 /// Options of these with a value may name a file in it.
 const WITH_FILE: &[&str] = &["-fsanitize-", "-fbasic-block-", "-fpatchable", "-frandomize-layout"];
 
+/// The flags of all files.
+pub struct Flags {
+    /// What hotslot wants of every file.
+    pub own: Vec<OsString>,
+    level: OsString,
+    /// `--cflags`.
+    users: Vec<OsString>,
+    users_are_plain: bool,
+}
+
+/// The flags of one.
+pub struct FlagsOf {
+    /// In order.
+    pub all: Vec<OsString>,
+    /// The output depends on nothing but them and the files that are read.
+    pub plain: bool,
+}
+
+impl Flags {
+    /// What clang gets for our options.
+    pub fn new(level: Level, cpu: Option<&str>, cflags: &[String]) -> Result<Self, Failure> {
+        // Bitcode, but without the order of uses, which `-emit-llvm` would have clang work out.
+        // Every global function can be replaced, so none may be looked through.
+        let mut own: Vec<OsString> = ["-c", "-Xclang", "-emit-llvm-bc", "-fPIC", "-fsemantic-interposition"]
+            .map(OsString::from)
+            .into();
+        if let Some(cpu) = cpu {
+            // clang writes the CPU into each function, where it wins over the
+            // runtime's; and the source's own `#ifdef`s must agree with it.
+            let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
+            own.push(format!("{flag}={cpu}").into());
+        }
+        if std::io::stderr().is_terminal() {
+            // It reaches the terminal through us, which clang cannot see.
+            own.push("-fcolor-diagnostics".into());
+        }
+        let mut users = Vec::new();
+        for text in cflags {
+            let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
+            users.extend(words.into_iter().map(OsString::from));
+        }
+        let users_are_plain = are_plain(&users);
+        Ok(Self { own, level: format!("-O{}", level as u8).into(), users, users_are_plain })
+    }
+
+    /// The same for a file that has flags of its own.
+    pub fn with(&self, flags: &[OsString]) -> FlagsOf {
+        let level = level(flags).unwrap_or(&self.level);
+        let mut all = self.own.clone();
+        all.push(level.to_owned());
+        if level != OsStr::new("-O0") {
+            // The attributes of the level without its passes: those run on our side. Without a
+            // level functions are marked as not to be optimised, which is what is wanted.
+            all.extend(["-Xclang", "-disable-llvm-passes"].map(OsString::from));
+        }
+        all.extend(self.users.iter().chain(flags).cloned());
+        FlagsOf { all, plain: self.users_are_plain && are_plain(flags) }
+    }
+}
+
 /// The level of optimisation that the flags ask for: the last one counts.
-pub fn level(flags: &[OsString]) -> Option<&OsString> {
+fn level(flags: &[OsString]) -> Option<&OsString> {
     flags.iter().rfind(|flag| flag.as_encoded_bytes().starts_with(b"-O"))
 }
 
 /// Whether the flags are all known to be harmless.
-pub fn are_plain(flags: &[OsString]) -> bool {
+fn are_plain(flags: &[OsString]) -> bool {
     let mut words = flags.iter();
     while let Some(word) = words.next() {
         let Some(word) = word.to_str() else { return false };

@@ -4,26 +4,31 @@
 //! appear. Knows nothing of modules or of what is done with the bitcode. How a process is run
 //! and stopped is in `cancel.rs`.
 
-use std::ffi::{OsStr, OsString};
-use std::io::{IsTerminal, Read, Seek};
+use std::ffi::OsString;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use hotslot::Cache;
 
+use super::ahead::Ahead;
 use super::cancel::{Cancel, Ended, scratch};
+use super::contents::{Contents, Stamp};
 use super::doctor;
 use super::failure::Failure;
-use super::kept::{Found, Kept, Made, Unit};
+use super::flags::{Flags, FlagsOf};
+use super::kept::{Found, Kept, Made};
 use super::options::{Compilers, Level};
+use super::preamble::{self, Owned};
 use super::progress::Progress;
-use super::{rule, words};
+use super::rule;
+use super::starter::Starter;
+use super::unit::Unit;
 
 /// The languages we have clang compile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
     /// Compiled by `--cc`.
     C,
@@ -67,6 +72,9 @@ pub struct Frontend {
     cxx: PathBuf,
     flags: Flags,
     kept: Option<Kept>,
+    contents: Arc<Contents>,
+    starter: Arc<Starter>,
+    ahead: Option<Ahead>,
     width: usize,
 }
 
@@ -114,10 +122,21 @@ impl Frontend {
         cflags: &[String],
         cache: Option<&Cache>,
     ) -> Result<Self, Failure> {
-        let flags = Flags::new(level, cpu, cflags)?;
-        let kept = cache.map(|cache| Kept::new(cache.clone(), Arc::default()));
+        let mut flags = Flags::new(level, cpu, cflags)?;
+        flags.own.extend(super::hooks::flags(cache));
+        let contents = Arc::<Contents>::default();
+        let kept = cache.map(|cache| Kept::new(cache.clone(), Arc::clone(&contents)));
         let width = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Ok(Self { cc: compilers.cc.clone(), cxx: compilers.cxx.clone(), flags, kept, width })
+        Ok(Self {
+            cc: compilers.cc.clone(),
+            cxx: compilers.cxx.clone(),
+            flags,
+            kept,
+            contents,
+            starter: Arc::new(Starter::here()),
+            ahead: None,
+            width,
+        })
     }
 
     /// How many compilers [`compile`](Self::compile) runs at once; without this, as many as
@@ -125,6 +144,15 @@ impl Frontend {
     #[expect(dead_code, reason = "for `--jobs`")]
     pub fn with_width(mut self, width: usize) -> Self {
         self.width = width.max(1);
+        self
+    }
+
+    /// Makes what files include ahead of their next edit, in the background, once they were
+    /// compiled by [`compile_one`](Self::compile_one) or [`each`](Self::each): for a program
+    /// whose files are watched.
+    pub fn with_preambles(mut self) -> Self {
+        self.starter = Arc::new(if cfg!(test) { Starter::here() } else { Starter::apart() });
+        self.ahead = Ahead::start(Arc::clone(&self.contents), Arc::clone(&self.starter)).ok();
         self
     }
 
@@ -215,6 +243,34 @@ impl Frontend {
         outcome
     }
 
+    /// With compilers that are started by a thread, see [`Starter::beside`].
+    #[cfg(test)]
+    pub fn with_starter(mut self, starter: Starter) -> Self {
+        self.starter = Arc::new(starter);
+        self.ahead = Ahead::start(Arc::clone(&self.contents), Arc::clone(&self.starter)).ok();
+        self
+    }
+
+    /// Makes a preamble without being asked twice; says whether there is one.
+    #[cfg(test)]
+    pub fn make_preamble(&self, job: &Job) -> bool {
+        let path = as_operand(&job.path);
+        let flags = self.flags.with(&job.flags);
+        let unit = self.unit(job, &path, &flags);
+        let (Some(ahead), Some(owned)) = (&self.ahead, Owned::new(&unit)) else { return false };
+        ahead.preambles.make(&owned, &Cancel::default()) && ahead.preambles.find(&unit).is_some()
+    }
+
+    fn unit<'a>(&'a self, job: &'a Job, path: &'a Path, flags: &'a FlagsOf) -> Unit<'a> {
+        Unit {
+            compiler: self.compiler(job.language),
+            path,
+            flags: &flags.all,
+            plain: flags.plain,
+            directory: job.directory.as_deref(),
+        }
+    }
+
     fn compiler(&self, language: Language) -> &Path {
         match language {
             Language::C => &self.cc,
@@ -225,15 +281,8 @@ impl Frontend {
     /// Takes what an earlier run has kept, or starts the compiler.
     fn make(&self, job: &Job, cancel: &Cancel) -> Outcome {
         let path = as_operand(&job.path);
-        let compiler = self.compiler(job.language);
-        let flags = self.flags.of(job);
-        let unit = Unit {
-            compiler,
-            path: &path,
-            flags: &flags.all,
-            plain: flags.plain,
-            directory: job.directory.as_deref(),
-        };
+        let flags = self.flags.with(&job.flags);
+        let unit = self.unit(job, &path, &flags);
         let ticket = match self.kept.as_ref().map(|kept| kept.find(&unit)) {
             Some(Found::Made(made, reads)) => {
                 let verdict = Verdict::Bitcode(made.bitcode);
@@ -242,44 +291,79 @@ impl Frontend {
             Some(Found::Nothing(ticket)) => ticket,
             None => None,
         };
-        let (ended, reads) = match self.run(&unit, cancel) {
+        if let Some(ahead) = &self.ahead {
+            ahead.pause();
+        }
+        let with_preamble = self.with_preamble(&unit, cancel);
+        let in_vain = with_preamble.as_ref().is_err_and(|in_vain| *in_vain);
+        let (ended, reads) = match with_preamble {
             Ok((ended, reads)) => (Ok(ended), reads),
-            Err(error) => (Err(error), Vec::new()),
+            Err(_) => match self.run(&unit, &[], cancel) {
+                Ok((ended, reads)) => (Ok(ended), reads),
+                Err(error) => (Err(error), Vec::new()),
+            },
         };
         let (verdict, said) = self.judge(job, ended);
         if let (Verdict::Bitcode(bitcode), Some(kept), Some(ticket)) = (&verdict, &self.kept, ticket) {
             kept.keep(&ticket, &unit, &reads, Made { bitcode, said: &said });
         }
+        if let (Verdict::Bitcode(_), Some(ahead)) = (&verdict, &self.ahead) {
+            match Owned::new(&unit) {
+                // It is the preamble's fault.
+                Some(owned) if in_vain => ahead.preambles.refuse(&owned),
+                Some(owned) => ahead.want(owned),
+                None => {}
+            }
+        }
         Outcome { verdict, said, reads, took: Duration::ZERO, found: false }
     }
 
-    /// Starts the compiler, and reads what it has read.
-    fn run(&self, unit: &Unit<'_>, cancel: &Cancel) -> std::io::Result<(Ended, Vec<PathBuf>)> {
-        // A file without a name, so that nothing is left of it whoever dies.
-        let mut rule = scratch()?;
-        let name = format!("/proc/{}/fd/{}", std::process::id(), std::os::fd::AsRawFd::as_raw_fd(&rule));
-        let ended = cancel.run(self.command(unit).args(["-MD", "-MF", &name]).arg(unit.path))?;
-        let mut text = Vec::new();
-        let read = rule.rewind().and_then(|()| rule.read_to_end(&mut text));
-        if memchr::memmem::find(&ended.said, name.as_bytes()).is_some() {
-            // It runs where it cannot get at that.
-            return Ok((cancel.run(self.command(unit).arg(unit.path))?, Vec::new()));
+    /// Compiles the file with what was compiled of it ahead, if there is that and it can be done;
+    /// otherwise says whether it was tried.
+    fn with_preamble(&self, unit: &Unit<'_>, cancel: &Cancel) -> Result<(Ended, Vec<PathBuf>), bool> {
+        let preambles = &self.ahead.as_ref().ok_or(false)?.preambles;
+        let stamp = || Stamp::at(&unit.at(unit.path));
+        let before = stamp();
+        let usable = preambles.find(unit).ok_or(false)?;
+        let (ended, mut reads) = self.run(unit, &usable.arguments(), cancel).map_err(|_| false)?;
+        if ended.status.is_none() {
+            return Ok((ended, reads));
         }
-        Ok((ended, read.ok().and_then(|_| rule::files(&text)).unwrap_or_default()))
+        if stamp() != before {
+            // It may have been an edit of the lead.
+            return Err(false);
+        }
+        // Of what is wrong with a file it is to be told in the compiler's own words.
+        if !ended.status.is_some_and(|status| status.success()) || !is_bitcode(&ended.wrote) {
+            return Err(true);
+        }
+        usable.complete(unit, &mut reads);
+        Ok((ended, reads))
     }
 
-    fn command(&self, unit: &Unit<'_>) -> Command {
-        let mut command = Command::new(unit.compiler);
-        if let Some(directory) = unit.directory {
-            let of_path = unit.compiler.as_os_str().as_encoded_bytes().contains(&b'/');
-            if let (true, Ok(absolute)) = (of_path, std::path::absolute(unit.compiler)) {
-                command = Command::new(absolute);
-            }
-            // clang calls the directory so where that is true.
-            command.current_dir(directory).env("PWD", directory);
+    /// Starts the compiler, and reads what it has read.
+    fn run(
+        &self,
+        unit: &Unit<'_>,
+        more: &[OsString],
+        cancel: &Cancel,
+    ) -> std::io::Result<(Ended, Vec<PathBuf>)> {
+        // A file without a name, so that nothing is left of it whoever dies.
+        let mut rule = scratch()?;
+        let name = preamble::name(&rule);
+        let start = |rule: &[&str]| {
+            let mut command = unit.command();
+            command.args(more).args(rule).args(["-o", "-"]).arg(unit.path);
+            self.starter.run(&mut command, self.ahead.is_some(), cancel)
+        };
+        let ended = start(&["-MD", "-MF", &name])?;
+        if memchr::memmem::find(&ended.said, name.as_bytes()).is_some() {
+            // It runs where it cannot get at that.
+            return Ok((start(&[])?, Vec::new()));
         }
-        command.args(unit.flags).args(["-o", "-"]).stdin(Stdio::null());
-        command
+        let mut text = Vec::new();
+        let read = rule.rewind().and_then(|()| rule.read_to_end(&mut text));
+        Ok((ended, read.ok().and_then(|_| rule::files(&text)).unwrap_or_default()))
     }
 
     /// The bitcode or the failure, and what the compiler had to say.
@@ -317,63 +401,6 @@ impl Frontend {
         } else {
             (Verdict::Bitcode(ended.wrote), ended.said)
         }
-    }
-}
-
-/// The flags of all files.
-struct Flags {
-    /// What hotslot wants of every file.
-    own: Vec<OsString>,
-    level: OsString,
-    /// `--cflags`.
-    users: Vec<OsString>,
-    users_are_plain: bool,
-}
-
-/// The flags of one.
-struct FlagsOf {
-    all: Vec<OsString>,
-    /// The output depends on nothing but them and the files that are read.
-    plain: bool,
-}
-
-impl Flags {
-    fn new(level: Level, cpu: Option<&str>, cflags: &[String]) -> Result<Self, Failure> {
-        // Bitcode, but without the order of uses, which `-emit-llvm` would have clang work out.
-        // Every global function can be replaced, so none may be looked through.
-        let mut own: Vec<OsString> = ["-c", "-Xclang", "-emit-llvm-bc", "-fPIC", "-fsemantic-interposition"]
-            .map(OsString::from)
-            .into();
-        if let Some(cpu) = cpu {
-            // clang writes the CPU into each function, where it wins over the
-            // runtime's; and the source's own `#ifdef`s must agree with it.
-            let flag = if cfg!(target_arch = "x86_64") { "-march" } else { "-mcpu" };
-            own.push(format!("{flag}={cpu}").into());
-        }
-        if std::io::stderr().is_terminal() {
-            // It reaches the terminal through us, which clang cannot see.
-            own.push("-fcolor-diagnostics".into());
-        }
-        let mut users = Vec::new();
-        for text in cflags {
-            let words = words::split(text).map_err(|why| Failure::new(format!("--cflags: {why}")))?;
-            users.extend(words.into_iter().map(OsString::from));
-        }
-        let users_are_plain = super::flags::are_plain(&users);
-        Ok(Self { own, level: format!("-O{}", level as u8).into(), users, users_are_plain })
-    }
-
-    fn of(&self, job: &Job) -> FlagsOf {
-        let level = super::flags::level(&job.flags).unwrap_or(&self.level);
-        let mut all = self.own.clone();
-        all.push(level.to_owned());
-        if level != OsStr::new("-O0") {
-            // The attributes of the level without its passes: those run on our side. Without a
-            // level functions are marked as not to be optimised, which is what is wanted.
-            all.extend(["-Xclang", "-disable-llvm-passes"].map(OsString::from));
-        }
-        all.extend(self.users.iter().chain(&job.flags).cloned());
-        FlagsOf { all, plain: self.users_are_plain && super::flags::are_plain(&job.flags) }
     }
 }
 

@@ -18,6 +18,7 @@ use hotslot::{Cache, CacheKey, KeyBuilder};
 
 use super::compiler;
 use super::contents::Contents;
+use super::unit::Unit;
 
 /// Variables that clang goes by.
 const VARIABLES: &[&str] = &[
@@ -39,27 +40,6 @@ pub struct Kept {
     /// What there is to know of a compiler.
     compilers: Mutex<HashMap<PathBuf, Option<KeyBuilder>>>,
     contents: Arc<Contents>,
-}
-
-/// One run of a compiler.
-pub struct Unit<'a> {
-    /// The program.
-    pub compiler: &'a Path,
-    /// The source file.
-    pub path: &'a Path,
-    /// All flags.
-    pub flags: &'a [OsString],
-    /// What is made depends on nothing that the flags have it read or write beside.
-    pub plain: bool,
-    /// Where it is started, if not here.
-    pub directory: Option<&'a Path>,
-}
-
-impl Unit<'_> {
-    /// Where the file is that the compiler calls so.
-    pub fn at(&self, file: &Path) -> PathBuf {
-        self.directory.map_or_else(|| file.to_owned(), |directory| directory.join(file))
-    }
 }
 
 /// What clang answers with: bitcode, and what it has to say.

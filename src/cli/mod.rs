@@ -4,30 +4,40 @@
 //! It knows the commands by name only. What they do is in `run.rs` and
 //! `doctor.rs`; how the arguments look is in `options.rs`.
 
+mod ahead;
 mod assembler;
 mod cache;
 mod cancel;
 mod compare;
 mod compiler;
 mod contents;
+mod control;
 mod doctor;
 mod enter;
 mod failure;
 mod flags;
 mod frontend;
+mod hooks;
 mod kept;
+mod lead;
 mod libraries;
 mod members;
 mod options;
+mod preamble;
 mod probe;
 mod program;
 mod progress;
+mod project;
 mod rule;
 mod run;
 mod signals;
+mod starter;
 mod stress;
 mod summary;
+#[cfg(test)]
+mod tests_frontend;
 mod timing;
+mod unit;
 mod watch;
 mod ways;
 mod words;
@@ -51,8 +61,12 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
         Command::Compare(options) => compare::compare(&options),
         Command::CompareOne(options) => compare::one(&options),
+        Command::StartCompilers => Ok(starter::serve()),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
+        Command::Ctl(options) => control::client::run(&options),
+        Command::Header(options) => hooks::header(&options),
+        Command::TerminalGuard(options) => control::guard::run(&options),
     };
     result.unwrap_or_else(|failure| fail(&failure))
 }

@@ -27,10 +27,20 @@ pub enum Command {
     /// Measure one of them
     #[command(hide = true)]
     CompareOne(CompareOneOptions),
+    /// The process that compilers are children of while files are watched
+    #[command(hide = true)]
+    StartCompilers,
     /// Say whether LLVM, clang and the kernel have what hotslot needs
     Doctor(DoctorOptions),
     /// Look at what is kept from earlier runs, or remove it
     Cache(CacheCommand),
+    /// Ask a program that runs with --control, or have it do something
+    Ctl(CtlOptions),
+    /// Print hotslot.h, which a program can include
+    Header(HeaderOptions),
+    /// Wait for a program's end and restore its terminal
+    #[command(hide = true)]
+    TerminalGuard(GuardOptions),
 }
 
 /// `hotslot run`.
@@ -40,11 +50,16 @@ Everything after `--` goes to the program. The program's exit code is hotslot's.
 
   hotslot run main.c parser.c -lm -- input.txt
   hotslot run -O0 --cflags '-DNDEBUG -Iinclude' src/*.cpp
+  hotslot run -p build --target game -- --window 80x24
   hotslot run --stress 100 main.c parser.c -- input.txt")]
 pub struct RunOptions {
     /// Sources and objects: .c .cc .cpp .cxx .s .S .ll .bc .o .a
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "project", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    /// A project instead of files.
+    pub project: ProjectOptions,
 
     /// Arguments for the program
     #[arg(last = true, value_name = "ARGS")]
@@ -58,9 +73,9 @@ pub struct RunOptions {
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     pub cflags: Vec<String>,
 
-    /// Optimisation level
-    #[arg(short = 'O', value_name = "LEVEL", default_value = "2")]
-    pub optimise: Level,
+    /// Optimisation level, 2 unless a project has its own
+    #[arg(short = 'O', value_name = "LEVEL")]
+    pub optimise: Option<Level>,
 
     /// Let a replaced function go live only once it is optimised, instead of at once and
     /// unoptimised first
@@ -113,6 +128,14 @@ pub struct RunOptions {
     pub cache: CacheOptions,
 
     #[command(flatten)]
+    /// Who may have it changed while it runs.
+    pub control: ControlOptions,
+
+    #[command(flatten)]
+    /// How updates meet it.
+    pub hooks: HookOptions,
+
+    #[command(flatten)]
     /// Whether modules are replaced while the program runs.
     pub stress: StressOptions,
 
@@ -140,6 +163,9 @@ pub struct StressOptions {
 }
 
 pub use super::compare::options::{CompareOneOptions, CompareOptions};
+pub use super::control::options::{ControlOptions, CtlOptions, GuardOptions};
+pub use super::hooks::{HeaderOptions, HookOptions};
+pub use super::project::options::ProjectOptions;
 pub use super::watch::options::WatchOptions;
 
 /// The compilers that make bitcode.
@@ -201,7 +227,7 @@ pub enum CacheAction {
 }
 
 /// `-O0` to `-O3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Level {
     /// None: the fastest code generation.
     #[value(name = "0", alias = "O0")]
@@ -290,7 +316,7 @@ mod tests {
         let joined = run(&["-O3", "-lm", "-L/opt/lib", "a.c"]);
         let apart = run(&["a.c", "-O", "3", "-l", "m", "-L", "/opt/lib"]);
         for options in [joined, apart] {
-            assert_eq!(options.optimise, Level::O3);
+            assert_eq!(options.optimise, Some(Level::O3));
             assert_eq!(options.libraries, ["m"]);
             assert_eq!(options.library_dirs, [PathBuf::from("/opt/lib")]);
             assert_eq!(options.files, [PathBuf::from("a.c")]);
@@ -302,7 +328,7 @@ mod tests {
         let options = run(&["a.c", "b.c", "--", "-O3", "--", "x"]);
         assert_eq!(options.files.len(), 2);
         assert_eq!(options.args, ["-O3", "--", "x"]);
-        assert_eq!(options.optimise, Level::O2);
+        assert_eq!(options.optimise, None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::frontend::{Job, Language};
+use super::options::{Level, RunOptions};
+use super::project;
 
 /// One file and what it takes to load it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub struct Unit {
 }
 
 /// What is in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// C or C++.
     Source(Language),
@@ -70,7 +72,7 @@ impl Unit {
 }
 
 /// What is run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Program {
     /// In the order a linker would get them.
     pub units: Vec<Unit>,
@@ -80,15 +82,41 @@ pub struct Program {
     pub library_dirs: Vec<PathBuf>,
     /// The program's argv[0], if nobody says another.
     pub argv0: Option<OsString>,
+    /// The level that its most optimised unit is compiled at.
+    pub level: Level,
     /// What the user is told before anything is compiled.
     pub notes: Vec<String>,
+    /// What to do where a file cannot be compiled.
+    pub advice: Option<String>,
     /// Files that say what the program consists of: if they change, so may that.
     pub made_from: Vec<PathBuf>,
 }
 
 impl Program {
+    /// A program of these units alone.
+    pub fn new(units: Vec<Unit>, level: Level) -> Self {
+        Self {
+            units,
+            level,
+            libraries: Vec::new(),
+            library_dirs: Vec::new(),
+            argv0: None,
+            notes: Vec::new(),
+            advice: None,
+            made_from: Vec::new(),
+        }
+    }
+
+    /// What the options name: a project, or files.
+    pub fn chosen(options: &RunOptions) -> Result<Self, Failure> {
+        match &options.project.project {
+            Some(folder) => project::program(&options.project, folder, &options.compilers, options.optimise),
+            None => Self::of_files(&options.files, options.optimise.unwrap_or(Level::O2)),
+        }
+    }
+
     /// Checks the files by name and presence, so that nothing is compiled in vain.
-    pub fn of_files(files: &[PathBuf]) -> Result<Self, Failure> {
+    fn of_files(files: &[PathBuf], level: Level) -> Result<Self, Failure> {
         let mut seen = HashSet::new();
         let mut units = Vec::new();
         let mut failures = Vec::new();
@@ -102,11 +130,12 @@ impl Program {
             }
         }
         let argv0 = files.first().map(|file| file.clone().into_os_string());
-        Failure::all(failures).map_or(Ok(Self { units, argv0, ..Self::default() }), Err)
+        Failure::all(failures).map_or(Ok(Self { argv0, ..Self::new(units, level) }), Err)
     }
 }
 
-fn kind_of(path: &Path) -> Result<Kind, Failure> {
+/// What is in a file, by its name; it has to be there.
+pub fn kind_of(path: &Path) -> Result<Kind, Failure> {
     let name = path.display();
     let kind = match path.extension().and_then(|extension| extension.to_str()) {
         Some("c") => Kind::Source(Language::C),

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,34 +19,51 @@ use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
 use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{assembler, cache, libraries, signals, stress, timing, watch};
+use super::{assembler, cache, control, hooks, libraries, signals, stress, timing, watch};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
-    let program = Program::of_files(&options.files)?;
+    let program = Program::chosen(options)?;
+    tell(&program.notes);
     let arguments = Arguments::new(words(options, &program))?;
     let cache = cache::chosen(&options.cache);
-    let level = options.optimise;
-    let frontend =
-        Frontend::new(&options.compilers, level, options.cpu.as_deref(), &options.cflags, cache.as_ref())?;
+    let cpu = options.cpu.as_deref();
+    let frontend = Frontend::new(&options.compilers, program.level, cpu, &options.cflags, cache.as_ref())?;
     if options.time {
         timing::begin();
     }
-    let plan = watch(options, &cache)?;
-    let entry = load(options, &program, &frontend, cache, plan).inspect_err(|_| timing::forget())?;
+    let plan = watch(options, &program, &cache)?;
+    let control = control::prepare(&options.control)?;
+    let entry =
+        load(options, &program, frontend, cache, (plan, control)).inspect_err(|_| timing::forget())?;
     timing::program_starts();
     entry.run(arguments)
 }
 
 /// What is needed to watch, made while this process has a single thread.
-fn watch(options: &RunOptions, cache: &Option<Cache>) -> Result<Option<watch::Plan>, Failure> {
+fn watch(
+    options: &RunOptions,
+    program: &Program,
+    cache: &Option<Cache>,
+) -> Result<Option<watch::Plan>, Failure> {
     if !options.watch.watch {
         return Ok(None);
     }
-    let (level, cpu) = (options.optimise, options.cpu.as_deref());
+    let (level, cpu) = (program.level, options.cpu.as_deref());
     let frontend = Frontend::new(&options.compilers, level, cpu, &options.cflags, cache.as_ref())?;
-    let plan = watch::Plan::new(&options.watch, frontend, options.compilers.cc.clone())?;
-    Ok(Some(plan))
+    let compilers = watch::Compilers {
+        frontend,
+        assembler: options.compilers.cc.clone(),
+        program: &|| Program::chosen(options),
+    };
+    watch::Plan::new(&options.watch, compilers).map(Some)
+}
+
+/// What is not as in a build by the project's own tools.
+fn tell(notes: &[String]) {
+    let text: String = notes.iter().map(|note| format!("hotslot: note: {note}\n")).collect();
+    // A closed stderr must not stop a program from running.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The program's name and arguments.
@@ -59,20 +77,25 @@ fn words(options: &RunOptions, program: &Program) -> impl Iterator<Item = OsStri
 fn load(
     options: &RunOptions,
     program: &Program,
-    frontend: &Frontend,
+    frontend: Frontend,
     cache: Option<Cache>,
-    watched: Option<watch::Plan>,
+    (watched, control): (Option<watch::Plan>, control::Control),
 ) -> Result<Entry, Failure> {
     let progress = Progress::start("starting");
     let noted = cache.is_some();
     let units = &program.units;
-    let Sources { mut sources, reads, kept } = sources(units, &options.compilers.cc, frontend, &progress)?;
+    let compiled = sources(units, &options.compilers.cc, &frontend, &progress);
+    let Sources { mut sources, reads, kept } = compiled.map_err(|failure| match &program.advice {
+        Some(advice) => failure.hint(advice),
+        None => failure,
+    })?;
     if noted {
         let files = units.iter().filter(|unit| matches!(unit.kind, Kind::Source(_))).count();
         timing::note(&format!("{kept} of {files} files were in the cache"));
     }
     // To compile again is to do just that.
     let runtime = build(options, program, cache.filter(|_| !options.stress.recompile))?;
+    hooks::install(&runtime, &options.hooks)?;
     progress.say("generating code".to_owned());
     let plan = stress::Plan::of(&options.stress);
     let originals = sources.clone();
@@ -120,17 +143,11 @@ fn load(
         stress::start(plan, &runtime, &originals, &sources)?;
     }
     if let Some(plan) = watched {
-        let running = watch::Running {
-            runtime,
-            units,
-            sources: &originals,
-            reads,
-            libraries: program.libraries.iter().chain(&options.libraries).cloned().collect(),
-            library_dirs: options.library_dirs.iter().chain(&program.library_dirs).cloned().collect(),
-            tiered: !options.optimised_only && options.optimise != Level::O0,
-        };
-        watch::start(plan, &options.watch, running)?;
+        let running =
+            watch::Running { runtime: runtime.clone(), program, sources: &originals, reads, options };
+        watch::start(plan, running)?;
     }
+    control::start(control, options, program, &runtime, frontend)?;
     Ok(entry)
 }
 
@@ -183,7 +200,7 @@ fn sources(
 
 fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Result<Runtime, Failure> {
     let mut builder = Runtime::builder()
-        .opt_level(match options.optimise {
+        .opt_level(match program.level {
             Level::O0 => OptLevel::O0,
             Level::O1 => OptLevel::O1,
             Level::O2 => OptLevel::O2,

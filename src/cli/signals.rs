@@ -42,6 +42,15 @@ pub fn restore() {
     }
 }
 
+/// Whether the signal does what it does where nobody said otherwise.
+pub fn is_default(signal: libc::c_int) -> bool {
+    // SAFETY: all bytes zero is a valid record; with no new action the call only writes to it.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_DFL
+    }
+}
+
 /// Calls `start` with every signal blocked, which a thread that it starts inherits: signals
 /// sent to the process then go to the program's threads alone.
 pub fn while_blocked<T>(start: impl FnOnce() -> T) -> T {

@@ -30,6 +30,7 @@ pub(super) enum Step {
 ///
 /// Modules of one update may refer to each other in any order. Nothing changes before
 /// [`Update::commit`], and nothing if that fails.
+#[derive(Clone)]
 #[must_use = "an update does nothing until `commit`"]
 pub struct Update<'rt> {
     runtime: &'rt Runtime,

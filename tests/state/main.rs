@@ -64,7 +64,7 @@ fn a_variable_that_no_longer_fits_is_refused_reset_or_migrated() {
             let error = replacing(&rt, source(3)).commit().unwrap_err();
             assert_eq!(
                 (error.kind(), error.symbol(), error.module()),
-                (ErrorKind::Update, Some(name), Some("m"))
+                (ErrorKind::Storage, Some(name), Some("m"))
             );
             let text = error.to_string();
             assert!(text.contains("8 bytes before, 12 now"), "{text}");

@@ -29,9 +29,15 @@ fn a_body_is_swapped_and_the_state_stays() {
 fn functions_come_and_go() {
     let mut session = Session::start(&FILES, &[]);
     assert_eq!(session.ask(), "1 2");
-    session.save("step.c", "#include \"step.h\"\nint more(int x) { return x + 5; }\nint step(int x) { return more(x); }\n");
+    session.save(
+        "step.c",
+        "#include \"step.h\"\nint more(int x) { return x + 5; }\nint step(int x) { return more(x); }\n",
+    );
     let event = session.expect("live");
-    assert_eq!((event.of("step.c", "new"), event.of("step.c", "swapped")), (names(&["more"]), names(&["step"])));
+    assert_eq!(
+        (event.of("step.c", "new"), event.of("step.c", "swapped")),
+        (names(&["more"]), names(&["step"]))
+    );
     assert_eq!(session.ask(), "2 7");
     session.save("step.c", "#include \"step.h\"\nstatic int more(int x) { return x + 6; }\nint step(int x) { return more(x); }\n");
     session.expect("live");
@@ -87,11 +93,17 @@ fn variables_are_kept_added_and_changed() {
 
 #[test]
 fn a_header_reaches_every_file_that_includes_it() {
-    let unit = |n: usize| (format!("u{n}.c"), format!("#include \"step.h\"\nint f{n}(int x) {{ return x * BY + {n}; }}\n"));
+    let unit = |n: usize| {
+        (format!("u{n}.c"), format!("#include \"step.h\"\nint f{n}(int x) {{ return x * BY + {n}; }}\n"))
+    };
     let units: Vec<(String, String)> = (0..12).map(unit).collect();
     let sum: Vec<String> = (0..12).map(|n| format!("f{n}(x)")).collect();
     let declared: Vec<String> = (0..12).map(|n| format!("int f{n}(int);")).collect();
-    let step = format!("#include \"step.h\"\n{}\nint step(int x) {{ return {}; }}\n", declared.join(" "), sum.join(" + "));
+    let step = format!(
+        "#include \"step.h\"\n{}\nint step(int x) {{ return {}; }}\n",
+        declared.join(" "),
+        sum.join(" + ")
+    );
     let mut files = vec![FILES[0], FILES[1], ("step.c", &step)];
     files.extend(units.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let mut session = Session::start(&files, &[]);

@@ -9,5 +9,6 @@ mod pending;
 mod place;
 mod policies;
 mod program;
+mod project;
 mod saving;
 mod session;

@@ -30,7 +30,8 @@ fn the_program_starts_anew() {
     session.expect("restart");
     assert_eq!(session.expect("started")["process"], process);
     assert_eq!(session.ask(), "1 501");
-    session.save("step.c", &STEP.replace("total[2] = {1, 2}", "total[3] = {500}").replace("+= x", "+= 2 * x"));
+    session
+        .save("step.c", &STEP.replace("total[2] = {1, 2}", "total[3] = {500}").replace("+= x", "+= 2 * x"));
     session.expect("live");
     assert_eq!(session.ask(), "2 505");
     assert_eq!(session.end().0, 7);

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::place::Place;
 use crate::session::{FILES, MAIN, STEP, STEP_H, Session, names};
 
 #[test]
@@ -65,19 +66,19 @@ fn a_newer_save_overtakes() {
     }
     session.save("step.c", &STEP.replace("BY", "1000"));
     // However many of them went live, the last one is.
-    while !session.wait_for("live").0.is_null() && session.ask().split(' ').next_back() != Some(&last(&session)) {
-    }
-
-    fn last(_: &Session) -> String {
-        "1000".to_owned()
+    loop {
+        session.wait_for("live");
+        let answer = session.ask();
+        let (count, result) = answer.split_once(' ').unwrap();
+        if result.parse() == Ok(1000 * count.parse::<u64>().unwrap()) {
+            break;
+        }
     }
 }
 
 #[test]
 fn a_burst_of_two_hundred_files() {
-    let unit = |n: usize, by: usize| {
-        (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"))
-    };
+    let unit = |n: usize, by: usize| (format!("u{n}.c"), format!("int f{n}(int x) {{ return x * {by}; }}\n"));
     let units: Vec<(String, String)> = (0..200).map(|n| unit(n, 1)).collect();
     let declared: String = (0..200).map(|n| format!("int f{n}(int);\n")).collect();
     let sum: Vec<String> = (0..200).map(|n| format!("f{n}(x)")).collect();
@@ -92,17 +93,32 @@ fn a_burst_of_two_hundred_files() {
     }
     assert_eq!(session.expect("live").modules().len(), 200);
     assert_eq!(session.ask(), "2 1200");
-    // As when a branch is left: directories and all go and come back.
-    let (dir, aside) = (session.place.dir.clone(), session.place.dir.with_extension("aside"));
-    fs::rename(&dir, &aside).unwrap();
-    fs::create_dir(&dir).unwrap();
-    for (name, text) in FILES.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).chain(
-        (0..200).map(|n| unit(n, 5)).filter(|(name, _)| name != "step.c"),
-    ) {
-        let text = if name == "step.c" { step.clone() } else { text };
-        session.save(&name, &text);
-    }
-    while session.wait_for("live").modules().len() < 200 {}
-    assert_eq!(session.ask(), "3 3000");
-    fs::remove_dir_all(aside).unwrap();
+}
+
+#[test]
+fn a_directory_that_goes_and_comes_back() {
+    let place = Place::new(&[("main.c", &MAIN.replace("step.h", "src/step.h"))]);
+    let src = place.dir.join("src");
+    let fill = |by: &str| {
+        fs::create_dir(&src).unwrap();
+        fs::write(src.join("step.h"), STEP_H.replace("BY 2", by)).unwrap();
+        fs::write(src.join("step.c"), STEP).unwrap();
+    };
+    fill("BY 2");
+    let mut session = Session::of(place, &["main.c", "src/step.c"]);
+    assert_eq!(session.ask(), "1 2");
+    // As when a branch is left that has it for one that has not.
+    fs::remove_dir_all(&src).unwrap();
+    session.wait_for("compile-error");
+    fill("BY 3");
+    session.wait_for("live");
+    assert_eq!(session.ask(), "2 6");
+    session.save("src/step.h", &STEP_H.replace("BY 2", "BY 4"));
+    session.wait_for("live");
+    assert_eq!(session.ask(), "3 12");
+    fs::rename(&src, src.with_extension("old")).unwrap();
+    session.wait_for("compile-error");
+    fill("BY 5");
+    session.wait_for("live");
+    assert_eq!(session.ask(), "4 20");
 }

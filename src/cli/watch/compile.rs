@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use crate::cli::assembler;
 use crate::cli::cancel::Cancel;
@@ -31,7 +30,6 @@ pub struct Made {
     pub said: Vec<u8>,
     /// Every file that was read, by absolute paths.
     pub reads: Vec<PathBuf>,
-    pub took: Duration,
 }
 
 /// The threads, and what waits for them.
@@ -113,7 +111,6 @@ impl Pool {
 
     /// `None` if it was called off.
     fn make(&self, task: &Task, cancel: &Cancel) -> Option<Made> {
-        let begun = Instant::now();
         let unit = &task.unit;
         // It may have been removed and made anew: then it is the new one that counts.
         self.directory.iter().for_each(|directory| _ = std::env::set_current_dir(directory));
@@ -141,6 +138,6 @@ impl Pool {
                 (std::fs::read(&own).map_err(failure), Vec::new(), vec![own])
             }
         };
-        Some(Made { ticket: task.ticket, result, said, reads, took: begun.elapsed() })
+        Some(Made { ticket: task.ticket, result, said, reads })
     }
 }

@@ -227,3 +227,21 @@ fn own_stdout() -> Result<std::fs::File, Failure> {
 pub fn round(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_event_is_one_and_is_written_as_it_stands() {
+        let text = include_str!("../../../docs/hot-reload-watch.md");
+        let lines = text.lines().filter(|line| line.starts_with("{\"v\""));
+        let mut count = 0;
+        for line in lines {
+            let event: Line = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
+            count += 1;
+        }
+        assert_eq!(count, 16);
+    }
+}

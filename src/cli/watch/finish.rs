@@ -31,7 +31,7 @@ impl Session {
             (0..self.units.len()).filter(|&at| what(&self.units[at].state)).collect()
         };
         let broken = is(|state| matches!(state, State::Broken { .. }));
-        let ready = is(|state| matches!(state, State::Ready { .. }));
+        let ready = is(|state| matches!(state, State::Ready { .. } | State::Leaving));
         let news = |&at: &usize| matches!(self.units[at].state, State::Broken { told: false, .. });
         if broken.iter().any(news) || !broken.is_empty() && !ready.is_empty() {
             self.say_broken(&broken, &ready);
@@ -71,7 +71,11 @@ impl Session {
         let (mut same, mut said) = (Vec::new(), Vec::new());
         for &at in ready {
             let watched = &self.units[at];
-            let State::Ready { source, said: text, .. } = &watched.state else { continue };
+            let State::Ready { source, said: text, .. } = &watched.state else {
+                let (module, on_demand) = (watched.unit.name.clone(), false);
+                changes.push(Change { module, source: None, on_demand });
+                continue;
+            };
             said.extend_from_slice(text);
             let is_live = watched.live.as_ref().is_some_and(|live| live.code == source.hash());
             if is_live && !watched.forced {
@@ -147,6 +151,10 @@ impl Session {
         for &at in units {
             let watched = &mut self.units[at];
             watched.forced = false;
+            if let State::Leaving = watched.state {
+                (watched.state, watched.live) = (State::Gone, None);
+                continue;
+            }
             if let State::Ready { source, inputs, .. } = std::mem::replace(&mut watched.state, State::Live) {
                 watched.live = Some(Live { inputs, code: source.hash(), doubted: false });
             }
@@ -175,7 +183,8 @@ impl Session {
     /// Tells what came of a burst, and those who wait for that.
     pub(super) fn conclude(&mut self, what: &What, said: &[u8]) {
         let (text, event) = self.tell(what, said);
-        let ok = matches!(what, What::Live(_) | What::NoEffect(_) | What::Reverted { .. } | What::Undone { .. });
+        let ok =
+            matches!(what, What::Live(_) | What::NoEffect(_) | What::Reverted { .. } | What::Undone { .. });
         self.reply(ok, text, event);
     }
 

@@ -12,15 +12,23 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::Event;
 use super::compile::{Made, Pool, Task};
 use crate::cli::failure::Failure;
 use crate::cli::frontend::{Frontend, Language};
-use crate::cli::program::{Kind, Unit};
+use crate::cli::program::{Kind, Program, Unit};
+
+/// What the process is made with.
+pub struct Compilers<'a> {
+    pub frontend: Frontend,
+    pub assembler: PathBuf,
+    /// Finds out what the program consists of.
+    pub program: &'a dyn Fn() -> Result<Program, Failure>,
+}
 
 /// The end of the line that the session holds.
 pub struct Helper {
@@ -32,6 +40,7 @@ pub struct Helper {
 enum Order {
     Compile { ticket: u64, unit: Wire },
     Cancel { ticket: u64 },
+    Program,
 }
 
 /// A unit on its way.
@@ -42,9 +51,17 @@ struct Wire {
     kind: u8,
     flags: Vec<OsString>,
     directory: Option<OsString>,
+    on_demand: bool,
 }
 
-/// What comes back: a line, then the text and the code of these lengths.
+/// What comes back, a line each.
+#[derive(Serialize, Deserialize)]
+enum Answer {
+    /// The text and the code of these lengths follow.
+    Made(Header),
+    Program(Result<Vec<Wire>, String>),
+}
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     ticket: u64,
@@ -52,15 +69,15 @@ struct Header {
     code: usize,
     said: usize,
     reads: Vec<OsString>,
-    took: Duration,
 }
 
 impl Helper {
     /// Makes the process. Call while this one has a single thread.
-    pub fn start(frontend: Frontend, assembler: PathBuf, jobs: usize) -> Result<Self, Failure> {
+    pub fn start(compilers: Compilers<'_>, jobs: usize) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("no process for --watch: {error}"));
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let parent = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
+        let parent =
+            rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
         let parent = parent.map_err(|error| failed(error.into()))?;
         // SAFETY: this process has a single thread by the caller's word, so the child may do
         // whatever its parent may.
@@ -75,7 +92,7 @@ impl Helper {
                     }
                 }
                 drop(ours);
-                serve(theirs, parent, frontend, assembler, jobs)
+                serve(theirs, parent, compilers, jobs)
             }
             child => {
                 let mut status = 0;
@@ -97,6 +114,11 @@ impl Helper {
         self.say(&Order::Cancel { ticket });
     }
 
+    /// Asks what the program consists of.
+    pub fn program(&mut self) {
+        self.say(&Order::Program);
+    }
+
     fn say(&mut self, order: &Order) {
         let Ok(mut line) = serde_json::to_vec(order) else { return };
         line.push(b'\n');
@@ -114,24 +136,30 @@ impl Helper {
 pub struct Answers(BufReader<UnixStream>);
 
 impl Iterator for Answers {
-    type Item = Made;
+    type Item = Event;
 
     /// Waits for the next; `None` once the process is gone.
-    fn next(&mut self) -> Option<Made> {
+    fn next(&mut self) -> Option<Event> {
         let mut line = Vec::new();
         self.0.read_until(b'\n', &mut line).ok()?;
-        let header: Header = serde_json::from_slice(&line).ok()?;
+        let header = match serde_json::from_slice(&line).ok()? {
+            Answer::Made(header) => header,
+            Answer::Program(found) => {
+                let units = |units: Vec<Wire>| units.into_iter().map(Unit::from).collect();
+                return Some(Event::Program(found.map(units)));
+            }
+        };
         let (mut said, mut code) = (vec![0; header.said], vec![0; header.code]);
         self.0.read_exact(&mut said).ok()?;
         self.0.read_exact(&mut code).ok()?;
         let result = if header.ok { Ok(code) } else { Err(String::from_utf8_lossy(&code).into_owned()) };
         let reads = header.reads.into_iter().map(PathBuf::from).collect();
-        Some(Made { ticket: header.ticket, result, said, reads, took: header.took })
+        Some(Event::Made(Box::new(Made { ticket: header.ticket, result, said, reads })))
     }
 }
 
 /// The process, until the program ends.
-fn serve(stream: UnixStream, parent: OwnedFd, frontend: Frontend, assembler: PathBuf, jobs: usize) -> ! {
+fn serve(stream: UnixStream, parent: OwnedFd, compilers: Compilers<'_>, jobs: usize) -> ! {
     // No signals of the program's terminal, and nobody who waits for the end of its output.
     let _ = rustix::process::setsid();
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
@@ -146,14 +174,22 @@ fn serve(stream: UnixStream, parent: OwnedFd, frontend: Frontend, assembler: Pat
         leave();
     });
     let Ok(back) = stream.as_fd().try_clone_to_owned() else { leave() };
-    let back = Mutex::new(UnixStream::from(back));
-    let pool = Pool::start(frontend, assembler, jobs, move |made| answer(&back, made));
+    let back = Arc::new(Mutex::new(UnixStream::from(back)));
+    let Compilers { frontend, assembler, program } = compilers;
+    let made = back.clone();
+    // From here on there may be threads.
+    let pool = Pool::start(frontend.with_preambles(), assembler, jobs, move |one| answer(&made, one));
     let mut orders = BufReader::new(stream);
     let mut line = Vec::new();
     while orders.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         match serde_json::from_slice(&line) {
             Ok(Order::Compile { ticket, unit }) => pool.submit(Task { ticket, unit: unit.into() }),
             Ok(Order::Cancel { ticket }) => pool.cancel(ticket),
+            Ok(Order::Program) => {
+                let units = |program: Program| program.units.iter().map(Wire::from).collect();
+                let found = program().map(units).map_err(|failure| failure.render());
+                say(&back, &Answer::Program(found), &[]);
+            }
             Err(_) => break,
         }
         line.clear();
@@ -173,13 +209,15 @@ fn answer(back: &Mutex<UnixStream>, made: Made) {
         Err(text) => (false, text.into_bytes()),
     };
     let reads = made.reads.into_iter().map(OsString::from).collect();
-    let (code_len, said) = (code.len(), made.said.len());
-    let header = Header { ticket: made.ticket, ok, code: code_len, said, reads, took: made.took };
-    let Ok(mut text) = serde_json::to_vec(&header) else { return };
+    let header = Header { ticket: made.ticket, ok, code: code.len(), said: made.said.len(), reads };
+    say(back, &Answer::Made(header), &[made.said, code].concat());
+}
+
+fn say(back: &Mutex<UnixStream>, answer: &Answer, rest: &[u8]) {
+    let Ok(mut text) = serde_json::to_vec(answer) else { return };
     text.push(b'\n');
-    text.extend(made.said);
-    text.extend(code);
-    let mut back = back.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    text.extend(rest);
+    let mut back = back.lock().unwrap_or_else(PoisonError::into_inner);
     if back.write_all(&text).is_err() {
         leave();
     }
@@ -200,6 +238,7 @@ impl From<&Unit> for Wire {
             kind,
             flags: unit.flags.clone(),
             directory: unit.directory.clone().map(OsString::from),
+            on_demand: unit.on_demand,
         }
     }
 }
@@ -219,7 +258,7 @@ impl From<Wire> for Unit {
             kind,
             flags: wire.flags,
             directory: wire.directory.map(PathBuf::from),
-            on_demand: false,
+            on_demand: wire.on_demand,
         }
     }
 }
@@ -236,7 +275,7 @@ mod tests {
             kind: Kind::Source(Language::Cxx),
             flags: vec!["-DX=\"y z\"".into()],
             directory: Some("/b".into()),
-            on_demand: false,
+            on_demand: true,
         };
         let line = serde_json::to_vec(&Wire::from(&unit)).unwrap();
         assert_eq!(Unit::from(serde_json::from_slice::<Wire>(&line).unwrap()), unit);

@@ -6,6 +6,7 @@
 //! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
 
 mod compile;
+mod composition;
 mod directories;
 mod events;
 mod files;
@@ -22,12 +23,15 @@ mod terminal;
 mod threads;
 mod update;
 
+pub use helper::Compilers;
 pub use start::{Plan, Running, start};
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
+
+use super::program::Unit;
 
 /// What the session hears of.
 pub enum Event {
@@ -41,6 +45,8 @@ pub enum Event {
     Crash(Crash),
     /// A unit was compiled.
     Made(Box<compile::Made>),
+    /// What the program consists of now, or why that is not known.
+    Program(Result<Vec<Unit>, String>),
     /// The process that compiles has ended.
     HelperGone,
     /// What went live at this time is optimised.

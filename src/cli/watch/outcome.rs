@@ -40,11 +40,7 @@ fn has_effect(module: &Module) -> bool {
 
 /// An update that was committed: live or without effect. Modules for which `loaded` says so were
 /// not there before.
-pub fn committed(
-    report: &Report,
-    loaded: impl Fn(&str) -> bool,
-    front_end_ms: f64,
-) -> What {
+pub fn committed(report: &Report, loaded: impl Fn(&str) -> bool, front_end_ms: f64) -> What {
     let modules: Vec<Module> =
         report.modules.iter().map(|report| module(report, loaded(&report.name))).collect();
     let mut why = Vec::new();
@@ -64,7 +60,8 @@ pub fn committed(
         let of = report.module(&module.module);
         of.is_some_and(|of| of.functions > 0 && of.unchanged_functions.is_empty())
     };
-    let live = modules.iter().any(|module| has_effect(module) || opaque(&module)) || !report.removed.is_empty();
+    let live =
+        modules.iter().any(|module| has_effect(module) || opaque(&module)) || !report.removed.is_empty();
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     let times = Times {
         front_end_ms: round(front_end_ms),

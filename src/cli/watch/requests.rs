@@ -9,6 +9,7 @@ use hotslot::Error;
 
 use super::events::{Then, Version, What};
 use super::session::{Session, State};
+use super::update::commit;
 use super::{Decision, Reply, Request, outcome};
 
 impl Session {
@@ -81,7 +82,7 @@ impl Session {
                 None => update.remove(module),
             };
         }
-        let result = update.commit();
+        let result = commit(&mut update);
         self.returned(result, modules.iter().map(|(module, _)| module.clone()).collect());
     }
 
@@ -94,7 +95,7 @@ impl Session {
         let Some(number) = generation.or_else(past) else {
             return self.deny(format!("there is no generation of {module} to return to"));
         };
-        let result = self.target.runtime.rollback(module, number);
+        let result = commit(self.target.runtime.update().restore(module, number));
         self.returned(result, vec![module.to_owned()]);
     }
 
@@ -129,7 +130,8 @@ impl Session {
                 self.restart("somebody decided so");
             }
             Decision::Reset => {
-                let is_ready = |at: &usize| matches!(self.units[*at].state, State::Ready { .. });
+                let is_ready =
+                    |at: &usize| matches!(self.units[*at].state, State::Ready { .. } | State::Leaving);
                 let ready: Vec<usize> = (0..self.units.len()).filter(is_ready).collect();
                 let burst = std::mem::take(&mut self.burst);
                 self.make_live(&burst, &ready, true);

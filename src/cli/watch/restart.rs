@@ -41,7 +41,8 @@ pub fn note() {
 
 /// Does not return where it succeeds; otherwise says why not.
 pub fn restart() -> String {
-    let Some(Start { program: Some(program), arguments, environment, directory, open: kept }) = START.get() else {
+    let Some(Start { program: Some(program), arguments, environment, directory, open: kept }) = START.get()
+    else {
         return "the program cannot be started anew: where hotslot is is not known".to_owned();
     };
     let (sender, flushed) = channel();

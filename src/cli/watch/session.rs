@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use hotslot::Source;
 
 use super::compile::Made;
+use super::composition::Composition;
 use super::directories::{self, Shared};
 use super::events::{What, round};
 use super::files::{FileId, Files, Inputs};
@@ -53,6 +54,9 @@ pub(super) enum State {
         ticket: u64,
         since: SystemTime,
     },
+    /// The program no longer consists of it: its module goes, or is gone.
+    Leaving,
+    Gone,
     /// It can go live.
     Ready {
         source: Source,
@@ -103,6 +107,7 @@ pub(super) struct Session {
     pub undecided: bool,
     /// Who waits for what comes of the burst.
     pub replies: Vec<Sender<Reply>>,
+    pub composition: Composition,
 }
 
 impl Session {
@@ -149,6 +154,7 @@ impl Session {
                 self.changed(&all);
             }
             Event::Made(made) => self.made(*made),
+            Event::Program(units) => self.recompose(units),
             Event::Settled(since) => {
                 let after_ms = round(since.elapsed().as_secs_f64() * 1e3);
                 self.tell(&What::Optimised { after_ms }, &[]);
@@ -202,6 +208,7 @@ impl Session {
             relevant = true;
             if self.files.refresh(id) {
                 self.burst.changed.insert(id);
+                self.ask_again(id);
                 affected.extend(self.files.units(id));
             } else {
                 self.burst.same.insert(id);
@@ -228,6 +235,9 @@ impl Session {
     /// Has a unit compiled, unless its files are what they were when what is live was made.
     pub fn evaluate(&mut self, at: usize) {
         let watched = &self.units[at];
+        if matches!(watched.state, State::Leaving | State::Gone) {
+            return;
+        }
         let was_live = matches!(watched.state, State::Live);
         if let State::Compiling { ticket, .. } = watched.state {
             self.helper.cancel(ticket);
@@ -238,7 +248,8 @@ impl Session {
             }
         }
         let watched = &mut self.units[at];
-        let same = watched.live.as_ref().is_some_and(|live| !live.doubted && self.files.are_same(&live.inputs));
+        let same =
+            watched.live.as_ref().is_some_and(|live| !live.doubted && self.files.are_same(&live.inputs));
         if same && !watched.forced {
             watched.state = State::Live;
             if !was_live {
@@ -254,7 +265,8 @@ impl Session {
     }
 
     fn made(&mut self, made: Made) {
-        let is_it = |one: &Watched| matches!(one.state, State::Compiling { ticket, .. } if ticket == made.ticket);
+        let is_it =
+            |one: &Watched| matches!(one.state, State::Compiling { ticket, .. } if ticket == made.ticket);
         let Some(at) = self.units.iter().position(is_it) else { return };
         let State::Compiling { since, .. } = self.units[at].state else { return };
         self.burst.compiled = Some(Instant::now());
@@ -272,6 +284,11 @@ impl Session {
             Ok(source) => State::Ready { source, inputs, said: made.said },
             Err(message) => State::Broken { message, said: made.said, told: false },
         };
+        self.look();
+    }
+
+    /// Goes on where nothing more is waited for.
+    pub fn look(&mut self) {
         if self.quiet_at.is_none() {
             self.quiet();
         }
@@ -314,6 +331,9 @@ impl Session {
             }
             return;
         }
+        if self.composition.asked {
+            return;
+        }
         let burst = std::mem::take(&mut self.burst);
         self.finish(&burst);
     }
@@ -327,7 +347,6 @@ impl Session {
         };
         files.iter().map(name).collect()
     }
-
 }
 
 impl Watched {

@@ -8,17 +8,18 @@ use std::time::SystemTime;
 
 use hotslot::{Runtime, Source};
 
+use super::composition::Composition;
 use super::events::{Log, What};
 use super::files::Files;
-use super::helper::Helper;
+use super::helper::{Compilers, Helper};
 use super::options::WatchOptions;
 use super::session::{Burst, Live, Session, Watched};
 use super::terminal::Teller;
 use super::update::Target;
 use super::{directories, open, restart, session, threads};
 use crate::cli::failure::Failure;
-use crate::cli::frontend::Frontend;
-use crate::cli::program::Unit;
+use crate::cli::options::{Level, RunOptions};
+use crate::cli::program::Program;
 use crate::cli::signals;
 
 /// A session before it starts.
@@ -31,38 +32,38 @@ pub struct Plan {
 impl Plan {
     /// Makes what has to be there before anything is compiled: call while this process has a
     /// single thread.
-    pub fn new(options: &WatchOptions, frontend: Frontend, assembler: PathBuf) -> Result<Self, Failure> {
+    pub fn new(options: &WatchOptions, compilers: Compilers<'_>) -> Result<Self, Failure> {
         restart::note();
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = options.jobs.map_or_else(processors, usize::from);
-        let helper = Helper::start(frontend, assembler, jobs)?;
         let log = Log::open(options.events.as_deref())?;
-        Ok(Self { helper, log, begun: SystemTime::now() })
+        let begun = SystemTime::now();
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let helper = Helper::start(compilers, options.jobs.map_or_else(processors, usize::from))?;
+        Ok(Self { helper, log, begun })
     }
 }
 
 /// What runs.
 pub struct Running<'a> {
     pub runtime: Runtime,
-    pub units: &'a [Unit],
-    /// What each was loaded from, in the same order, by the name of its module.
+    pub program: &'a Program,
+    /// What each unit was loaded from, in the same order, by the name of its module.
     pub sources: &'a [(String, Source)],
     /// The files that each was made of, by absolute paths.
     pub reads: Vec<Vec<PathBuf>>,
-    /// As for `-l`.
-    pub libraries: Vec<String>,
-    /// Where they are looked for.
-    pub library_dirs: Vec<PathBuf>,
-    /// What goes live is optimised afterwards.
-    pub tiered: bool,
+    pub options: &'a RunOptions,
 }
 
 /// Watches what runs.
-pub fn start(plan: Plan, options: &WatchOptions, running: Running<'_>) -> Result<(), Failure> {
+pub fn start(plan: Plan, running: Running<'_>) -> Result<(), Failure> {
     let events = open().ok_or_else(|| Failure::new("--watch is there once"))?;
     let sender = session().ok_or_else(|| Failure::new("--watch has no session"))?;
     let failed = |error| Failure::new(format!("--watch: {error}"));
-    let Running { runtime, units, sources, reads, libraries, library_dirs, tiered } = running;
+    let Running { runtime, program, sources, reads, options } = running;
+    let tiered = !options.optimised_only && program.level != Level::O0;
+    let libraries = program.libraries.iter().chain(&options.libraries).cloned().collect();
+    let library_dirs = options.library_dirs.iter().chain(&program.library_dirs).cloned();
+    let units = &program.units;
+    let options = &options.watch;
     signals::while_blocked(|| {
         let directories = directories::start(sender.clone()).map_err(failed)?;
         threads::listen(plan.helper.answers().map_err(failed)?, sender.clone())?;
@@ -71,7 +72,8 @@ pub fn start(plan: Plan, options: &WatchOptions, running: Running<'_>) -> Result
             false => None,
         };
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        let library_dirs = library_dirs.into_iter().map(absolute).collect();
+        let library_dirs = library_dirs.map(absolute).collect();
+        let made_from: Vec<PathBuf> = program.made_from.iter().cloned().map(absolute).collect();
         let mut session = Session {
             target: Target { runtime, libraries, library_dirs },
             events,
@@ -89,7 +91,9 @@ pub fn start(plan: Plan, options: &WatchOptions, running: Running<'_>) -> Result
             past: Vec::new(),
             undecided: false,
             replies: Vec::new(),
+            composition: Composition::default(),
         };
+        session.compose(&made_from);
         let mut stale = Vec::new();
         for (at, (reads, (_, source))) in reads.iter().zip(sources).enumerate() {
             // What was saved while it was being loaded is not live.

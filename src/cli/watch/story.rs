@@ -64,7 +64,8 @@ fn live(update: &Update, paint: Paint) -> String {
     let count = |list: fn(&Module) -> &Vec<String>| update.modules.iter().map(|m| list(m).len()).sum();
     let mut parts = Vec::new();
     let mut part = |count: usize, what: &str, noun: Option<[&str; 2]>| {
-        let noun = noun.map_or(String::new(), |[one, many]| format!(" {}", if count == 1 { one } else { many }));
+        let noun =
+            noun.map_or(String::new(), |[one, many]| format!(" {}", if count == 1 { one } else { many }));
         if count > 0 {
             parts.push(format!("{count}{noun} {what}"));
         }
@@ -128,7 +129,11 @@ fn broken(errors: &Errors, paint: Paint) -> String {
     let still: Vec<String> =
         errors.units.iter().filter(|one| one.still).map(|one| one.unit.clone()).collect();
     if !still.is_empty() {
-        text.push_str(&format!("  {} {} not compile as before\n", some(&still), plural(&still, "does", "do")));
+        text.push_str(&format!(
+            "  {} {} not compile as before\n",
+            some(&still),
+            plural(&still, "does", "do")
+        ));
     }
     if !errors.waiting.is_empty() {
         let verb = plural(&errors.waiting, "waits", "wait");
@@ -188,7 +193,8 @@ mod tests {
 
     #[test]
     fn what_is_broken_and_what_waits_for_it() {
-        let error = |unit: &str, still| UnitError { unit: unit.to_owned(), diagnostics: String::new(), still };
+        let error =
+            |unit: &str, still| UnitError { unit: unit.to_owned(), diagnostics: String::new(), still };
         let units = vec![error("a.c", false), error("b.c", true)];
         let text = tell(&What::CompileError(Errors { units, waiting: names(&["c.c", "d.c"]) }), Paint(false));
         assert_eq!(

@@ -14,8 +14,8 @@ use hotslot::Runtime;
 use super::helper::Answers;
 use super::session::Session;
 use super::{Event, session};
-use crate::cli::enter;
 use crate::cli::failure::Failure;
+use crate::cli::{enter, hooks};
 
 /// How long the program's end waits for the update that is being made. Compiling a large module
 /// takes its time, and LLVM must not be at work when its own destructors run.
@@ -44,8 +44,8 @@ pub fn start(mut session: Session) -> Result<(), Failure> {
 /// Passes on what the helper has made.
 pub fn listen(answers: Answers, events: Sender<Event>) -> Result<(), Failure> {
     spawn("hotslot-made", move || {
-        for made in answers {
-            if events.send(Event::Made(Box::new(made))).is_err() {
+        for answer in answers {
+            if events.send(answer).is_err() {
                 return;
             }
         }
@@ -85,6 +85,8 @@ extern "C" fn stop() {
     if WORKER.get() == Some(&std::thread::current().id()) || events.send(Event::Stop).is_err() {
         return;
     }
+    // No update waits for a safe point any more.
+    hooks::of_program().inspect(|hooks| hooks.close());
     let ended = ENDED.0.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = ENDED.1.wait_timeout_while(ended, LAST_UPDATE, |ended| !*ended);
 }
@@ -95,7 +97,8 @@ pub fn program_is_gone() -> bool {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/self/task/{file}"));
     // The state comes after the name, which is in parentheses.
     let main = read(&format!("{}/stat", std::process::id()));
-    let has_ended = main.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
+    let has_ended =
+        main.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
     if !has_ended {
         return false;
     }

@@ -6,10 +6,10 @@
 
 use std::path::PathBuf;
 
-use hotslot::{Error, ErrorKind, Report, Runtime, Source};
+use hotslot::{Error, ErrorKind, Report, Runtime, Source, Update};
 
 use crate::cli::failure::Failure;
-use crate::cli::libraries;
+use crate::cli::{hooks, libraries};
 
 /// What is done with a module.
 pub struct Change {
@@ -78,6 +78,14 @@ impl Target {
         if reset {
             update.reset_all();
         }
-        update.strict().commit()
+        commit(update.strict())
+    }
+}
+
+/// As the program wants updates, where it says so by its hooks.
+pub fn commit(update: &mut Update<'_>) -> Result<Report, Error> {
+    match hooks::of_program() {
+        Some(hooks) => hooks.commit(update).map(|applied| applied.report),
+        None => update.commit(),
     }
 }

@@ -1,0 +1,2 @@
+#pragma once
+extern const char *const world_names[];

@@ -1,0 +1,15 @@
+#include "world/core.h"
+#include "world/life.h"
+
+static int steps;
+
+static void step(struct being *being, int turn) {
+    steps++;
+    switch (turn % 5) {
+    case 0: being->x++; break;
+    case 1: being->y--; break;
+    default: being->energy += steps % 3;
+    }
+}
+
+const struct species species_fox = {'o', 16, step};

@@ -1,0 +1,12 @@
+#include "world/core.h"
+#include "world/life.h"
+
+static int steps;
+
+static void step(struct being *being, int turn) {
+    steps++;
+    being->energy += turn % 5;
+    being->x += (int)rng_below(2) - 1;
+}
+
+const struct species species_owl = {'F', 19, step};

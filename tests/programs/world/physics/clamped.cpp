@@ -1,0 +1,3 @@
+#include "world/physics.hpp"
+
+template double physics::clamped<double>(double, double, double);

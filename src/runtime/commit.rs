@@ -55,9 +55,6 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     for id in prepared.departed {
         state.symbols.get_mut(id).rare_mut().departed = state.order;
     }
-    if prepared.moves {
-        state.moved = state.order;
-    }
     for module in &mut staged {
         let image = &mut module.layer.image;
         image.thread_locals.iter().for_each(|locals| locals.block.publish());

@@ -104,7 +104,9 @@ impl State {
     pub(super) fn is_up_to_date(&self, generation: &generation::Generation) -> bool {
         let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
         let order = generation.linked_since();
-        order >= self.moved && generation.wanted.iter().all(|wanted| departed(wanted.id) <= order)
+        // What it defines itself is not among what it wants, and may have been moved by others.
+        let baked = generation.images().flat_map(|image| &image.baked);
+        generation.wanted.iter().map(|wanted| &wanted.id).chain(baked).all(|&id| departed(id) <= order)
     }
 }
 

@@ -88,8 +88,6 @@ pub(super) struct Prepared {
     /// The slots that callers may be using and whose target changes, in one step unless
     /// there was no memory for that.
     pub gates: Vec<Gates>,
-    /// A variable or constant that had an address will have another one.
-    pub moves: bool,
     /// See [`Batch::departs`].
     pub departed: Vec<SymbolId>,
     pub report: Report,

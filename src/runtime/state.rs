@@ -56,8 +56,6 @@ pub(super) struct State {
     pub look_at_count: usize,
     /// The modules of the last update.
     pub latest: Vec<Arc<str>>,
-    /// The update that last moved a variable or a constant that had an address before.
-    pub moved: u64,
     /// How many past generations each module keeps.
     pub history: usize,
     /// The number of the next update, in the high half: later definitions have higher ones.
@@ -110,7 +108,6 @@ impl State {
             look_at: super::retire::FIRST_LOOK,
             look_at_count: super::retire::MANY,
             latest: Vec::new(),
-            moved: 0,
             history,
             order: ONE_UPDATE,
         }

@@ -145,11 +145,11 @@ fn variables() -> Vec<Step> {
         step("another initial value")
             .sub("with_lua.c", "int bonus = 5;", "int bonus = 9;")
             .no_effect("bonus keeps the value")
-            .keeps("bonus 9", "bonus 5"),
+            .keeps(&[("bonus 9", "bonus 5")]),
         step("and code that uses it")
             .sub("with_lua.c", "\"%s %d bonus %d\"", "\"%s, %d bonus %d\"")
             .live("host")
-            .keeps("bonus 9", "bonus 5"),
+            .keeps(&[("bonus 9", "bonus 5")]),
         step("the old initial value").sub("with_lua.c", "int bonus = 9;", "int bonus = 5;").no_effect("bonus"),
         step("another type").sub("with_lua.c", "int bonus = 5;", "double bonus[4] = {5};").refused("variable", "bonus"),
         step("another name")

@@ -95,8 +95,8 @@ pub enum Answer {
     Stays,
     /// The same as before; there is no such native build.
     StaysAlone,
-    /// Native code says the first where the program, which kept its state, says the second.
-    Keeps(&'static str, &'static str),
+    /// Native code says the first of each where the program, which kept its state, says the second.
+    Keeps(&'static [(&'static str, &'static str)]),
 }
 
 /// An edit, to be completed by what it does and what comes of it.
@@ -163,8 +163,8 @@ impl Step {
         self
     }
 
-    pub fn keeps(mut self, native: &'static str, live: &'static str) -> Self {
-        self.answer = Answer::Keeps(native, live);
+    pub fn keeps(mut self, texts: &'static [(&'static str, &'static str)]) -> Self {
+        self.answer = Answer::Keeps(texts);
         self
     }
 

@@ -107,13 +107,13 @@ fn functions() -> Vec<Step> {
 fn errors() -> Vec<Step> {
     vec![
         step("a syntax error")
-            .sub("lua/ltablib.c", "luaL_addchar(&b, '_');", "luaL_addchar(&b, '_'")
-            .compile_error("expected ')'"),
+            .sub("lua/ltablib.c", "luaL_addchar(&b, '_');", "luaL_addchar(&b, '_')")
+            .compile_error("expected ';'"),
         step("another file meanwhile")
             .sub("lua/lmathlib.c", "lua_pushinteger(L, n + 1000);", "lua_pushinteger(L, n + 2000);")
-            .compile_error("expected ')'"),
+            .compile_error("expected ';'"),
         step("mended, and other code")
-            .sub("lua/ltablib.c", "luaL_addchar(&b, '_'", "luaL_addchar(&b, '+');")
+            .sub("lua/ltablib.c", "luaL_addchar(&b, '_')", "luaL_addchar(&b, '+');")
             .live_with(Changes { swapped: "math_abs tconcat", modules: 2, ..Changes::default() })
             .says("abs 2007"),
         step("an error of types").sub("lua/lmathlib.c", "n + 2000);", "n + \"2000\");").compile_error("incompatible"),
@@ -123,7 +123,7 @@ fn errors() -> Vec<Step> {
             .link_error("missing", "absent"),
         step("now somebody has it")
             .append("lua/lauxlib.c", "\nint absent (void) {\n  return 17;\n}\n")
-            .live_with(Changes { swapped: "host", new: "absent", modules: 2, ..Changes::default() })
+            .live_with(Changes { swapped: "host *", new: "absent", modules: 2, ..Changes::default() })
             .says("host state survives 17"),
         step("a function that two have")
             .append("lua/linit.c", "\nint absent (void) {\n  return 18;\n}\n")
@@ -140,7 +140,7 @@ fn variables() -> Vec<Step> {
         step("a new variable")
             .sub("with_lua.c", "/* What a script is told of this file. */", "int bonus = 5;\n\n/* What a script is told of this file. */")
             .sub("with_lua.c", "\"%s %d\", motto(), absent());", "\"%s %d bonus %d\", motto(), absent(), bonus);")
-            .live_with(Changes { swapped: "host", new_variables: "bonus", ..Changes::default() })
+            .live_with(Changes { swapped: "host *", new_variables: "bonus", ..Changes::default() })
             .says("bonus 5"),
         step("another initial value")
             .sub("with_lua.c", "int bonus = 5;", "int bonus = 9;")
@@ -148,19 +148,19 @@ fn variables() -> Vec<Step> {
             .keeps(&[("bonus 9", "bonus 5")]),
         step("and code that uses it")
             .sub("with_lua.c", "\"%s %d bonus %d\"", "\"%s, %d bonus %d\"")
-            .live("host")
+            .live("host *")
             .keeps(&[("bonus 9", "bonus 5")]),
         step("the old initial value").sub("with_lua.c", "int bonus = 9;", "int bonus = 5;").no_effect("bonus"),
         step("another type").sub("with_lua.c", "int bonus = 5;", "double bonus[4] = {5};").refused("variable", "bonus"),
         step("another name")
             .sub("with_lua.c", "double bonus[4] = {5};", "double prize[4] = {6};")
             .sub("with_lua.c", "bonus %d\", motto(), absent(), bonus);", "prize %d\", motto(), absent(), (int)prize[0]);")
-            .live_with(Changes { swapped: "host", new_variables: "prize", ..Changes::default() })
+            .live_with(Changes { swapped: "host *", new_variables: "prize", ..Changes::default() })
             .says("prize 6"),
         step("a thread's own variable")
             .sub("with_lua.c", "double prize[4] = {6};", "static _Thread_local int own = 70;")
             .sub("with_lua.c", "prize %d\", motto(), absent(), (int)prize[0]);", "own %d\", motto(), absent(), own + 1);")
-            .live_with(Changes { swapped: "host", new_variables: "own", ..Changes::default() })
+            .live_with(Changes { swapped: "host *", new_variables: "own", ..Changes::default() })
             .says("own 71"),
     ]
 }
@@ -169,33 +169,33 @@ fn headers() -> Vec<Step> {
     vec![
         step("a header of all files, of use to one")
             .sub("lua/luaconf.h", "\"%.14g\"", "\"%.10g\"")
-            .live("tostringbuff")
+            .live("tostringbuff *")
             .says("numbers 0.3333333333 3"),
         step("the version").sub("lua/lua.h", "#define LUA_VERSION_MINOR\t\"4\"", "#define LUA_VERSION_MINOR\t\"4 hot\"").live("luaopen_base *").says("Lua 5.4 hot"),
         step("a macro of most files")
             .sub("lua/lauxlib.h", "luaL_argerror(L, (arg), (extramsg))))", "luaL_argerror(L, (arg) + 10, (extramsg))))")
-            .live_with(Changes { swapped: "luaB_select str_rep *", modules: 6, ..Changes::default() })
+            .live_with(Changes { swapped: "luaB_select *", modules: 6, ..Changes::default() })
             .says("bad argument #11"),
         step("the layout of a structure")
             .sub("lua/lstate.h", "  lu_byte status;\n  lu_byte allowhook;", "  long hot_field[2];\n  lu_byte status;\n  lu_byte allowhook;")
             .at_rest()
-            .live_with(Changes { swapped: "luaV_execute lua_gettop *", modules: 15, ..Changes::default() })
+            .live_with(Changes { swapped: "luaV_execute lua_gettop *", modules: 12, ..Changes::default() })
             .quietly(),
         step("a new header")
             .put("hot.h", "#define GREETING \"hello\"\n")
             .sub("with_lua.c", "#include \"turns.h\"\n", "#include \"turns.h\"\n#include \"hot.h\"\n")
             .sub("with_lua.c", "\"%s, %d", "GREETING \" %s, %d")
-            .live("host")
+            .live("host *")
             .says("host hello state"),
-        step("an edit of it").put("hot.h", "#define GREETING \"good morning\"\n").live("host").says("host good morning state"),
+        step("an edit of it").put("hot.h", "#define GREETING \"good morning\"\n").live("host *").says("host good morning state"),
         step("without it").delete("hot.h").compile_error("'hot.h' file not found"),
-        step("it comes back").put("hot.h", "#define GREETING \"good evening\"\n").live("host").says("host good evening state"),
+        step("it comes back").put("hot.h", "#define GREETING \"good evening\"\n").live("host *").says("host good evening state"),
     ]
 }
 
 fn saves() -> Vec<Step> {
     vec![
-        step("in one write").save(Save::Over).sub("with_lua.c", "state survives", "state survives all").live("motto").says("state survives all"),
+        step("in one write").save(Save::Over).sub("with_lua.c", "state survives", "state survives all").live("motto *").says("state survives all"),
         step("by a backup").save(Save::Backup).sub("with_lua.c", "survives all", "outlives").eventually().says("state outlives"),
         step("in pieces").save(Save::Slowly).sub("lua/lbaselib.c", "lua_pushstring(L, lua_typename(L, t));", "lua_pushfstring(L, \"%s?\", lua_typename(L, t));").eventually().says("types numeric? string?"),
         step("many times").save(Save::Often).sub("lua/lstrlib.c", "p[i] = s[i] + 1;", "p[i] = s[i] + 2;").eventually().says("cde"),

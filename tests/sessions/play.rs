@@ -36,6 +36,7 @@ pub fn play(subject: &Subject, native: &Native, steps: &[Step], threads: usize) 
         turns: 0,
         uses: 0,
         answer: String::new(),
+        wrong: Vec::new(),
     };
     let started = session.running.event();
     assert_eq!(started["event"], "started", "{started}");
@@ -47,6 +48,8 @@ pub fn play(subject: &Subject, native: &Native, steps: &[Step], threads: usize) 
         println!("{threads} threads, {}: {:?}", step.name, begun.elapsed());
     }
     session.running.quit();
+    let wrong = session.wrong;
+    assert!(wrong.is_empty(), "{threads} threads, {} of {} edits:\n{}", wrong.len(), steps.len(), wrong.join("\n"));
 }
 
 fn configure(tree: &Path, build: &Path) {
@@ -65,6 +68,8 @@ struct Session<'a> {
     turns: u64,
     uses: u64,
     answer: String,
+    /// What did not come out as expected; the session goes on as long as it can.
+    wrong: Vec<String>,
 }
 
 impl Session<'_> {
@@ -81,7 +86,7 @@ impl Session<'_> {
             _ => {
                 let event = self.outcome(matches!(step.expect, Expect::Unchanged));
                 if let Err(why) = check(&event, &step.expect) {
-                    self.running.fail(&format!("{}: {why}", step.name));
+                    self.wrong(step.name, &format!("{why}: {event}"));
                 }
                 self.woken(step)
             }
@@ -91,16 +96,21 @@ impl Session<'_> {
         let expected = match step.answer {
             Answer::StaysAlone => before,
             Answer::Keeps(texts) => kept(step.name, self.native.answer(&self.files), texts),
-            Answer::Changes if same => self.running.fail(&format!("{}: nothing has changed", step.name)),
-            Answer::Stays if !same => {
-                self.running.fail(&format!("{}: before\n{before}and now\n{}", step.name, self.answer))
+            Answer::Changes | Answer::Stays => {
+                if same != (step.answer == Answer::Stays) {
+                    self.wrong(step.name, if same { "nothing has changed" } else { "this has an effect" });
+                }
+                self.native.answer(&self.files)
             }
-            Answer::Changes | Answer::Stays => self.native.answer(&self.files),
         };
         self.compare(step.name, &expected);
-        for text in &step.says {
-            assert!(self.answer.contains(text), "{}: no `{text}` in\n{}", step.name, self.answer);
+        for text in step.says.iter().filter(|text| !self.answer.contains(**text)) {
+            self.wrong.push(format!("{}: no `{text}` in\n{}", step.name, self.answer));
         }
+    }
+
+    fn wrong(&mut self, step: &str, why: &str) {
+        self.wrong.push(format!("{step}: {why}"));
     }
 
     /// What the program answers now; its count has to be right.
@@ -122,10 +132,11 @@ impl Session<'_> {
         self.turn()
     }
 
-    fn compare(&self, step: &str, expected: &str) {
+    fn compare(&mut self, step: &str, expected: &str) {
         if self.answer != expected {
-            let answer = &self.answer;
-            self.running.fail(&format!("{step}: expected\n{expected}and the program says\n{answer}"));
+            let lines = self.answer.lines().filter(|line| !expected.lines().any(|other| other == *line));
+            let lines: Vec<&str> = lines.collect();
+            self.wrong(step, &format!("expected\n{expected}and the program says\n{}", lines.join("\n")));
         }
     }
 

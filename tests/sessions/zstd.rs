@@ -32,7 +32,7 @@ fn bodies() -> Vec<Step> {
         step("lines that move in a large file").sub(COMPRESS, MAX_LEVEL, "\n\nint ZSTD_maxCLevel(void)\n{\n    return ZSTD_MAX_CLEVEL;\n}").no_effect("the code is the same"),
         step("a save of what was there").unchanged(),
         step("a function's own table")
-            .sub(COMPRESS, "          ZSTD_compressBlock_fast,\n          ZSTD_COMPRESSBLOCK_DOUBLEFAST,\n          ZSTD_COMPRESSBLOCK_GREEDY,\n", "          ZSTD_compressBlock_fast,\n          ZSTD_COMPRESSBLOCK_DOUBLEFAST,\n          ZSTD_COMPRESSBLOCK_LAZY2,\n")
+            .sub(COMPRESS, "          ZSTD_compressBlock_fast,\n          ZSTD_COMPRESSBLOCK_DOUBLEFAST,\n          ZSTD_COMPRESSBLOCK_GREEDY,\n", "          ZSTD_compressBlock_fast,\n          ZSTD_COMPRESSBLOCK_GREEDY,\n          ZSTD_COMPRESSBLOCK_GREEDY,\n")
             .live("ZSTD_selectBlockCompressor *"),
         step("two files at once")
             .sub(COMMON, "ZSTD_VERSION_NUMBER + 1;", "ZSTD_VERSION_NUMBER + 2;")
@@ -88,6 +88,8 @@ fn functions() -> Vec<Step> {
             .link_error("missing", "remark"),
         step("and not used elsewhere")
             .sub(COMMON, "{ extern const char *remark(void); return remark(); }", "{ return ZSTD_VERSION_STRING; }")
+            // Code that a thread is in would call a function that is no longer there.
+            .at_rest()
             .live_with(Changes { swapped: "ZSTD_versionString *", modules: 2, new: "*", removed: "*", ..Changes::default() })
             .says("version 1.5.7"),
     ]
@@ -100,7 +102,8 @@ fn errors() -> Vec<Step> {
             .compile_error("zstd_compress_internal.h"),
         step("mended, with another value")
             .sub(INTERNAL, "#define kSearchStrength      8\nint int;", "#define kSearchStrength      5")
-            .live_with(Changes { swapped: "*", modules: 3, ..Changes::default() }),
+            .live_with(Changes { swapped: "*", modules: 3, ..Changes::default() })
+            .quietly(),
         step("a name that is not declared").sub(COMMON, "ZSTD_VERSION_NUMBER + 2;", "ZSTD_VERSION_NUMBRE;").compile_error("ZSTD_VERSION_NUMBRE"),
         step("undone in the editor").sub(COMMON, "ZSTD_VERSION_NUMBRE;", "ZSTD_VERSION_NUMBER + 2;").reverted(),
         step("a function that nobody has")
@@ -141,7 +144,7 @@ fn headers() -> Vec<Step> {
             .sub(INTERNAL, "prime5bytes = 889523592379ULL;", "prime5bytes = 889523592301ULL;")
             .live_with(Changes { swapped: "*", modules: 3, ..Changes::default() }),
         step("an inline function in a header")
-            .sub(INTERNAL, "    return (srcSize >> minlog) + 2;", "    return (srcSize >> minlog) + 2000;")
+            .sub(INTERNAL, "    return (srcSize >> minlog) + 2;", "    return (srcSize >> minlog) + 20000;")
             .live_with(Changes { swapped: "*", modules: 1, ..Changes::default() }),
         step("a prime of the hash")
             .sub("lib/common/xxhash.h", "0x27D4EB2F165667C5ULL  /*!<", "0x27D4EB2F165667C7ULL  /*!<")

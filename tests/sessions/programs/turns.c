@@ -46,8 +46,10 @@ static char *worked(void) {
     return text;
 }
 
-/* One round of a thread; 0 at the end. */
-static int round_of(struct worker *self) {
+/* One round of a thread; 0 at the end. Whoever runs all the time, as the loop that calls it, goes on
+   with what the optimiser has copied into it: so this and `turn` are no static functions. */
+int round_of(struct worker *self);
+int round_of(struct worker *self) {
     pthread_mutex_lock(&lock);
     while (resting && !ending) {
         idle++;
@@ -114,7 +116,8 @@ static void set_resting(int value) {
 }
 
 /* 0 at the end. */
-static int turn(const char *line) {
+int turn(const char *line);
+int turn(const char *line) {
     if (strcmp(line, "do") == 0) {
         do_turn();
     } else if (strcmp(line, "rest") == 0) {

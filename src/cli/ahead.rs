@@ -1,7 +1,8 @@
 //! Work for the next edit, done while nobody waits for an answer.
 //!
 //! Owns the thread that does it, in which order, and that it makes way at once when a file is to
-//! be compiled. What is made is known to `preamble.rs`.
+//! be compiled. What is made is known to `preamble.rs`; compilers
+//! that have started are to `spare.rs`.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use super::cancel::Cancel;
 use super::contents::Contents;
 use super::preamble::{Owned, Preambles};
-use super::starter::Starter;
+use super::spare::Spares;
 
 /// Who has just been answered is about to make use of that, on the same processors.
 const QUIET: Duration = Duration::from_millis(250);
@@ -23,20 +24,22 @@ const MOST: usize = 8;
 pub struct Ahead {
     /// What there is to use.
     pub preambles: Arc<Preambles>,
+    /// And who may have started already.
+    pub spares: Spares,
     wishes: Mutex<Sender<Option<Owned>>>,
     at_work: Arc<Mutex<Cancel>>,
 }
 
 impl Ahead {
     /// Starts it.
-    pub fn start(contents: Arc<Contents>, starter: Arc<Starter>) -> std::io::Result<Self> {
-        let preambles = Arc::new(Preambles::new(contents, starter));
+    pub fn start(contents: Arc<Contents>) -> std::io::Result<Self> {
+        let preambles = Arc::new(Preambles::new(contents));
         let (wishes, asked) = channel();
         let at_work = Arc::new(Mutex::new(Cancel::default()));
         let (makes, token) = (Arc::clone(&preambles), Arc::clone(&at_work));
         let thread = std::thread::Builder::new().name("front end".into());
         thread.spawn(move || work(&asked, &makes, &token))?;
-        Ok(Self { preambles, wishes: Mutex::new(wishes), at_work })
+        Ok(Self { preambles, spares: Spares::new()?, wishes: Mutex::new(wishes), at_work })
     }
 
     /// A file is about to be compiled.

@@ -21,12 +21,9 @@ pub struct Cancel(Arc<Mutex<Running>>);
 #[derive(Default)]
 struct Running {
     cancelled: bool,
-    /// How each that runs is ended.
-    stops: Vec<(u64, Stop)>,
-    next: u64,
+    /// Leaders of process groups, none of them reaped.
+    groups: Vec<Pid>,
 }
-
-type Stop = Box<dyn Fn() + Send>;
 
 /// A process that has ended.
 pub struct Ended {
@@ -80,7 +77,10 @@ impl Cancel {
     pub fn cancel(&self) {
         let mut running = self.lock();
         running.cancelled = true;
-        running.stops.iter().for_each(|(_, stop)| stop());
+        for group in &running.groups {
+            // It is there, if only as what is left of one that has ended.
+            let _ = kill_process_group(*group, Signal::KILL);
+        }
     }
 
     /// Whether it was cancelled.
@@ -98,13 +98,15 @@ impl Cancel {
         }
         let mut process = start()?;
         let group = process.group;
-        // It is there, if only as what is left of one that has ended.
-        let stop = running.add(Box::new(move || _ = kill_process_group(group, Signal::KILL)));
+        running.groups.push(group);
         drop(running);
         // Its number stays its own until it is reaped.
         let wait = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while waitid(WaitId::Pid(group), wait).is_err_and(|error| error == rustix::io::Errno::INTR) {}
-        let cancelled = self.lock().remove(stop);
+        let mut running = self.lock();
+        running.groups.retain(|other| *other != group);
+        let cancelled = running.cancelled;
+        drop(running);
         let status = process.child.wait()?;
         if cancelled {
             return Ok(nothing());
@@ -113,34 +115,8 @@ impl Cancel {
         Ok(Ended { status: Some(status), wrote, said })
     }
 
-    /// Does something that `stop` ends from another thread; nothing comes of it when cancelled.
-    pub fn during<T>(&self, stop: Stop, work: impl FnOnce() -> T) -> Option<T> {
-        let mut running = self.lock();
-        if running.cancelled {
-            return None;
-        }
-        let stop = running.add(stop);
-        drop(running);
-        let done = work();
-        (!self.lock().remove(stop)).then_some(done)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Running {
-    fn add(&mut self, stop: Stop) -> u64 {
-        self.next += 1;
-        self.stops.push((self.next, stop));
-        self.next
-    }
-
-    /// Whether it was cancelled until now.
-    fn remove(&mut self, number: u64) -> bool {
-        self.stops.retain(|(other, _)| *other != number);
-        self.cancelled
     }
 }
 

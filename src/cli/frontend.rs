@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use hotslot::Cache;
 
 use super::ahead::Ahead;
-use super::cancel::{Cancel, Ended, scratch};
+use super::cancel::{Cancel, Ended, Process, scratch};
 use super::contents::{Contents, Stamp};
 use super::doctor;
 use super::failure::Failure;
@@ -24,7 +24,6 @@ use super::options::{Compilers, Level};
 use super::preamble::{self, Owned};
 use super::progress::Progress;
 use super::rule;
-use super::starter::Starter;
 use super::unit::Unit;
 
 /// The languages we have clang compile.
@@ -73,7 +72,6 @@ pub struct Frontend {
     flags: Flags,
     kept: Option<Kept>,
     contents: Arc<Contents>,
-    starter: Arc<Starter>,
     ahead: Option<Ahead>,
     width: usize,
 }
@@ -133,7 +131,6 @@ impl Frontend {
             flags,
             kept,
             contents,
-            starter: Arc::new(Starter::here()),
             ahead: None,
             width,
         })
@@ -148,11 +145,11 @@ impl Frontend {
     }
 
     /// Makes what files include ahead of their next edit, in the background, once they were
-    /// compiled by [`compile_one`](Self::compile_one) or [`each`](Self::each): for a program
-    /// whose files are watched.
+    /// compiled, and has compilers started before there is anything to compile: for a program
+    /// whose files are watched. To be called in a process that does not fork without `exec`, and
+    /// in which nobody else waits for children.
     pub fn with_preambles(mut self) -> Self {
-        self.starter = Arc::new(if cfg!(test) { Starter::here() } else { Starter::apart() });
-        self.ahead = Ahead::start(Arc::clone(&self.contents), Arc::clone(&self.starter)).ok();
+        self.ahead = Ahead::start(Arc::clone(&self.contents)).ok();
         self
     }
 
@@ -241,14 +238,6 @@ impl Frontend {
         }
         outcome.took = begun.elapsed();
         outcome
-    }
-
-    /// With compilers that are started by a thread, see [`Starter::beside`].
-    #[cfg(test)]
-    pub fn with_starter(mut self, starter: Starter) -> Self {
-        self.starter = Arc::new(starter);
-        self.ahead = Ahead::start(Arc::clone(&self.contents), Arc::clone(&self.starter)).ok();
-        self
     }
 
     /// Makes a preamble without being asked twice; says whether there is one.
@@ -354,7 +343,10 @@ impl Frontend {
         let start = |rule: &[&str]| {
             let mut command = unit.command();
             command.args(more).args(rule).args(["-o", "-"]).arg(unit.path);
-            self.starter.run(&mut command, self.ahead.is_some(), cancel)
+            match &self.ahead {
+                Some(ahead) => ahead.spares.run(&mut command, cancel),
+                None => cancel.run(|| Process::start(&mut command)),
+            }
         };
         let ended = start(&["-MD", "-MF", &name])?;
         if memchr::memmem::find(&ended.said, name.as_bytes()).is_some() {

@@ -31,7 +31,7 @@ mod project;
 mod rule;
 mod run;
 mod signals;
-mod starter;
+mod spare;
 mod stress;
 mod summary;
 #[cfg(test)]
@@ -61,7 +61,6 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
         Command::Compare(options) => compare::compare(&options),
         Command::CompareOne(options) => compare::one(&options),
-        Command::StartCompilers => Ok(starter::serve()),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
         Command::Ctl(options) => control::client::run(&options),

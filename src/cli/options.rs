@@ -27,9 +27,6 @@ pub enum Command {
     /// Measure one of them
     #[command(hide = true)]
     CompareOne(CompareOneOptions),
-    /// The process that compilers are children of while files are watched
-    #[command(hide = true)]
-    StartCompilers,
     /// Say whether LLVM, clang and the kernel have what hotslot needs
     Doctor(DoctorOptions),
     /// Look at what is kept from earlier runs, or remove it

@@ -16,9 +16,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::cancel::{Cancel, scratch};
+use super::cancel::{Cancel, Process, scratch};
 use super::contents::{Contents, Stamp};
-use super::starter::Starter;
 use super::unit::Unit;
 use super::{lead, rule, words};
 
@@ -44,7 +43,6 @@ const NOT: &[&str] = &[
 /// Of all files.
 pub struct Preambles {
     contents: Arc<Contents>,
-    starter: Arc<Starter>,
     /// The one used last is the last.
     known: Mutex<Vec<Arc<Known>>>,
 }
@@ -128,8 +126,8 @@ impl Usable {
 
 impl Preambles {
     /// None yet.
-    pub fn new(contents: Arc<Contents>, starter: Arc<Starter>) -> Self {
-        Self { contents, starter, known: Mutex::default() }
+    pub fn new(contents: Arc<Contents>) -> Self {
+        Self { contents, known: Mutex::default() }
     }
 
     /// What can be used for the file as it is now.
@@ -213,7 +211,7 @@ impl Preambles {
         // What the driver would start is started with another thing to do.
         let mut ask = unit.command();
         ask.args(["-MD", "-MF", &name(&read), "-o", "-", "-###"]).arg(unit.path);
-        let asked = self.starter.run(&mut ask, false, cancel).ok()?;
+        let asked = cancel.run(|| Process::start(&mut ask)).ok()?;
         let answer = String::from_utf8(asked.said).ok()?;
         let mut lines = answer.lines().filter(|line| line.contains(" \"-cc1\" "));
         let (Some(line), None) = (lines.next(), lines.next()) else { return None };
@@ -226,7 +224,7 @@ impl Preambles {
         let mut command = Command::new(&line[0]);
         unit.place(&mut command);
         command.args(&line[1..]).args(["-ivfsoverlay", &name(&overlay)]).arg(&stand_in).stdin(Stdio::null());
-        let ended = self.starter.run(&mut command, false, cancel).ok()?;
+        let ended = cancel.run(|| Process::start(&mut command)).ok()?;
         // What it has to say here it would not say again.
         if !ended.status?.success() || !ended.said.is_empty() || ended.wrote.is_empty() {
             return None;

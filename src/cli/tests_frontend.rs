@@ -10,9 +10,13 @@ use super::cancel::Cancel;
 use super::frontend::{Frontend, Job, Language, Outcome, Verdict};
 use super::options::{Compilers, Level};
 
-fn frontend() -> Frontend {
+fn plain() -> Frontend {
     let compilers = Compilers { cc: "clang-19".into(), cxx: "clang++-19".into() };
-    Frontend::new(&compilers, Level::O2, None, &[], None).unwrap().with_preambles()
+    Frontend::new(&compilers, Level::O2, None, &[], None).unwrap()
+}
+
+fn frontend() -> Frontend {
+    plain().with_preambles()
 }
 
 /// A folder in which files lie that are older than a tick.
@@ -308,8 +312,8 @@ fn compilers_that_wait_are_told_everything() {
         (odd, "#include <stdio.h>\nconst char *text = TEXT;\nconst char *file = __FILE__;\n"),
         ("wrong.c", "int f(void) { return missing; }\n"),
     ]);
-    let apart = frontend().with_starter(super::starter::Starter::beside());
-    let here = frontend();
+    let apart = frontend();
+    let here = plain();
     let text = format!("-DTEXT={:?}", "a  'b' \\ \"c\" \t$HOME %s é @x");
     let job = job(folder.path(), odd, &[&text, "-g", ""][..2]);
     let wrong = super::tests_frontend::job(folder.path(), "wrong.c", &[]);

@@ -86,6 +86,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cli/probe.rs",
     // Restores signal dispositions.
     "cli/signals.rs",
+    // Makes the process in which compilers are started.
+    "cli/watch/helper.rs",
     // What hotslot is compared with: calls of code by address, LLJIT's and the loader's interfaces.
     "cli/ways/call.rs",
     "cli/ways/dynamic.rs",

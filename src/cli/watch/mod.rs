@@ -42,6 +42,7 @@ pub enum Event {
     /// Somebody wants something done, and is told what came of it.
     Ask(Request, Sender<Reply>),
     /// Generated code has crashed.
+    #[allow(dead_code)] // for the crash report
     Crash(Crash),
     /// A unit was compiled.
     Made(Box<compile::Made>),
@@ -68,13 +69,13 @@ pub enum Request {
     /// Returns a module to an earlier generation, the one before where there is no number.
     Rollback(String, Option<u64>),
     /// What to do with an update that was refused, where `--on-incompatible ask` waits for that.
+    #[allow(dead_code)] // for keys and the control socket
     Decide(Decision),
-    /// How things are.
-    Status,
 }
 
 /// What becomes of an update that does not fit what runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)] // as above
 pub enum Decision {
     /// The old code stays.
     Refuse,
@@ -122,13 +123,6 @@ static SESSION: OnceLock<(u32, Sender<Event>)> = OnceLock::new();
 /// the program, which has no session.
 pub fn session() -> Option<&'static Sender<Event>> {
     SESSION.get().filter(|(process, _)| *process == std::process::id()).map(|(_, sender)| sender)
-}
-
-/// Asks the session and waits for its reply; `None` where there is none.
-pub fn ask(request: Request) -> Option<Reply> {
-    let (sender, reply) = channel();
-    session()?.send(Event::Ask(request, sender)).ok()?;
-    reply.recv().ok()
 }
 
 /// Makes the channel, once for the process.

@@ -36,7 +36,6 @@ impl Session {
             },
             Request::Rollback(module, generation) => self.roll_back(&module, generation),
             Request::Decide(decision) => self.decide(decision),
-            Request::Status => self.status(),
         }
     }
 
@@ -137,29 +136,5 @@ impl Session {
                 self.make_live(&burst, &ready, true);
             }
         }
-    }
-
-    fn status(&mut self) {
-        let modules = self.target.runtime.modules().len();
-        let count = |what: fn(&State) -> bool| self.units.iter().filter(|one| what(&one.state)).count();
-        let broken = count(|state| matches!(state, State::Broken { .. }));
-        let waiting = count(|state| matches!(state, State::Ready { .. }));
-        let compiling = count(|state| matches!(state, State::Compiling { .. }));
-        let status = serde_json::json!({
-            "modules": modules,
-            "units": self.units.len(),
-            "files": self.files.count(),
-            "updates": self.past.len(),
-            "broken": broken,
-            "waiting": waiting,
-            "compiling": compiling,
-        });
-        let text = format!(
-            "{modules} modules, {} files watched, {} updates; {broken} broken, {waiting} waiting, {compiling} \
-             being compiled",
-            self.files.count(),
-            self.past.len(),
-        );
-        self.reply(true, text, status);
     }
 }

@@ -1,0 +1,243 @@
+//! Compilers that have started and wait to be told what to compile.
+//!
+//! To load clang takes a good part of what a small file takes, and can be done before there is
+//! anything to compile: clang reads arguments from files, so it is given the end of a pipe for
+//! one and waits there. When this process ends, however it does, so does the pipe, and with it
+//! those that wait. Owns when one is started, and how arguments are written. Belongs into a
+//! process that never forks without `exec`: a copy of the pipe elsewhere would keep it open.
+
+use std::ffi::OsString;
+use std::io::{PipeReader, PipeWriter, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::cancel::{Cancel, Ended, Process};
+
+/// Whoever has got an answer is about to make use of it, on the same processors.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// They take memory. The one used last is the last.
+const MOST: usize = 4;
+
+/// As much as goes into a pipe before somebody reads.
+const ROOM: usize = 60 << 10;
+
+/// Those that wait. They end with this.
+pub struct Spares(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// What a compiler has to be started with; the rest can wait.
+#[derive(Clone, PartialEq, Eq)]
+struct Place {
+    program: OsString,
+    directory: Option<PathBuf>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Spare>,
+    wanted: Vec<Place>,
+    /// How often one was taken or asked for.
+    turn: u64,
+    ended: bool,
+}
+
+struct Spare {
+    of: Place,
+    process: Process,
+    arguments: PipeWriter,
+    /// It may not have opened its end yet.
+    theirs: PipeReader,
+}
+
+impl Spares {
+    /// None yet, and a thread that starts them.
+    pub fn new() -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let starts = Arc::clone(&shared);
+        std::thread::Builder::new().name("compilers".into()).spawn(move || starts.work())?;
+        Ok(Self(shared))
+    }
+
+    /// Runs a command, of which nothing but program, arguments and directory may be its own, and
+    /// has one wait for the next like it.
+    pub fn run(&self, command: &mut Command, cancel: &Cancel) -> std::io::Result<Ended> {
+        let place = Place {
+            program: command.get_program().to_owned(),
+            directory: command.get_current_dir().map(PathBuf::from),
+        };
+        let ended =
+            cancel.run(|| self.0.take(&place, command).map_or_else(|| Process::start(command), Ok))?;
+        if ended.status.is_some_and(|status| status.success()) {
+            self.0.want(place);
+        }
+        Ok(ended)
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.ended = true;
+        state.waiting.drain(..).for_each(|mut spare| spare.process.end());
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    /// One that runs this now.
+    fn take(&self, place: &Place, command: &Command) -> Option<Process> {
+        let text = quoted(command);
+        let mut state = self.lock();
+        state.turn += 1;
+        if text.len() > ROOM {
+            return None;
+        }
+        let at = state.waiting.iter().rposition(|spare| spare.of == *place)?;
+        let mut spare = state.waiting.remove(at);
+        drop(state);
+        if !spare.process.is_running() || spare.arguments.write_all(&text).is_err() {
+            spare.process.end();
+            return None;
+        }
+        // The end of what is written is where it starts. It may not have opened the other end yet.
+        drop(spare.arguments);
+        spare.process.keep(spare.theirs.into());
+        Some(spare.process)
+    }
+
+    fn want(&self, place: Place) {
+        let mut state = self.lock();
+        state.turn += 1;
+        state.wanted.retain(|other| *other != place);
+        state.wanted.push(place);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        while !state.ended {
+            if state.wanted.is_empty() {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let turn = state.turn;
+            drop(state);
+            std::thread::sleep(QUIET);
+            state = self.lock();
+            if state.turn != turn || state.ended {
+                continue;
+            }
+            while let Some(place) = state.wanted.pop() {
+                if state.waiting.iter().any(|spare| spare.of == place) {
+                    continue;
+                }
+                // One that cannot be started is not there when it is looked for.
+                state.waiting.extend(Spare::start(place).ok());
+                if state.waiting.len() > MOST {
+                    state.waiting.remove(0).process.end();
+                }
+            }
+        }
+    }
+}
+
+impl Spare {
+    fn start(of: Place) -> std::io::Result<Self> {
+        let (theirs, arguments) = std::io::pipe()?;
+        let mut command = Command::new(&of.program);
+        command.arg(format!("@/proc/{}/fd/{}", std::process::id(), theirs.as_raw_fd()));
+        if let Some(directory) = &of.directory {
+            command.current_dir(directory).env("PWD", directory);
+        }
+        let process = Process::start(command.stdin(Stdio::null()))?;
+        Ok(Self { of, process, arguments, theirs })
+    }
+}
+
+/// The arguments as they are written in a file of them.
+fn quoted(command: &Command) -> Vec<u8> {
+    let mut text = Vec::new();
+    for argument in command.get_args() {
+        text.push(b'"');
+        for &byte in argument.as_bytes() {
+            if matches!(byte, b'"' | b'\\') {
+                text.push(b'\\');
+            }
+            text.push(byte);
+        }
+        text.extend(b"\"\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clang(argument: &str, directory: &str) -> Command {
+        let mut command = Command::new("clang-19");
+        command.arg(argument).current_dir(directory).stdin(Stdio::null());
+        command
+    }
+
+    #[test]
+    fn one_waits_after_one_was_run() {
+        let spares = Spares::new().unwrap();
+        let run = |mut command: Command| spares.run(&mut command, &Cancel::default()).unwrap();
+        let is_waiting = |directory: &str| {
+            spares
+                .0
+                .lock()
+                .waiting
+                .iter()
+                .any(|spare| spare.of.directory.as_deref() == Some(directory.as_ref()))
+        };
+        let wait = || {
+            while !is_waiting("/") {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        assert!(!run(clang("-no-such-option", "/")).status.unwrap().success());
+        run(clang("--version", "/"));
+        run(clang("--version", "/"));
+        wait();
+        assert!(!is_waiting("/usr"));
+        // Somewhere else is not its place.
+        run(clang("-dumpversion", "/usr"));
+        assert!(is_waiting("/"));
+        let ended = run(clang("-dumpversion", "/"));
+        assert!(!is_waiting("/"));
+        assert!(ended.wrote.starts_with(b"19."), "{}", String::from_utf8_lossy(&ended.wrote));
+        wait();
+        // One that has died is not waited for.
+        spares.0.lock().waiting[0].process.end();
+        assert!(run(clang("-dumpversion", "/")).status.unwrap().success());
+    }
+
+    #[test]
+    fn one_that_waits_can_be_cancelled_and_ends_with_the_rest() {
+        let spares = Spares::new().unwrap();
+        spares.run(&mut clang("--version", "/"), &Cancel::default()).unwrap();
+        while spares.0.lock().waiting.is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let cancel = Cancel::default();
+        cancel.cancel();
+        assert!(spares.run(&mut clang("--version", "/"), &cancel).unwrap().status.is_none());
+        spares.run(&mut clang("--version", "/"), &Cancel::default()).unwrap();
+        drop(spares);
+    }
+}

@@ -111,6 +111,10 @@ impl Program {
     pub fn chosen(options: &RunOptions) -> Result<Self, Failure> {
         match &options.project.project {
             Some(folder) => project::program(&options.project, folder, &options.compilers, options.optimise),
+            None if options.project.target.is_some() || options.project.link.is_some() => {
+                Err(Failure::new("--target and --link are about a project")
+                    .hint("name the directory it is built in with -p"))
+            }
             None => Self::of_files(&options.files, options.optimise.unwrap_or(Level::O2)),
         }
     }

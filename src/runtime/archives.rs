@@ -4,7 +4,7 @@
 //! and the record of which modules an archive was loaded as. That record is read when an
 //! update begins and again under the lock: another thread may have changed it meanwhile.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::prepare::{Groups, Input};
@@ -230,21 +230,25 @@ pub(super) fn select(state: &Forkable<State>, ready: &mut Vec<Ready>, wants: Vec
         let open = state.symbols.iter().filter(|(_, s)| s.required() && s.winner().is_none());
         wanted.extend(open.map(|(_, s)| s.name.to_string()));
     }
+    // Of several that define a name it is the first, in the order given.
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (place, (_, defines, _)) in waiting.iter().enumerate() {
+        defines.iter().for_each(|name| _ = first.entry(name).or_insert(place));
+    }
     let mut keep: HashSet<usize> = HashSet::new();
-    loop {
-        let before = keep.len();
-        waiting.retain(|(index, defines, needs)| {
-            let needed = defines.iter().any(|name| wanted.contains(name) && !defined.contains(name));
-            if needed {
-                keep.insert(*index);
-                defined.extend(defines.iter().cloned());
-                wanted.extend(needs.iter().cloned());
-            }
-            !needed
-        });
-        if keep.len() == before {
-            break;
+    let mut defined: HashSet<&str> = defined.iter().map(String::as_str).collect();
+    // The first that is needed comes first: it may define what another would be taken for. Every
+    // name is looked at once, so the time is that of reading them.
+    let at = |name: &String| first.get_key_value(name.as_str()).map(|(name, place)| (*place, *name));
+    let mut open: BTreeSet<(usize, &str)> = wanted.iter().filter_map(at).collect();
+    while let Some((place, name)) = open.pop_first() {
+        if defined.contains(name) {
+            continue;
         }
+        let (index, defines, needs) = &waiting[place];
+        keep.insert(*index);
+        defined.extend(defines.iter().map(String::as_str));
+        open.extend(needs.iter().filter_map(at));
     }
     let mut index = 0;
     ready.retain(|unit| {

@@ -6,6 +6,7 @@ mod compiling;
 mod cxx;
 mod linking;
 mod place;
+mod project;
 mod reports;
 mod running;
 mod stress;

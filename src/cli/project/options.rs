@@ -1,4 +1,7 @@
 //! The options that say which project is run.
+//!
+//! That the others need `-p` is checked by hand: clap takes what conflicts with a FILE that is there
+//! for not required.
 
 use std::path::PathBuf;
 
@@ -13,10 +16,10 @@ pub struct ProjectOptions {
     pub project: Option<PathBuf>,
 
     /// With -p: which program, where several are built
-    #[arg(long, value_name = "NAME", requires = "project")]
+    #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
 
     /// With -p: the command line that links the program, where neither CMake nor Ninja says
-    #[arg(long, value_name = "LINE", requires = "project", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LINE", allow_hyphen_values = true)]
     pub link: Option<String>,
 }

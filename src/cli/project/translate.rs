@@ -79,6 +79,14 @@ const NOTED: &[(&str, &str)] = &[
 /// Those that begin like that and are another thing.
 const KEPT: &[&str] = &["-fopenmp-simd"];
 
+/// What older compilers warn of, and clang ends with an error for: the project is built with it.
+const OLD_C: &[&str] = &[
+    "-Wno-error=implicit-function-declaration",
+    "-Wno-error=implicit-int",
+    "-Wno-error=int-conversion",
+    "-Wno-error=incompatible-function-pointer-types",
+];
+
 /// What is made of a command.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -120,6 +128,9 @@ impl Translator {
             if !is_clang {
                 flags.push("-Wno-unknown-warning-option".into());
             }
+            if !is_clang && command.language == Kind::Source(Language::C) {
+                flags.extend(OLD_C.iter().map(OsString::from));
+            }
         }
         flags.extend(own_name(command));
         if command.says_language {
@@ -142,7 +153,12 @@ impl Translator {
     fn refused(&mut self, flags: &[Vec<String>], clang: &Path, language: &'static str) -> Vec<String> {
         // Files that differ in names only are many in a project, and asking takes as long as a
         // small file.
-        let flags = flags.iter().filter(|group| !is_of_names(&group[0])).flatten().cloned().collect();
+        let flags = flags
+            .iter()
+            .filter(|group| !is_of_names(&group[0]) && group.len() < 3)
+            .flatten()
+            .cloned()
+            .collect();
         let key = (clang.to_owned(), language, flags);
         self.refused
             .entry(key)
@@ -205,13 +221,14 @@ fn known(
         let starts = |start: &str| flag.starts_with(start) && !KEPT.contains(&flag);
         if flag == "-Xclang" {
             // Both by CMake, for a header that another clang has precompiled: the header itself is
-            // read.
+            // read. By the driver's own `-include` it would look for a precompiled one again.
             let operand = group.get(1).map_or("", String::as_str);
             if matches!(operand, "-include-pch" | "-include")
                 && let Some([_, file]) = groups.next_if(|next| next[0] == "-Xclang")
             {
                 if operand == "-include" {
-                    kept.push(vec![operand.to_owned(), file.clone()]);
+                    let words = ["-Xclang", operand, "-Xclang", file];
+                    kept.push(words.map(str::to_owned).into());
                 }
                 continue;
             }
@@ -312,8 +329,8 @@ mod tests {
     }
 
     fn text(flags: &Flags) -> String {
-        let words: Vec<_> = flags.flags.iter().map(|word| word.to_str().unwrap()).collect();
-        words.join(" ")
+        let words = flags.flags.iter().map(|word| word.to_str().unwrap());
+        words.filter(|word| !OLD_C.contains(word)).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -340,7 +357,7 @@ mod tests {
         let mut translator = Translator::default();
         let line = "-Werror -Xclang -include-pch -Xclang /b/p.hxx.pch -Xclang -include -Xclang /b/p.hxx -Oz";
         let flags = translator.translate(&command("/usr/bin/clang-19", line), Path::new("clang-19"));
-        assert_eq!(text(&flags), "-Werror -include /b/p.hxx -Wno-ignored-gch");
+        assert_eq!(text(&flags), "-Werror -Xclang -include -Xclang /b/p.hxx -Wno-ignored-gch");
         assert_eq!(flags.level.as_deref(), Some("z"));
         assert!(translator.notes().is_empty());
     }

@@ -18,6 +18,7 @@ mod running;
 mod sqlite;
 mod step;
 mod subject;
+mod world;
 mod zstd;
 
 use native::Native;
@@ -52,6 +53,11 @@ fn lua() {
 #[test]
 fn zstd() {
     session(subject::zstd(), &zstd::steps());
+}
+
+#[test]
+fn world() {
+    session(subject::world(), &world::steps());
 }
 
 #[test]

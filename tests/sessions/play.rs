@@ -1,7 +1,7 @@
 //! Plays a session: saves each edit, reads what `--events` tells of it, and compares what the
 //! program does with a native build of the same files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -33,6 +33,7 @@ pub fn play(subject: &Subject, native: &Native, steps: &[Step], threads: usize) 
         original: &subject.files,
         files: subject.files.clone(),
         native,
+        build: matches!(subject.build, Build::CMake { .. }).then_some(build),
         turns: 0,
         uses: 0,
         answer: String::new(),
@@ -64,6 +65,8 @@ struct Session<'a> {
     original: &'a Files,
     files: Files,
     native: &'a Native,
+    /// Where CMake has written what it knows.
+    build: Option<PathBuf>,
     /// How often the program was asked, and how often what it keeps was used since it rested.
     turns: u64,
     uses: u64,
@@ -81,6 +84,9 @@ impl Session<'_> {
         let before = std::mem::take(&mut self.files);
         self.files = step.apply(&before, self.original);
         disk::save(tree, aside, &before, &self.files, step.save);
+        if let Some(build) = self.build.as_ref().filter(|_| step.configure) {
+            configure(tree, build);
+        }
         let answer = match step.expect {
             Expect::Eventually => self.finally(step),
             _ => {

@@ -17,6 +17,8 @@ pub struct Step {
     /// Threads stop for it, and what lives from turn to turn is ended: old frames and objects
     /// would not be what the new code takes them for.
     pub at_rest: bool,
+    /// The project's build system runs afterwards.
+    pub configure: bool,
     pub expect: Expect,
     pub answer: Answer,
     /// What the answer must have in it.
@@ -106,6 +108,7 @@ pub fn step(name: &'static str) -> Step {
         edits: Vec::new(),
         save: Save::Rename,
         at_rest: false,
+        configure: false,
         expect: Expect::Eventually,
         answer: Answer::Changes,
         says: Vec::new(),
@@ -149,6 +152,11 @@ impl Step {
 
     pub fn at_rest(mut self) -> Self {
         self.at_rest = true;
+        self
+    }
+
+    pub fn configure(mut self) -> Self {
+        self.configure = true;
         self
     }
 

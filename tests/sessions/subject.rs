@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::crates::{crate_dir, files_in, sub_dir};
+use super::crates::{crate_dir, entries, files_in, sub_dir};
 use super::step::Files;
 
 /// A program.
@@ -11,7 +11,7 @@ use super::step::Files;
 pub struct Subject {
     pub files: Files,
     pub build: Build,
-    /// For hotslot: `-O1`.
+    /// For hotslot, where no project says it: `-O1`.
     pub level: &'static str,
 }
 
@@ -35,9 +35,10 @@ pub const CMAKE: [&str; 4] = [
 impl Subject {
     /// The arguments of `hotslot run`, in the folder of the files.
     pub fn arguments(&self, build: &Path) -> Vec<String> {
-        let mut arguments = vec![self.level.to_owned()];
+        let mut arguments = Vec::new();
         match &self.build {
             Build::Units { units, flags, libraries } => {
+                arguments.push(self.level.to_owned());
                 arguments.push(format!("--cflags=-w {}", flags.join(" ")));
                 arguments.extend(libraries.iter().cloned());
                 arguments.extend(units.iter().cloned());
@@ -126,4 +127,29 @@ pub fn sqlite() -> Subject {
     own(&mut files, &ours);
     let units = ["sqlite/sqlite3.c", "turns.c", "with_sqlite.c", "functions.c"].map(str::to_owned).to_vec();
     of_units(files, units, &["-DSQLITE_THREADSAFE=1", "-DHAVE_USLEEP=1", "-Isqlite"], "-O0")
+}
+
+/// The simulated world, with a `main` of ours.
+pub fn world() -> Subject {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/world");
+    let mut files = Files::new();
+    let mut folders = vec![from.clone()];
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&from).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, read(&path));
+            }
+        }
+    }
+    own(&mut files, &["turns.h", "turns.c", "with_world.cpp"]);
+    let main = files.remove("with_world.cpp").unwrap();
+    files.insert("app/main.cpp".to_owned(), main);
+    let lists = files.get_mut("CMakeLists.txt").unwrap();
+    let with_ours = lists.replace("add_executable(world ", "include_directories(.)\nadd_executable(world turns.c ");
+    assert_ne!(*lists, with_ours, "the project has another shape");
+    *lists = with_ours;
+    Subject { files, build: Build::CMake { target: "world" }, level: "" }
 }

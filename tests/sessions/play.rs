@@ -11,7 +11,7 @@ use super::disk;
 use super::native::Native;
 use super::running::Running;
 use super::step::{Answer, Changes, Expect, Files, Save, Step};
-use super::subject::{Build, CMAKE, Subject};
+use super::subject::{Build, CMAKE, GENERATED, Subject};
 
 /// Plays all steps with this many threads in the program that do its work meanwhile.
 pub fn play(subject: &Subject, native: &Native, steps: &[Step], threads: usize) {
@@ -56,8 +56,14 @@ pub fn play(subject: &Subject, native: &Native, steps: &[Step], threads: usize) 
 fn configure(tree: &Path, build: &Path) {
     let mut command = Command::new("cmake");
     command.arg("-S").arg(tree).arg("-B").arg(build).args(CMAKE);
-    let output = command.output().expect("cmake is installed");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    checked(&mut command);
+    // What is compiled has to be there.
+    checked(Command::new("cmake").arg("--build").arg(build).args(["--target", GENERATED]));
+}
+
+fn checked(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 struct Session<'a> {
@@ -90,7 +96,7 @@ impl Session<'_> {
         let answer = match step.expect {
             Expect::Eventually => self.finally(step),
             _ => {
-                let event = self.outcome(matches!(step.expect, Expect::Unchanged));
+                let event = self.outcome(&step.expect);
                 if let Err(why) = check(&event, &step.expect) {
                     self.wrong(step.name, &format!("{why}: {event}"));
                 }
@@ -146,13 +152,14 @@ impl Session<'_> {
         }
     }
 
-    /// The next event that ends an update.
-    fn outcome(&mut self, even_unchanged: bool) -> Value {
+    /// The next event that ends an update. Of files that are what they were it is told besides.
+    fn outcome(&mut self, expect: &Expect) -> Value {
         loop {
             let event = self.running.event();
             match event["event"].as_str().unwrap_or_default() {
                 "compiling" | "cancelled" | "optimised" | "note" => {}
-                "unchanged" if !even_unchanged => {}
+                "unchanged" if !matches!(expect, Expect::Unchanged) => {}
+                "reverted" if matches!(expect, Expect::Live(_)) => {}
                 _ => return event,
             }
         }
@@ -163,7 +170,7 @@ impl Session<'_> {
         let expected = self.native.answer(&self.files);
         let mut woken = false;
         loop {
-            let event = self.outcome(false);
+            let event = self.outcome(&step.expect);
             if !matches!(event["event"].as_str(), Some("live" | "reverted" | "no-effect")) {
                 continue;
             }

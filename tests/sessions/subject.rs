@@ -25,12 +25,16 @@ pub enum Build {
 }
 
 /// Options for CMake, natively and for hotslot.
-pub const CMAKE: [&str; 4] = [
+pub const CMAKE: [&str; 5] = [
+    "-GNinja",
     "-DCMAKE_C_COMPILER=clang-19",
     "-DCMAKE_CXX_COMPILER=clang++-19",
     "-DCMAKE_BUILD_TYPE=Debug",
     "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
 ];
+
+/// What the project's build makes for its compiler.
+pub const GENERATED: &str = "generated/names.c";
 
 impl Subject {
     /// The arguments of `hotslot run`, in the folder of the files.

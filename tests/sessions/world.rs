@@ -83,9 +83,9 @@ fn functions() -> Vec<Step> {
 fn errors() -> Vec<Step> {
     vec![
         step("a syntax error in a header of many").sub(PHYSICS, "using Vec2 = Vec<double, 2>;", "using Vec2 = Vec<double, 2>").compile_error("expected ';'"),
-        step("mended, with other code").sub(PHYSICS, "using Vec2 = Vec<double, 2>\n", "using Vec2 = Vec<double, 2>;\n").sub("physics/bounce.cpp", "* 0.5;", "* 0.25;").live_with(some(1)),
-        step("an error in C++").sub("physics/bounce.cpp", "* 0.25;", "* quarter;").compile_error("quarter"),
-        step("undone in the editor").sub("physics/bounce.cpp", "* quarter;", "* 0.25;").reverted(),
+        step("mended, with other code").sub(PHYSICS, "using Vec2 = Vec<double, 2>\n", "using Vec2 = Vec<double, 2>;\n").sub("physics/drag.cpp", "(-0.1 * body.mass)", "(-0.6 * body.mass)").live_with(some(1)),
+        step("an error in C++").sub("physics/bounce.cpp", "* 0.5;", "* quarter;").compile_error("quarter"),
+        step("undone in the editor").sub("physics/bounce.cpp", "* quarter;", "* 0.5;").reverted(),
         step("a function that nobody has")
             .sub("app/main.cpp", "static const char *remark() {", "extern \"C\" const char *absent();\nstatic const char *remark() {")
             .sub("app/main.cpp", "\"half\"", "absent()")

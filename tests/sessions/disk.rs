@@ -23,9 +23,9 @@ pub fn lay_out(folder: &Path, files: &Files) {
 pub fn save(folder: &Path, aside: &Path, before: &Files, after: &Files, how: Save) {
     let differs = |path: &&String| before.get(*path) != after.get(*path);
     let written: Vec<&String> = after.keys().filter(differs).collect();
-    // An editor saves also where nothing was changed; then it is the first file of all.
+    // An editor saves also where nothing was changed; then it is the first source of all.
     let written = match before == after {
-        true => after.keys().take(1).collect(),
+        true => after.keys().find(|path| path.ends_with(".c")).into_iter().collect(),
         false => written,
     };
     match how {

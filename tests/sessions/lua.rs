@@ -18,17 +18,31 @@ pub fn steps() -> Vec<Step> {
 fn bodies() -> Vec<Step> {
     vec![
         step("the body of a function")
-            .sub("lua/lmathlib.c", "    lua_pushinteger(L, n);\n  }\n  else\n    lua_pushnumber(L, l_mathop(fabs)", "    lua_pushinteger(L, n + 1000);\n  }\n  else\n    lua_pushnumber(L, l_mathop(fabs)")
+            .sub(
+                "lua/lmathlib.c",
+                "    lua_pushinteger(L, n);\n  }\n  else\n    lua_pushnumber(L, l_mathop(fabs)",
+                "    lua_pushinteger(L, n + 1000);\n  }\n  else\n    lua_pushnumber(L, l_mathop(fabs)",
+            )
             .live("math_abs")
             .says("abs 1007 2.5"),
         step("a comment")
-            .sub("lua/lmathlib.c", "/* value is not convertible to integer */", "/* no integer has this value */")
+            .sub(
+                "lua/lmathlib.c",
+                "/* value is not convertible to integer */",
+                "/* no integer has this value */",
+            )
             .no_effect("the code is the same"),
-        step("lines that move").sub("lua/lvm.c", "#define lvm_c", "/*\n * More lines.\n */\n#define lvm_c").no_effect("the code is the same"),
+        step("lines that move")
+            .sub("lua/lvm.c", "#define lvm_c", "/*\n * More lines.\n */\n#define lvm_c")
+            .no_effect("the code is the same"),
         step("a save of what was there").unchanged(),
         step("two functions of a file")
             .sub("lua/lstrlib.c", "p[i] = s[l - i - 1];", "p[i] = s[i] + 1;")
-            .sub("lua/lstrlib.c", "p[i] = toupper(uchar(s[i]));", "p[i] = i % 2 ? s[i] : toupper(uchar(s[i]));")
+            .sub(
+                "lua/lstrlib.c",
+                "p[i] = toupper(uchar(s[i]));",
+                "p[i] = i % 2 ? s[i] : toupper(uchar(s[i]));",
+            )
             .live("str_reverse str_upper")
             .says("ShOuT abc-abc-abc bcd"),
         step("the interpreter's loop")
@@ -37,11 +51,19 @@ fn bodies() -> Vec<Step> {
             .says("minus -6"),
         step("two files at once")
             .sub("lua/lutf8lib.c", "    posi = s1 - s;\n    n++;", "    posi = s1 - s;\n    n += 2;")
-            .sub("lua/ltablib.c", "luaL_addlstring(&b, sep, lsep);\n  }", "luaL_addlstring(&b, sep, lsep);\n    luaL_addchar(&b, '_');\n  }")
+            .sub(
+                "lua/ltablib.c",
+                "luaL_addlstring(&b, sep, lsep);\n  }",
+                "luaL_addlstring(&b, sep, lsep);\n    luaL_addchar(&b, '_');\n  }",
+            )
             .live_with(Changes { swapped: "tconcat utflen", modules: 2, ..Changes::default() })
             .says("utf8 12"),
         step("a constant table")
-            .sub("lua/ltm.c", "\"nil\", \"boolean\", udatatypename, \"number\",", "\"nil\", \"boolean\", udatatypename, \"numeric\",")
+            .sub(
+                "lua/ltm.c",
+                "\"nil\", \"boolean\", udatatypename, \"number\",",
+                "\"nil\", \"boolean\", udatatypename, \"numeric\",",
+            )
             .live("*")
             .says("types numeric string"),
         step("a macro")
@@ -116,10 +138,16 @@ fn errors() -> Vec<Step> {
             .sub("lua/ltablib.c", "luaL_addchar(&b, '_')", "luaL_addchar(&b, '+');")
             .live_with(Changes { swapped: "math_abs tconcat", modules: 2, ..Changes::default() })
             .says("abs 2007"),
-        step("an error of types").sub("lua/lmathlib.c", "n + 2000);", "n + \"2000\");").compile_error("incompatible"),
+        step("an error of types")
+            .sub("lua/lmathlib.c", "n + 2000);", "n + \"2000\");")
+            .compile_error("incompatible"),
         step("undone in the editor").sub("lua/lmathlib.c", "n + \"2000\");", "n + 2000);").reverted(),
         step("a function that nobody has")
-            .sub("with_lua.c", HOST, "    extern int absent(void);\n    lua_pushfstring(L, \"%s %d\", motto(), absent());\n")
+            .sub(
+                "with_lua.c",
+                HOST,
+                "    extern int absent(void);\n    lua_pushfstring(L, \"%s %d\", motto(), absent());\n",
+            )
             .link_error("missing", "absent"),
         step("now somebody has it")
             .append("lua/lauxlib.c", "\nint absent (void) {\n  return 17;\n}\n")
@@ -130,7 +158,13 @@ fn errors() -> Vec<Step> {
             .link_error("double", "absent"),
         step("moved to there")
             .sub("lua/lauxlib.c", "\nint absent (void) {\n  return 17;\n}\n", "")
-            .live_with(Changes { swapped: "", new: "absent", removed: "absent", modules: 2, ..Changes::default() })
+            .live_with(Changes {
+                swapped: "",
+                new: "absent",
+                removed: "absent",
+                modules: 2,
+                ..Changes::default()
+            })
             .says("host state survives 18"),
     ]
 }
@@ -138,8 +172,16 @@ fn errors() -> Vec<Step> {
 fn variables() -> Vec<Step> {
     vec![
         step("a new variable")
-            .sub("with_lua.c", "/* What a script is told of this file. */", "int bonus = 5;\n\n/* What a script is told of this file. */")
-            .sub("with_lua.c", "\"%s %d\", motto(), absent());", "\"%s %d bonus %d\", motto(), absent(), bonus);")
+            .sub(
+                "with_lua.c",
+                "/* What a script is told of this file. */",
+                "int bonus = 5;\n\n/* What a script is told of this file. */",
+            )
+            .sub(
+                "with_lua.c",
+                "\"%s %d\", motto(), absent());",
+                "\"%s %d bonus %d\", motto(), absent(), bonus);",
+            )
             .live_with(Changes { swapped: "host *", new_variables: "bonus", ..Changes::default() })
             .says("bonus 5"),
         step("another initial value")
@@ -150,16 +192,28 @@ fn variables() -> Vec<Step> {
             .sub("with_lua.c", "\"%s %d bonus %d\"", "\"%s, %d bonus %d\"")
             .live("host *")
             .keeps(&[("bonus 9", "bonus 5")]),
-        step("the old initial value").sub("with_lua.c", "int bonus = 9;", "int bonus = 5;").no_effect("bonus"),
-        step("another type").sub("with_lua.c", "int bonus = 5;", "double bonus[4] = {5};").refused("variable", "bonus"),
+        step("the old initial value")
+            .sub("with_lua.c", "int bonus = 9;", "int bonus = 5;")
+            .no_effect("bonus"),
+        step("another type")
+            .sub("with_lua.c", "int bonus = 5;", "double bonus[4] = {5};")
+            .refused("variable", "bonus"),
         step("another name")
             .sub("with_lua.c", "double bonus[4] = {5};", "double prize[4] = {6};")
-            .sub("with_lua.c", "bonus %d\", motto(), absent(), bonus);", "prize %d\", motto(), absent(), (int)prize[0]);")
+            .sub(
+                "with_lua.c",
+                "bonus %d\", motto(), absent(), bonus);",
+                "prize %d\", motto(), absent(), (int)prize[0]);",
+            )
             .live_with(Changes { swapped: "host *", new_variables: "prize", ..Changes::default() })
             .says("prize 6"),
         step("a thread's own variable")
             .sub("with_lua.c", "double prize[4] = {6};", "static _Thread_local int own = 70;")
-            .sub("with_lua.c", "prize %d\", motto(), absent(), (int)prize[0]);", "own %d\", motto(), absent(), own + 1);")
+            .sub(
+                "with_lua.c",
+                "prize %d\", motto(), absent(), (int)prize[0]);",
+                "own %d\", motto(), absent(), own + 1);",
+            )
             .live_with(Changes { swapped: "host *", new_variables: "own", ..Changes::default() })
             .says("own 71"),
     ]
@@ -171,13 +225,24 @@ fn headers() -> Vec<Step> {
             .sub("lua/luaconf.h", "\"%.14g\"", "\"%.10g\"")
             .live("tostringbuff *")
             .says("numbers 0.3333333333 3"),
-        step("the version").sub("lua/lua.h", "#define LUA_VERSION_MINOR\t\"4\"", "#define LUA_VERSION_MINOR\t\"4 hot\"").live("luaopen_base *").says("Lua 5.4 hot"),
+        step("the version")
+            .sub("lua/lua.h", "#define LUA_VERSION_MINOR\t\"4\"", "#define LUA_VERSION_MINOR\t\"4 hot\"")
+            .live("luaopen_base *")
+            .says("Lua 5.4 hot"),
         step("a macro of most files")
-            .sub("lua/lauxlib.h", "luaL_argerror(L, (arg), (extramsg))))", "luaL_argerror(L, (arg) + 10, (extramsg))))")
+            .sub(
+                "lua/lauxlib.h",
+                "luaL_argerror(L, (arg), (extramsg))))",
+                "luaL_argerror(L, (arg) + 10, (extramsg))))",
+            )
             .live_with(Changes { swapped: "luaB_select *", modules: 6, ..Changes::default() })
             .says("bad argument #11"),
         step("the layout of a structure")
-            .sub("lua/lstate.h", "  lu_byte status;\n  lu_byte allowhook;", "  long hot_field[2];\n  lu_byte status;\n  lu_byte allowhook;")
+            .sub(
+                "lua/lstate.h",
+                "  lu_byte status;\n  lu_byte allowhook;",
+                "  long hot_field[2];\n  lu_byte status;\n  lu_byte allowhook;",
+            )
             .at_rest()
             .live_with(Changes { swapped: "luaV_execute lua_gettop *", modules: 12, ..Changes::default() })
             .quietly(),
@@ -187,18 +252,44 @@ fn headers() -> Vec<Step> {
             .sub("with_lua.c", "\"%s, %d", "GREETING \" %s, %d")
             .live("host *")
             .says("host hello state"),
-        step("an edit of it").put("hot.h", "#define GREETING \"good morning\"\n").live("host *").says("host good morning state"),
+        step("an edit of it")
+            .put("hot.h", "#define GREETING \"good morning\"\n")
+            .live("host *")
+            .says("host good morning state"),
         step("without it").delete("hot.h").compile_error("'hot.h' file not found"),
-        step("it comes back").put("hot.h", "#define GREETING \"good evening\"\n").live("host *").says("host good evening state"),
+        step("it comes back")
+            .put("hot.h", "#define GREETING \"good evening\"\n")
+            .live("host *")
+            .says("host good evening state"),
     ]
 }
 
 fn saves() -> Vec<Step> {
     vec![
-        step("in one write").save(Save::Over).sub("with_lua.c", "state survives", "state survives all").live("motto *").says("state survives all"),
-        step("by a backup").save(Save::Backup).sub("with_lua.c", "survives all", "outlives").eventually().says("state outlives"),
-        step("in pieces").save(Save::Slowly).sub("lua/lbaselib.c", "lua_pushstring(L, lua_typename(L, t));", "lua_pushfstring(L, \"%s?\", lua_typename(L, t));").eventually().says("types numeric? string?"),
-        step("many times").save(Save::Often).sub("lua/lstrlib.c", "p[i] = s[i] + 1;", "p[i] = s[i] + 2;").eventually().says("cde"),
+        step("in one write")
+            .save(Save::Over)
+            .sub("with_lua.c", "state survives", "state survives all")
+            .live("motto *")
+            .says("state survives all"),
+        step("by a backup")
+            .save(Save::Backup)
+            .sub("with_lua.c", "survives all", "outlives")
+            .eventually()
+            .says("state outlives"),
+        step("in pieces")
+            .save(Save::Slowly)
+            .sub(
+                "lua/lbaselib.c",
+                "lua_pushstring(L, lua_typename(L, t));",
+                "lua_pushfstring(L, \"%s?\", lua_typename(L, t));",
+            )
+            .eventually()
+            .says("types numeric? string?"),
+        step("many times")
+            .save(Save::Often)
+            .sub("lua/lstrlib.c", "p[i] = s[i] + 1;", "p[i] = s[i] + 2;")
+            .eventually()
+            .says("cde"),
         step("all as it was").revert_all().at_rest().eventually().says("abs 7 2.5"),
     ]
 }

@@ -6,7 +6,7 @@
 //! with the state that it had. The same list is played with and without threads in the program
 //! that are inside the edited functions all the time.
 //!
-//! `HOTSLOT_TEST_SELF=1` rehearses the lists natively, without hotslot.
+//! Waiting is for events and answers, never for time to pass. `HOTSLOT_TEST_SELF=1` rehearses the lists natively, without hotslot.
 
 #[path = "../common/crates.rs"]
 mod crates;

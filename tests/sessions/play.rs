@@ -50,7 +50,13 @@ pub fn play(subject: &Subject, native: &Native, steps: &[Step], threads: usize) 
     }
     session.running.quit();
     let wrong = session.wrong;
-    assert!(wrong.is_empty(), "{threads} threads, {} of {} edits:\n{}", wrong.len(), steps.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{threads} threads, {} of {} edits:\n{}",
+        wrong.len(),
+        steps.len(),
+        wrong.join("\n")
+    );
 }
 
 fn configure(tree: &Path, build: &Path) {

@@ -82,7 +82,8 @@ impl Running {
                 self.read += length + 1;
                 self.seen += 1;
                 self.history.push(String::from_utf8_lossy(line).into_owned());
-                let event: Value = serde_json::from_slice(line).unwrap_or_else(|error| self.fail(&error.to_string()));
+                let event: Value =
+                    serde_json::from_slice(line).unwrap_or_else(|error| self.fail(&error.to_string()));
                 if event["v"] != 1 || event["seq"] != self.seen {
                     self.fail("an event is missing");
                 }

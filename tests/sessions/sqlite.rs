@@ -120,21 +120,56 @@ fn variables() -> Vec<Step> {
         step("a new variable")
             .sub("functions.c", "long weight", "long offset = 7;\nlong weight")
             .sub("functions.c", "return value * 4;", "return value * 4 + offset;")
-            .live_with(Changes { swapped: "weight *", new_variables: "offset", modules: 1, ..Changes::default() })
+            .live_with(Changes {
+                swapped: "weight *",
+                new_variables: "offset",
+                modules: 1,
+                ..Changes::default()
+            })
             .says("weight 11"),
-        step("another initial value").sub("functions.c", "offset = 7;", "offset = 9;").no_effect("offset keeps the value").keeps(&[("weight 13\n", "weight 11\n"), ("93, ", "91, ")]),
+        step("another initial value")
+            .sub("functions.c", "offset = 7;", "offset = 9;")
+            .no_effect("offset keeps the value")
+            .keeps(&[("weight 13\n", "weight 11\n"), ("93, ", "91, ")]),
         step("the old initial value").sub("functions.c", "offset = 9;", "offset = 7;").no_effect("offset"),
-        step("another type").sub("functions.c", "long offset = 7;", "short offset = 7;").refused("variable", "offset"),
-        step("another name").sub("functions.c", "short offset = 7;", "short shift = 8;").sub("functions.c", "4 + offset;", "4 + shift;").live_with(Changes { swapped: "weight *", new_variables: "shift", modules: 1, ..Changes::default() }).says("weight 12"),
+        step("another type")
+            .sub("functions.c", "long offset = 7;", "short offset = 7;")
+            .refused("variable", "offset"),
+        step("another name")
+            .sub("functions.c", "short offset = 7;", "short shift = 8;")
+            .sub("functions.c", "4 + offset;", "4 + shift;")
+            .live_with(Changes {
+                swapped: "weight *",
+                new_variables: "shift",
+                modules: 1,
+                ..Changes::default()
+            })
+            .says("weight 12"),
     ]
 }
 
 fn saves() -> Vec<Step> {
     vec![
-        step("in one write").save(Save::Over).sub("with_sqlite.c", "\"plenty\"", "\"plenty of\"").live("describe").says("plenty of 60 rows"),
-        step("by a backup").save(Save::Backup).sub("functions.c", "\"rows\"", "\"lines\"").eventually().says("plenty of 60 lines"),
-        step("in pieces").save(Save::Slowly).sub("functions.c", "\"lines\"", "\"records\"").eventually().says("60 records"),
-        step("many times").save(Save::Often).sub("functions.c", "\"records\"", "\"entries\"").eventually().says("60 entries"),
+        step("in one write")
+            .save(Save::Over)
+            .sub("with_sqlite.c", "\"plenty\"", "\"plenty of\"")
+            .live("describe")
+            .says("plenty of 60 rows"),
+        step("by a backup")
+            .save(Save::Backup)
+            .sub("functions.c", "\"rows\"", "\"lines\"")
+            .eventually()
+            .says("plenty of 60 lines"),
+        step("in pieces")
+            .save(Save::Slowly)
+            .sub("functions.c", "\"lines\"", "\"records\"")
+            .eventually()
+            .says("60 records"),
+        step("many times")
+            .save(Save::Often)
+            .sub("functions.c", "\"records\"", "\"entries\"")
+            .eventually()
+            .says("60 entries"),
         step("all as it was").revert_all().at_rest().eventually().says("version 3.54.1\n"),
     ]
 }

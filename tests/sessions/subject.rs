@@ -152,7 +152,8 @@ pub fn world() -> Subject {
     let main = files.remove("with_world.cpp").unwrap();
     files.insert("app/main.cpp".to_owned(), main);
     let lists = files.get_mut("CMakeLists.txt").unwrap();
-    let with_ours = lists.replace("add_executable(world ", "include_directories(.)\nadd_executable(world turns.c ");
+    let with_ours =
+        lists.replace("add_executable(world ", "include_directories(.)\nadd_executable(world turns.c ");
     assert_ne!(*lists, with_ours, "the project has another shape");
     *lists = with_ours;
     Subject { files, build: Build::CMake { target: "world" }, level: "" }

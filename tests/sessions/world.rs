@@ -22,17 +22,34 @@ fn some(modules: usize) -> Changes {
 
 fn bodies() -> Vec<Step> {
     vec![
-        step("a function in C").sub("life/rabbit.c", "(int)rng_below(3) - 1", "(int)rng_below(3) - 2").live("*"),
-        step("a virtual function").sub("physics/gravity.cpp", "-9.81 * body.mass", "-1.62 * body.mass").live_with(some(1)),
-        step("a comment").sub("physics/bounce.cpp", "    return true;\n}", "    return true; // It did.\n}").no_effect("the code is the same"),
+        step("a function in C")
+            .sub("life/rabbit.c", "(int)rng_below(3) - 1", "(int)rng_below(3) - 2")
+            .live("*"),
+        step("a virtual function")
+            .sub("physics/gravity.cpp", "-9.81 * body.mass", "-1.62 * body.mass")
+            .live_with(some(1)),
+        step("a comment")
+            .sub("physics/bounce.cpp", "    return true;\n}", "    return true; // It did.\n}")
+            .no_effect("the code is the same"),
         step("a save of what was there").unchanged(),
-        step("the text of an exception").sub("report/table.cpp", "\"no column \"", "\"nothing is called \"").live_with(some(1)).says("caught: nothing is called colour"),
+        step("the text of an exception")
+            .sub("report/table.cpp", "\"no column \"", "\"nothing is called \"")
+            .live_with(some(1))
+            .says("caught: nothing is called colour"),
         step("two files at once, in two languages")
-            .sub("core/text.c", "    while (length + 1 < room && count-- > 0) to[length++] = c;", "    while (length + 2 < room && count-- > 0) to[length++] = c, to[length++] = '.';")
+            .sub(
+                "core/text.c",
+                "    while (length + 1 < room && count-- > 0) to[length++] = c;",
+                "    while (length + 2 < room && count-- > 0) to[length++] = c, to[length++] = '.';",
+            )
             .sub("physics/bounce.cpp", "* 0.8;", "* 0.5;")
             .live_with(some(2)),
-        step("the same file in two units").sub("shared/sampler.c", "(i + 0.5) / STEPS)", "(i + 0.25) / STEPS)").live_with(some(2)),
-        step("a constant structure").sub("life/moss.c", "{'%', 25, step}", "{'&', 25, step}").live_with(Changes { new: "*", swapped: "*", ..Changes::default() }),
+        step("the same file in two units")
+            .sub("shared/sampler.c", "(i + 0.5) / STEPS)", "(i + 0.25) / STEPS)")
+            .live_with(some(2)),
+        step("a constant structure")
+            .sub("life/moss.c", "{'%', 25, step}", "{'&', 25, step}")
+            .live_with(Changes { new: "*", swapped: "*", ..Changes::default() }),
         step("assembler").sub("app/mix.S", "imull $31, %eax, %eax", "imull $33, %eax, %eax").eventually(),
     ]
 }
@@ -82,15 +99,30 @@ fn functions() -> Vec<Step> {
 
 fn errors() -> Vec<Step> {
     vec![
-        step("a syntax error in a header of many").sub(PHYSICS, "using Vec2 = Vec<double, 2>;", "using Vec2 = Vec<double, 2>").compile_error("expected ';'"),
-        step("mended, with other code").sub(PHYSICS, "using Vec2 = Vec<double, 2>\n", "using Vec2 = Vec<double, 2>;\n").sub("physics/drag.cpp", "(-0.1 * body.mass)", "(-0.6 * body.mass)").live_with(some(1)),
+        step("a syntax error in a header of many")
+            .sub(PHYSICS, "using Vec2 = Vec<double, 2>;", "using Vec2 = Vec<double, 2>")
+            .compile_error("expected ';'"),
+        step("mended, with other code")
+            .sub(PHYSICS, "using Vec2 = Vec<double, 2>\n", "using Vec2 = Vec<double, 2>;\n")
+            .sub("physics/drag.cpp", "(-0.1 * body.mass)", "(-0.6 * body.mass)")
+            .live_with(some(1)),
         step("an error in C++").sub("physics/bounce.cpp", "* 0.5;", "* quarter;").compile_error("quarter"),
         step("undone in the editor").sub("physics/bounce.cpp", "* quarter;", "* 0.5;").reverted(),
         step("a function that nobody has")
-            .sub("app/main.cpp", "static const char *remark() {", "extern \"C\" const char *absent();\nstatic const char *remark() {")
+            .sub(
+                "app/main.cpp",
+                "static const char *remark() {",
+                "extern \"C\" const char *absent();\nstatic const char *remark() {",
+            )
             .sub("app/main.cpp", "\"half\"", "absent()")
             .link_error("missing", "absent"),
-        step("now somebody has it").append("core/text.c", "\nconst char *absent(void);\nconst char *absent(void) { return \"present\"; }\n").live_with(some(2)).says("remark: present"),
+        step("now somebody has it")
+            .append(
+                "core/text.c",
+                "\nconst char *absent(void);\nconst char *absent(void) { return \"present\"; }\n",
+            )
+            .live_with(some(2))
+            .says("remark: present"),
     ]
 }
 
@@ -123,10 +155,26 @@ fn headers() -> Vec<Step> {
 
 fn saves() -> Vec<Step> {
     vec![
-        step("in one write").save(Save::Over).sub("report/table.cpp", "\"nothing is called \"", "\"nothing at all is called \"").live_with(some(1)).says("nothing at all is called colour"),
-        step("by a backup").save(Save::Backup).sub("report/table.cpp", "\"nothing at all is called \"", "\"no \"").eventually().says("caught: no colour"),
-        step("in pieces").save(Save::Slowly).sub("report/table.cpp", "\"no \"", "\"never \"").eventually().says("caught: never colour"),
-        step("many times").save(Save::Often).sub("report/table.cpp", "\"never \"", "\"not \"").eventually().says("caught: not colour"),
+        step("in one write")
+            .save(Save::Over)
+            .sub("report/table.cpp", "\"nothing is called \"", "\"nothing at all is called \"")
+            .live_with(some(1))
+            .says("nothing at all is called colour"),
+        step("by a backup")
+            .save(Save::Backup)
+            .sub("report/table.cpp", "\"nothing at all is called \"", "\"no \"")
+            .eventually()
+            .says("caught: no colour"),
+        step("in pieces")
+            .save(Save::Slowly)
+            .sub("report/table.cpp", "\"no \"", "\"never \"")
+            .eventually()
+            .says("caught: never colour"),
+        step("many times")
+            .save(Save::Often)
+            .sub("report/table.cpp", "\"never \"", "\"not \"")
+            .eventually()
+            .says("caught: not colour"),
         step("all as it was").revert_all().at_rest().configure().eventually().says("remark: nothing"),
     ]
 }

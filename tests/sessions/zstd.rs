@@ -104,15 +104,31 @@ fn errors() -> Vec<Step> {
             .sub(INTERNAL, "#define kSearchStrength      8\nint int;", "#define kSearchStrength      5")
             .live_with(Changes { swapped: "*", modules: 3, ..Changes::default() })
             .quietly(),
-        step("a name that is not declared").sub(COMMON, "ZSTD_VERSION_NUMBER + 2;", "ZSTD_VERSION_NUMBRE;").compile_error("ZSTD_VERSION_NUMBRE"),
-        step("undone in the editor").sub(COMMON, "ZSTD_VERSION_NUMBRE;", "ZSTD_VERSION_NUMBER + 2;").reverted(),
+        step("a name that is not declared")
+            .sub(COMMON, "ZSTD_VERSION_NUMBER + 2;", "ZSTD_VERSION_NUMBRE;")
+            .compile_error("ZSTD_VERSION_NUMBRE"),
+        step("undone in the editor")
+            .sub(COMMON, "ZSTD_VERSION_NUMBRE;", "ZSTD_VERSION_NUMBER + 2;")
+            .reverted(),
         step("a function that nobody has")
             .sub(COMMON, "ZSTD_VERSION_NUMBER + 2;", "ZSTD_VERSION_NUMBER + hot_absent();")
-            .sub(COMMON, "unsigned ZSTD_versionNumber(void)", "unsigned hot_absent(void);\nunsigned ZSTD_versionNumber(void)")
+            .sub(
+                COMMON,
+                "unsigned ZSTD_versionNumber(void)",
+                "unsigned hot_absent(void);\nunsigned ZSTD_versionNumber(void)",
+            )
             .link_error("missing", "hot_absent"),
         step("now somebody has it")
-            .append("lib/common/debug.c", "\nunsigned hot_absent(void);\nunsigned hot_absent(void) { return 90000; }\n")
-            .live_with(Changes { swapped: "ZSTD_versionNumber", new: "hot_absent", modules: 2, ..Changes::default() })
+            .append(
+                "lib/common/debug.c",
+                "\nunsigned hot_absent(void);\nunsigned hot_absent(void) { return 90000; }\n",
+            )
+            .live_with(Changes {
+                swapped: "ZSTD_versionNumber",
+                new: "hot_absent",
+                modules: 2,
+                ..Changes::default()
+            })
             .says("version 1.5.7 100507"),
     ]
 }
@@ -121,18 +137,35 @@ fn variables() -> Vec<Step> {
     vec![
         step("a new variable")
             .sub("with_zstd.c", "extern unsigned hot_sum(", "unsigned ballast = 3;\nextern unsigned hot_sum(")
-            .sub("with_zstd.c", "fprintf(out, \"remark: %s\\n\", remark());", "fprintf(out, \"remark: %s ballast %u\\n\", remark(), ballast);")
-            .live_with(Changes { swapped: "work", new_variables: "ballast", modules: 1, ..Changes::default() })
+            .sub(
+                "with_zstd.c",
+                "fprintf(out, \"remark: %s\\n\", remark());",
+                "fprintf(out, \"remark: %s ballast %u\\n\", remark(), ballast);",
+            )
+            .live_with(Changes {
+                swapped: "work",
+                new_variables: "ballast",
+                modules: 1,
+                ..Changes::default()
+            })
             .says("ballast 3"),
         step("another initial value")
             .sub("with_zstd.c", "unsigned ballast = 3;", "unsigned ballast = 8;")
             .no_effect("ballast keeps the value")
             .keeps(&[("ballast 8", "ballast 3")]),
-        step("the old initial value").sub("with_zstd.c", "unsigned ballast = 8;", "unsigned ballast = 3;").no_effect("ballast"),
-        step("another type").sub("with_zstd.c", "unsigned ballast = 3;", "unsigned long long ballast = 3;").refused("variable", "ballast"),
+        step("the old initial value")
+            .sub("with_zstd.c", "unsigned ballast = 8;", "unsigned ballast = 3;")
+            .no_effect("ballast"),
+        step("another type")
+            .sub("with_zstd.c", "unsigned ballast = 3;", "unsigned long long ballast = 3;")
+            .refused("variable", "ballast"),
         step("a static one in its place")
             .sub("with_zstd.c", "unsigned long long ballast = 3;", "static unsigned long long heavy = 4;")
-            .sub("with_zstd.c", "ballast %u\\n\", remark(), ballast);", "heavy %llu\\n\", remark(), ++heavy - heavy + 4);")
+            .sub(
+                "with_zstd.c",
+                "ballast %u\\n\", remark(), ballast);",
+                "heavy %llu\\n\", remark(), ++heavy - heavy + 4);",
+            )
             .live_with(Changes { swapped: "work", new_variables: "heavy", modules: 1, ..Changes::default() })
             .says("heavy 4"),
     ]
@@ -151,9 +184,17 @@ fn headers() -> Vec<Step> {
             .live_with(Changes { swapped: "*", modules: 1, ..Changes::default() }),
         step("the layout of a context")
             .sub(INTERNAL, "    int cParamsChanged;   ", "    long hot_field[4];\n    int cParamsChanged;   ")
-            .sub("lib/decompress/zstd_decompress_internal.h", "    U32 litEntropy;", "    long hot_field[2];\n    U32 litEntropy;")
+            .sub(
+                "lib/decompress/zstd_decompress_internal.h",
+                "    U32 litEntropy;",
+                "    long hot_field[2];\n    U32 litEntropy;",
+            )
             .at_rest()
-            .live_with(Changes { swapped: "ZSTD_sizeof_CCtx ZSTD_sizeof_DCtx *", modules: 4, ..Changes::default() }),
+            .live_with(Changes {
+                swapped: "ZSTD_sizeof_CCtx ZSTD_sizeof_DCtx *",
+                modules: 4,
+                ..Changes::default()
+            }),
         step("the version")
             .sub("lib/zstd.h", "#define ZSTD_VERSION_RELEASE  7", "#define ZSTD_VERSION_RELEASE  77")
             .live("*")
@@ -163,10 +204,26 @@ fn headers() -> Vec<Step> {
 
 fn saves() -> Vec<Step> {
     vec![
-        step("in one write").save(Save::Over).sub("lib/common/error_private.c", "Source size is wrong", "Source size is quite wrong").live("ERR_getErrorString").says("quite wrong"),
-        step("by a backup").save(Save::Backup).sub("lib/common/error_private.c", "Source size is quite wrong", "Odd size").eventually().says("Odd size"),
-        step("in pieces").save(Save::Slowly).sub("lib/common/error_private.c", "Odd size", "Even size").eventually().says("Even size"),
-        step("many times").save(Save::Often).sub("with_zstd.c", "\"three\"", "\"more\"").eventually().says("remark: more"),
+        step("in one write")
+            .save(Save::Over)
+            .sub("lib/common/error_private.c", "Source size is wrong", "Source size is quite wrong")
+            .live("ERR_getErrorString")
+            .says("quite wrong"),
+        step("by a backup")
+            .save(Save::Backup)
+            .sub("lib/common/error_private.c", "Source size is quite wrong", "Odd size")
+            .eventually()
+            .says("Odd size"),
+        step("in pieces")
+            .save(Save::Slowly)
+            .sub("lib/common/error_private.c", "Odd size", "Even size")
+            .eventually()
+            .says("Even size"),
+        step("many times")
+            .save(Save::Often)
+            .sub("with_zstd.c", "\"three\"", "\"more\"")
+            .eventually()
+            .says("remark: more"),
         step("all as it was").revert_all().at_rest().eventually().says("version 1.5.7 10507"),
     ]
 }

@@ -55,6 +55,9 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     for id in prepared.departed {
         state.symbols.get_mut(id).rare_mut().departed = state.order;
     }
+    for id in prepared.moved {
+        state.symbols.get_mut(id).rare_mut().moved = state.order;
+    }
     for module in &mut staged {
         let image = &mut module.layer.image;
         image.thread_locals.iter().for_each(|locals| locals.block.publish());

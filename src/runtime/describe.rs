@@ -123,6 +123,7 @@ impl Batch<'_> {
         let departed = self.outlook().filter(|&(id, winner)| self.departs(id, winner));
         self.prepared.departed = departed.map(|(id, _)| id).collect();
         self.prepared.report.stale = self.stale_readers(&moved);
+        self.prepared.moved = moved.into_iter().collect();
         let prepared = &mut self.prepared;
         let staged = prepared.staged.iter().map(|module| &module.generation.report);
         let restored = prepared.restored.iter().map(|module| &module.report);

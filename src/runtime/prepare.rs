@@ -90,6 +90,8 @@ pub(super) struct Prepared {
     pub gates: Vec<Gates>,
     /// See [`Batch::departs`].
     pub departed: Vec<SymbolId>,
+    /// See [`Batch::is_moved`].
+    pub moved: Vec<SymbolId>,
     pub report: Report,
 }
 

@@ -171,6 +171,12 @@ impl Step {
         self
     }
 
+    /// As `quietly`, where native code does something else.
+    pub fn alone(mut self) -> Self {
+        self.answer = Answer::StaysAlone;
+        self
+    }
+
     pub fn keeps(mut self, texts: &'static [(&'static str, &'static str)]) -> Self {
         self.answer = Answer::Keeps(texts);
         self

@@ -132,6 +132,12 @@ impl Known {
         Roles { functions, ..Roles::default() }
     }
 
+    /// Whether the module defines a function of this name.
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        let function = self.source.function(name);
+        function.is_some_and(|at| is_defined(&self.source.summary.functions[at]))
+    }
+
     /// Whether some of its code can be made better.
     pub(crate) fn has_fast(&self) -> bool {
         let mut functions = self.source.summary.functions.iter().zip(&self.code);

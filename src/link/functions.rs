@@ -128,11 +128,19 @@ impl Functions {
         Some(self.entries[at].hash)
     }
 
-    /// What is different from `old`. Functions of one name are compared in their order.
-    pub(crate) fn changes<'f>(&'f self, old: &'f Functions) -> Changes<'f> {
-        let mut before: HashMap<&str, Vec<u64>, foldhash::fast::RandomState> = HashMap::default();
-        for entry in old.entries.iter().rev() {
-            before.entry(old.name(entry)).or_default().push(entry.hash);
+    /// What is different from `old`, of which the first that has a function of a name counts.
+    /// Functions of one name are compared in their order.
+    pub(crate) fn changes<'f>(&'f self, old: &[&'f Functions]) -> Changes<'f> {
+        type Hashes<'f> = HashMap<&'f str, Vec<u64>, foldhash::fast::RandomState>;
+        let mut before = Hashes::default();
+        for old in old {
+            let mut own = Hashes::default();
+            for entry in old.entries.iter().rev() {
+                own.entry(old.name(entry)).or_default().push(entry.hash);
+            }
+            for (name, hashes) in own {
+                before.entry(name).or_insert(hashes);
+            }
         }
         let mut changes = Changes::default();
         for entry in &self.entries {
@@ -143,7 +151,7 @@ impl Functions {
                 Some(_) => changes.changed.push(name),
             }
         }
-        for entry in &old.entries {
+        for (old, entry) in old.iter().flat_map(|old| old.entries.iter().map(move |entry| (old, entry))) {
             if before.get_mut(old.name(entry)).and_then(Vec::pop).is_some() {
                 changes.removed.push(old.name(entry));
             }

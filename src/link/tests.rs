@@ -219,7 +219,7 @@ fn code_that_only_changed_its_code_makes_no_new_constants() {
             );
             let second = world.link(&changed, Some(&first)).image;
             assert_eq!(world.constants.extent(), before, "{compiler} {flags:?}");
-            let changes = second.functions.changes(&first.functions);
+            let changes = second.functions.changes(&[&first.functions]);
             assert_eq!(changes.new, ["p"]);
             assert!(changes.unchanged.contains(&"lit") && changes.unchanged.contains(&"pick"), "{changes:?}");
             assert!(
@@ -385,7 +385,7 @@ fn functions_are_compared_by_what_they_do() {
         let first = world.link(&build("", "x"), None).image;
         let second = build("+ e(x + 1)", "y");
         let second = world.link(&second, Some(&first)).image;
-        let changes = second.functions.changes(&first.functions);
+        let changes = second.functions.changes(&[&first.functions]);
         assert_eq!(changes.changed, ["grows", "says"]);
         assert_eq!(changes.unchanged, ["same", "half", "gone"]);
         for (name, start, length) in second.functions.iter() {

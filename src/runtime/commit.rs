@@ -59,8 +59,8 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     for id in prepared.departed {
         state.symbols.get_mut(id).rare_mut().departed = state.order;
     }
-    if prepared.moves {
-        state.moved = state.order;
+    for id in prepared.moved {
+        state.symbols.get_mut(id).rare_mut().moved = state.order;
     }
     let mut shown = state.observers.publish(prepared.told).into_iter();
     for module in &mut staged {

@@ -78,7 +78,12 @@ impl Batch<'_> {
         if let Some(old) = old {
             let before = old.current.variables().unwrap_or(&empty);
             let own = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-            let changes = image.functions.changes(&before.functions);
+            let layers: Vec<_> = old.current.images().map(|image| &image.functions).collect();
+            let mut changes = image.functions.changes(&layers);
+            if let Some(known) = &old.current.known {
+                // An old layer has what a newer one does without.
+                changes.removed.retain(|name| known.defines(name));
+            }
             report.new_functions = own(changes.new);
             report.changed_functions = own(changes.changed);
             report.unchanged_functions = own(changes.unchanged);
@@ -117,8 +122,8 @@ impl Batch<'_> {
         let moved: HashSet<_> = moved.map(|(id, _)| id).collect();
         let departed = self.outlook().filter(|&(id, winner)| self.departs(id, winner));
         self.prepared.departed = departed.map(|(id, _)| id).collect();
-        self.prepared.moves = !moved.is_empty();
         self.prepared.report.stale = self.stale_readers(&moved);
+        self.prepared.moved = moved.into_iter().collect();
         let prepared = &mut self.prepared;
         let staged = prepared.staged.iter().map(|module| &module.generation.report);
         let restored = prepared.restored.iter().map(|module| &module.report);

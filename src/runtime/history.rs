@@ -103,8 +103,12 @@ impl State {
     /// Whether the addresses of others that the code of `generation` holds are right.
     pub(super) fn is_up_to_date(&self, generation: &generation::Generation) -> bool {
         let departed = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.departed);
+        let moved = |id: SymbolId| self.symbols.get(id).rare().map_or(0, |rare| rare.moved);
         let order = generation.linked_since();
-        order >= self.moved && generation.wanted.iter().all(|wanted| departed(wanted.id) <= order)
+        // What it defines itself is not among what it wants; others may have moved it.
+        let mut baked = generation.images().flat_map(|image| &image.baked);
+        baked.all(|&id| moved(id) <= order)
+            && generation.wanted.iter().all(|wanted| departed(wanted.id) <= order)
     }
 }
 

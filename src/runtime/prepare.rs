@@ -89,13 +89,13 @@ pub(super) struct Prepared {
     /// The slots that callers may be using and whose target changes, in one step unless
     /// there was no memory for that.
     pub gates: Vec<Gates>,
-    /// A variable or constant that had an address will have another one.
-    pub moves: bool,
     /// See [`Batch::departs`].
     pub departed: Vec<SymbolId>,
     /// What debuggers and profilers are told of each of `staged`, and all of it made ready.
     pub pieces: Vec<Option<Piece>>,
     pub told: observe::Update,
+    /// See [`Batch::is_moved`].
+    pub moved: Vec<SymbolId>,
     pub report: Report,
 }
 

@@ -62,8 +62,6 @@ pub(super) struct State {
     pub latest: Vec<Arc<str>>,
     /// The last update that was not only to have better code.
     pub last_update: Option<LastUpdate>,
-    /// The update that last moved a variable or a constant that had an address before.
-    pub moved: u64,
     /// How many past generations each module keeps.
     pub history: usize,
     /// The number of the next update, in the high half: later definitions have higher ones.
@@ -133,7 +131,6 @@ impl State {
             look_at_count: super::retire::MANY,
             latest: Vec::new(),
             last_update: None,
-            moved: 0,
             history,
             order: ONE_UPDATE,
         }

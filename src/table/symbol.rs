@@ -142,6 +142,8 @@ pub(crate) struct Rare {
     pub handles: Handles,
     /// The update that last took it, a variable, away from where it was.
     pub departed: u64,
+    /// The update that last gave it, a variable, another place.
+    pub moved: u64,
 }
 
 impl Symbol {

@@ -20,7 +20,7 @@ pub(super) fn of(rt: &Runtime) -> Snapshot {
     let mut note = |name: &str, what: String| all.insert(name.to_owned(), what);
     note("arena", format!("{:?}", arena.usage()));
     note("symbols", format!("{}", state.symbols.slots.len()));
-    note("order", format!("{} {:?}, moved {}", state.order, state.epoch, state.moved));
+    note("order", format!("{} {:?}", state.order, state.epoch));
     note("totals", format!("{:?}", state.totals));
     note("latest", format!("{:?}", state.latest));
     note("look", format!("{} {}", state.look_at, state.look_at_count));

@@ -82,7 +82,7 @@ impl Stamp {
     }
 
     /// Whether the file was written before, so that who looked then saw what is there now.
-    fn is_before(&self, moment: SystemTime) -> bool {
+    pub fn is_before(&self, moment: SystemTime) -> bool {
         self.times.iter().all(|(seconds, nanoseconds)| {
             let since =
                 || Some(Duration::new(u64::try_from(*seconds).ok()?, u32::try_from(*nanoseconds).ok()?));

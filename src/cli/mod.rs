@@ -37,6 +37,7 @@ mod stress;
 mod summary;
 #[cfg(test)]
 mod tests_frontend;
+mod threads;
 mod timing;
 mod tools;
 mod unit;

@@ -24,6 +24,7 @@ use super::update::Target;
 use super::{Crash, Event, Reply};
 use crate::cli::failure::Failure;
 use crate::cli::program::Unit;
+use crate::cli::threads;
 
 /// How often to look whether the program's threads are gone.
 const LOOK: Duration = Duration::from_secs(1);
@@ -127,7 +128,7 @@ impl Session {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(event) => self.hear(event),
                 Err(RecvTimeoutError::Timeout) => {
-                    if super::threads::program_is_gone() {
+                    if threads::program_is_gone() {
                         return;
                     }
                 }
@@ -298,7 +299,7 @@ impl Session {
     }
 
     /// Watches what a unit has read, and returns what that holds; whether something of it that is
-    /// new to us was written after the compiler had been started.
+    /// new to this unit was written after the compiler had been started.
     pub fn inputs(&mut self, at: usize, reads: &[PathBuf], since: Option<SystemTime>) -> (Inputs, bool) {
         let unknown: Vec<&Path> =
             reads.iter().map(|path| &**path).filter(|path| self.files.find(path).is_none()).collect();
@@ -311,9 +312,10 @@ impl Session {
         let mut overtaken = false;
         let mut inputs = Inputs::new();
         for path in reads {
-            let (id, new) = self.files.add(path);
+            let id = self.files.add(path).0;
+            // Of a change of what it was known to read the unit has heard.
+            let new = self.files.read_by(id, at);
             overtaken |= new && since.is_some_and(|since| self.files.is_newer(id, since));
-            self.files.read_by(id, at);
             inputs.push((id, self.files.now(id)));
         }
         (inputs, overtaken)

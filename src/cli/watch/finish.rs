@@ -119,7 +119,11 @@ impl Session {
                 self.conclude(&what, &said);
                 self.settle.iter().for_each(|settle| _ = settle.send(Instant::now()));
             }
-            Err(error) => self.refused(&error, &changes, &said),
+            Err(error) => {
+                // What was asked for was tried.
+                ready.iter().for_each(|&at| self.units[at].forced = false);
+                self.refused(&error, &changes, &said);
+            }
         }
     }
 

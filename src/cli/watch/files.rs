@@ -77,6 +77,11 @@ impl Files {
         Stamp::at(&self.known[id].path).is_some_and(|stamp| !stamp.is_before(than))
     }
 
+    /// Whether it certainly was. What is saved at once before a compiler starts is not.
+    pub fn is_surely_newer(&self, id: FileId, than: SystemTime) -> bool {
+        Stamp::at(&self.known[id].path).is_some_and(|stamp| stamp.is_after(than))
+    }
+
     /// What a file holds; nothing if it is not there.
     pub fn now(&self, id: FileId) -> Option<CacheKey> {
         self.known[id].now

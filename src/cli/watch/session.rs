@@ -216,7 +216,13 @@ impl Session {
                 affected.extend(self.files.units(id));
             } else {
                 self.burst.same.insert(id);
-                let unknown = |&&at: &&usize| self.units[at].live.is_none();
+                // A compiler that runs may have read what it held in between.
+                let unknown = |&&at: &&usize| {
+                    let watched = &self.units[at];
+                    let is_compiling = matches!(&watched.state, State::Compiling { since, .. }
+                        if self.files.is_surely_newer(id, *since));
+                    watched.live.is_none() || is_compiling
+                };
                 affected.extend(self.files.units(id).iter().filter(unknown));
             }
         }

@@ -30,6 +30,10 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let cpu = options.cpu.as_deref();
     let flags = options.tools.flags(&options.cflags);
     let frontend = Frontend::new(&options.compilers, program.level, cpu, &flags, cache.as_ref())?;
+    let frontend = match options.watch.jobs {
+        Some(jobs) => frontend.with_width(jobs.get()),
+        None => frontend,
+    };
     if options.time {
         timing::begin();
     }

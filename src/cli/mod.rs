@@ -13,6 +13,7 @@ mod compiler;
 mod contents;
 mod control;
 mod crash;
+mod descriptors;
 mod doctor;
 mod enter;
 mod failure;

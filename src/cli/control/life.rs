@@ -14,9 +14,10 @@ use rustix::process::{Pid, Signal, getpid, kill_process};
 use rustix::thread::gettid;
 
 use super::super::cancel::Cancel;
+use super::super::descriptors::out_of_the_way;
 use super::super::failure::Failure;
 use super::super::{enter, signals, threads};
-use super::socket::{Socket, out_of_the_way};
+use super::socket::Socket;
 
 /// How long the program's end waits for an update that is being made: LLVM must not be at work
 /// when its own destructors run.

@@ -26,7 +26,7 @@ pub struct Files {
 struct File {
     path: PathBuf,
     now: Option<CacheKey>,
-    /// The units that have read it.
+    /// The units that have read it, in order.
     units: Vec<usize>,
 }
 
@@ -49,11 +49,8 @@ impl Files {
     /// Notes that a unit has read a file; whether that was not known.
     pub fn read_by(&mut self, id: FileId, unit: usize) -> bool {
         let units = &mut self.known[id].units;
-        let new = !units.contains(&unit);
-        if new {
-            units.push(unit);
-        }
-        new
+        let place = units.binary_search(&unit);
+        place.inspect_err(|&at| units.insert(at, unit)).is_err()
     }
 
     /// The number of a file that is known.

@@ -165,12 +165,27 @@ impl Session {
                 self.crash(crash);
                 let _ = told.send(());
             }
-            Event::HelperGone => {
-                let text = "the process that compiles has ended: saved files have no effect any more";
+            Event::HelperGone => self.helper_is_gone(),
+            Event::Deaf => {
+                let text = "the program has closed a file of --watch: saves are not noticed any more";
                 self.tell(&What::Note { text: text.to_owned() }, &[]);
             }
             Event::Stop => {}
         }
+    }
+
+    /// Nothing that is waited for comes any more, and whoever waits is told.
+    fn helper_is_gone(&mut self) {
+        let text = "the process that compiles has ended: saved files have no effect any more";
+        self.tell(&What::Note { text: text.to_owned() }, &[]);
+        self.helper.is_gone = true;
+        self.composition.asked = 0;
+        for watched in &mut self.units {
+            if let State::Compiling { .. } = watched.state {
+                watched.state = State::without_compiler();
+            }
+        }
+        self.look();
     }
 
     fn crash(&mut self, crash: Crash) {
@@ -268,6 +283,11 @@ impl Session {
             return;
         }
         self.burst.reverted.remove(&at);
+        if self.helper.is_gone {
+            self.units[at].state = State::without_compiler();
+            return;
+        }
+        let watched = &mut self.units[at];
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         watched.state = State::Compiling { ticket, since: SystemTime::now() };
@@ -342,7 +362,7 @@ impl Session {
             }
             return;
         }
-        if self.composition.asked {
+        if self.composition.asked > 0 {
             return;
         }
         let burst = std::mem::take(&mut self.burst);
@@ -357,6 +377,13 @@ impl Session {
             unit.map_or_else(|| path.display().to_string(), |one| one.unit.path.display().to_string())
         };
         files.iter().map(name).collect()
+    }
+}
+
+impl State {
+    fn without_compiler() -> Self {
+        let message = "hotslot: the process that compiles has ended\n".to_owned();
+        Self::Broken { message, said: Vec::new(), told: false }
     }
 }
 

@@ -77,7 +77,10 @@ fn listen(mut inotify: Inotify, directories: &Mutex<Directories>, events: &Sende
             Ok(heard) => heard,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             // The program has closed what is not its own.
-            Err(_) => return _ = events.send(Event::Deaf),
+            Err(_) => {
+                let _ = events.send(Event::Deaf);
+                return;
+            }
         };
         let mut news = News::default();
         {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -141,7 +141,10 @@ fn command(folder: &Path, entry: Entry) -> Result<Result<Command, PathBuf>, Stri
     }
     let Some(kind) = language_of(language.as_deref(), compiler, &file) else { return Ok(Err(file)) };
     // Without a name the driver has one for it.
-    let output = output.or_else(|| file.file_stem().map(|stem| Path::new(stem).with_added_extension("o")));
+    let unnamed = || {
+        file.file_stem().map(|stem| PathBuf::from([stem, OsStr::new(".o")].into_iter().collect::<OsString>()))
+    };
+    let output = output.or_else(unnamed);
     let output = output.map(|output| normal(&directory.join(output)));
     let says_language = language_of(None, "", &file) != Some(kind);
     let compiler = compiler.to_owned();

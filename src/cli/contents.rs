@@ -81,8 +81,17 @@ impl Stamp {
         })
     }
 
+    /// Whether the file was written or put there after that, for all its times say.
+    pub fn is_after(&self, moment: SystemTime) -> bool {
+        let moment = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.times.iter().any(|(seconds, nanoseconds)| {
+            let time = u64::try_from(*seconds).ok().zip(u32::try_from(*nanoseconds).ok());
+            time.is_some_and(|(seconds, nanoseconds)| Duration::new(seconds, nanoseconds) >= moment)
+        })
+    }
+
     /// Whether the file was written before, so that who looked then saw what is there now.
-    fn is_before(&self, moment: SystemTime) -> bool {
+    pub fn is_before(&self, moment: SystemTime) -> bool {
         self.times.iter().all(|(seconds, nanoseconds)| {
             let since =
                 || Some(Duration::new(u64::try_from(*seconds).ok()?, u32::try_from(*nanoseconds).ok()?));
@@ -124,6 +133,10 @@ mod tests {
         let begun = SystemTime::now();
         std::fs::write(&file, "int x;").unwrap();
         assert!(contents.lasting(&file, begun).is_none());
+        let later = begun + Duration::from_secs(9);
+        assert!(Stamp::at(&file).is_some_and(|stamp| {
+            stamp.is_after(begun - Duration::from_secs(1)) && !stamp.is_after(later)
+        }));
         assert!(contents.lasting(&file, SystemTime::now() + Duration::from_secs(1)).is_some());
         std::fs::write(&file, "char date[] = __DATE__;").unwrap();
         assert!(contents.lasting(&file, SystemTime::now() + Duration::from_secs(1)).is_none());

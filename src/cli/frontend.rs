@@ -138,7 +138,6 @@ impl Frontend {
 
     /// How many compilers [`compile`](Self::compile) runs at once; without this, as many as
     /// there are processors.
-    #[expect(dead_code, reason = "for `--jobs`")]
     pub fn with_width(mut self, width: usize) -> Self {
         self.width = width.max(1);
         self

@@ -4,6 +4,7 @@
 //! command finds the hooks of the program that runs. What hooks do is the library's.
 
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -79,7 +80,10 @@ pub fn header(options: &HeaderOptions) -> Result<ExitCode, Failure> {
 /// A folder with the header and nothing else: in the cache, or where temporary files are. It is
 /// the same for every run, and stays.
 fn folder(cache: Option<&Cache>) -> std::io::Result<PathBuf> {
-    let version = env!("CARGO_PKG_VERSION");
+    // Another header is in another folder: builds of one version do not write over each other's.
+    let mut hash = DefaultHasher::new();
+    Hooks::HEADER.hash(&mut hash);
+    let version = format!("{}-{:08x}", env!("CARGO_PKG_VERSION"), hash.finish() as u32);
     // Where the cache cannot be written nothing else of the run suffers from that.
     let in_cache = cache.filter(|cache| cache.temporary().is_some());
     let made = in_cache.map(|cache| make(&cache.folder().join(format!("include-{version}"))));

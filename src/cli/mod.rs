@@ -13,6 +13,7 @@ mod compiler;
 mod contents;
 mod control;
 mod crash;
+mod descriptors;
 mod doctor;
 mod enter;
 mod failure;
@@ -37,6 +38,7 @@ mod stress;
 mod summary;
 #[cfg(test)]
 mod tests_frontend;
+mod threads;
 mod timing;
 mod tools;
 mod unit;

@@ -24,6 +24,9 @@ use super::{lead, rule, words};
 /// All that is kept may take this much memory.
 const LIMIT: usize = 256 << 20;
 
+/// And so many at most: each is three open files.
+const MOST: usize = 64;
+
 /// What a lead is called, in the folder of the file that it is of. Only the overlay has it.
 const STAND_IN: &str = ".hotslot-preamble";
 
@@ -179,7 +182,7 @@ impl Preambles {
         all.push(Arc::new(known));
         let size = |known: &Arc<Known>| known.made.as_ref().map_or(0, |made| made.size);
         let mut sum: usize = all.iter().map(size).sum();
-        while sum > LIMIT {
+        while sum > LIMIT || all.len() > MOST {
             sum -= size(&all.remove(0));
         }
     }

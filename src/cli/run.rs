@@ -30,10 +30,14 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
     let cpu = options.cpu.as_deref();
     let flags = options.tools.flags(&options.cflags);
     let frontend = Frontend::new(&options.compilers, program.level, cpu, &flags, cache.as_ref())?;
+    let frontend = match options.watch.jobs {
+        Some(jobs) => frontend.with_width(jobs.get()),
+        None => frontend,
+    };
     if options.time {
         timing::begin();
     }
-    let plan = watch(options, &program, &cache)?;
+    let plan = watch(options, &program, &flags, &cache)?;
     let control = control::prepare(&options.control)?;
     let entry =
         load(options, &program, frontend, cache, (plan, control)).inspect_err(|_| timing::forget())?;
@@ -45,13 +49,14 @@ pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
 fn watch(
     options: &RunOptions,
     program: &Program,
+    flags: &[String],
     cache: &Option<Cache>,
 ) -> Result<Option<watch::Plan>, Failure> {
     if !options.watch.watch {
         return Ok(None);
     }
     let (level, cpu) = (program.level, options.cpu.as_deref());
-    let frontend = Frontend::new(&options.compilers, level, cpu, &options.cflags, cache.as_ref())?;
+    let frontend = Frontend::new(&options.compilers, level, cpu, flags, cache.as_ref())?;
     let compilers = watch::Compilers {
         frontend,
         assembler: options.compilers.cc.clone(),

@@ -5,7 +5,7 @@
 //! program's signals away from threads of ours.
 #![allow(unsafe_code)] // signal dispositions are process state behind libc calls
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Whether whoever started us ignores SIGPIPE. A disposition of "ignore" is
 /// inherited, and Rust overwrites it before `main`.
@@ -42,13 +42,46 @@ pub fn restore() {
     }
 }
 
-/// Whether the signal does what it does where nobody said otherwise.
-pub fn is_default(signal: libc::c_int) -> bool {
+/// The signals that whoever started us ignores, a bit each.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+
+/// Notes what is ignored. Call before the program can change that.
+pub fn note() {
+    let ignored = (1..=64).filter(|&signal| match signal {
+        libc::SIGPIPE => PIPE_IGNORED.load(Ordering::Relaxed),
+        _ => disposition(signal) == Some(libc::SIG_IGN),
+    });
+    IGNORED.store(ignored.fold(0, |all, signal| all | 1 << (signal - 1)), Ordering::Relaxed);
+}
+
+/// Gives every signal the disposition that it had then: what is ignored stays so in another
+/// program that this process becomes.
+pub fn reset() {
+    let ignored = IGNORED.load(Ordering::Relaxed);
+    for signal in 1..=64 {
+        let is_ignored = ignored & 1 << (signal - 1) != 0;
+        // Handlers are the kernel's to take away, once the process is another program.
+        if (disposition(signal) == Some(libc::SIG_IGN)) != is_ignored {
+            let new = if is_ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+            // SAFETY: the kernel's own actions take the place of another such one or of the
+            // handler of a program that is about to be no more.
+            unsafe { libc::signal(signal, new) };
+        }
+    }
+}
+
+/// What a signal does; nothing for one that there is not.
+fn disposition(signal: libc::c_int) -> Option<libc::sighandler_t> {
     // SAFETY: all bytes zero is a valid record; with no new action the call only writes to it.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_DFL
+        (libc::sigaction(signal, std::ptr::null(), &mut now) == 0).then_some(now.sa_sigaction)
     }
+}
+
+/// Whether the signal does what it does where nobody said otherwise.
+pub fn is_default(signal: libc::c_int) -> bool {
+    disposition(signal) == Some(libc::SIG_DFL)
 }
 
 /// Calls `start` with every signal blocked, which a thread that it starts inherits: signals

@@ -10,7 +10,8 @@ use std::ffi::OsString;
 use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -39,6 +40,20 @@ struct Shared {
 struct Place {
     program: OsString,
     directory: Option<PathBuf>,
+    /// Another directory may get the name of one that a compiler waits in.
+    number: Option<(u64, u64)>,
+}
+
+impl Place {
+    fn of(command: &Command) -> Self {
+        let directory = command.get_current_dir().map(PathBuf::from);
+        let number = number_of(directory.as_deref().unwrap_or(Path::new(".")));
+        Self { program: command.get_program().to_owned(), directory, number }
+    }
+}
+
+fn number_of(directory: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(directory).ok().map(|data| (data.dev(), data.ino()))
 }
 
 #[derive(Default)]
@@ -70,10 +85,7 @@ impl Spares {
     /// Runs a command, of which nothing but program, arguments and directory may be its own, and
     /// has one wait for the next like it.
     pub fn run(&self, command: &mut Command, cancel: &Cancel) -> std::io::Result<Ended> {
-        let place = Place {
-            program: command.get_program().to_owned(),
-            directory: command.get_current_dir().map(PathBuf::from),
-        };
+        let place = Place::of(command);
         let ended =
             cancel.run(|| self.0.take(&place, command).map_or_else(|| Process::start(command), Ok))?;
         if ended.status.is_some_and(|status| status.success()) {
@@ -166,7 +178,12 @@ impl Spare {
         if let Some(directory) = &of.directory {
             command.current_dir(directory).env("PWD", directory);
         }
-        let process = Process::start(command.stdin(Stdio::null()))?;
+        let mut process = Process::start(command.stdin(Stdio::null()))?;
+        if number_of(of.directory.as_deref().unwrap_or(Path::new("."))) != of.number {
+            // It may have been started in another directory already.
+            process.end();
+            return Err(std::io::ErrorKind::NotFound.into());
+        }
         Ok(Self { of, process, arguments, theirs })
     }
 }
@@ -231,7 +248,7 @@ mod tests {
     #[test]
     fn no_more_wait_than_may() {
         let spares = Spares::new().unwrap();
-        let place = |directory: &str| Place { program: "clang-19".into(), directory: Some(directory.into()) };
+        let place = |directory: &str| Place::of(Command::new("clang-19").current_dir(directory));
         for directory in ["/", "/usr"] {
             (0..MOST + 2).for_each(|_| spares.0.want(place(directory)));
             while !spares.0.lock().wanted.is_empty() {
@@ -241,6 +258,25 @@ mod tests {
             assert_eq!(state.waiting.len(), MOST);
             assert!(state.waiting.iter().all(|spare| spare.of == place(directory)));
         }
+    }
+
+    #[test]
+    fn a_directory_that_took_anothers_name_is_another_place() {
+        let place = tempfile::tempdir().unwrap();
+        let (old, now) = (place.path().join("old"), place.path().join("now"));
+        std::fs::create_dir(&now).unwrap();
+        let spares = Spares::new().unwrap();
+        let now_as_text = now.to_str().unwrap();
+        spares.run(&mut clang("--version", now_as_text), &Cancel::default()).unwrap();
+        while spares.0.lock().waiting.is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::rename(&now, old).unwrap();
+        std::fs::create_dir(&now).unwrap();
+        std::fs::write(now.join("a.c"), "int a;").unwrap();
+        let mut command = clang("-fsyntax-only", now_as_text);
+        command.arg("a.c");
+        assert!(spares.run(&mut command, &Cancel::default()).unwrap().status.unwrap().success());
     }
 
     #[test]

@@ -130,6 +130,26 @@ fn the_end_does_not_wait_for_a_compiler() {
 }
 
 #[test]
+fn a_program_that_takes_sigterm_and_goes_on_is_served_as_before() {
+    let place = Place::new(&[(
+        "main.c",
+        "#include <signal.h>\n#include <stdio.h>\n#include <unistd.h>\n\
+         static void hears(int s) { puts(\"heard\"); fflush(stdout); }\n\
+         int main(void) { signal(SIGTERM, hears); for (;;) pause(); }\n",
+    )]);
+    let run = Running::start(&place, &["main.c"]);
+    assert_eq!(run.json(&["quit"])["answer"], "quitting");
+    run.prints("heard");
+    assert_eq!(run.json(&["status"])["answer"], "status");
+    // Whoever asks and does not wait for an answer is heard, too.
+    let before = run.lines().len();
+    let stream = run.connect();
+    std::io::Write::write_all(&mut &stream, b"{\"ask\":\"quit\"}\n").unwrap();
+    drop(stream);
+    run.until("it hears again", || run.lines().len() > before);
+}
+
+#[test]
 fn a_program_that_takes_sigterm_is_asked_to_end() {
     let place = Place::new(&[(
         "main.c",

@@ -178,3 +178,17 @@ fn the_program_may_have_gone_to_another_folder() {
         .output();
     assert_eq!(Outcome::from(outcome.unwrap()).code(), 0);
 }
+
+#[test]
+fn rebuilding_all_leaves_archives_alone() {
+    let place = counting();
+    place.tool("clang-19", &["-c", "value.c"]);
+    place.tool("ar", &["rcs", "libvalue.a", "value.o"]);
+    let run = Running::start(&place, &["--watch", "main.c", "other.c", "libvalue.a"]);
+    run.prints("1 1");
+    let rebuilt = run.ctl(&["rebuild"]);
+    assert_eq!(rebuilt.code(), 0, "{rebuilt:?}");
+    // And nothing stays that is in the way of the next save.
+    run.write("other.c", "int other(void) { return 5; }\n");
+    run.prints("1 5");
+}

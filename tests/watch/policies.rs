@@ -45,3 +45,16 @@ fn nothing_is_done_where_nobody_decides() {
     assert_eq!((event["then"].as_str(), names(&event["units"])), (Some("asked"), vec!["step.c".to_owned()]));
     assert_eq!(session.ask(), "1 2");
 }
+
+#[test]
+fn what_the_program_ignored_is_not_ignored_by_the_next_one() {
+    let step = "#include <signal.h>\nint total[2] = {1, 2};\n\
+                int step(int x) { return total[0] += signal(SIGUSR1, SIG_IGN) == SIG_IGN ? 1000 : x; }\n";
+    let options = ["--on-incompatible", "restart"];
+    let mut session = Session::start(&[FILES[0], FILES[1], ("step.c", step)], &options);
+    assert_eq!((session.ask(), session.ask()), ("1 2".to_owned(), "2 1002".to_owned()));
+    session.save("step.c", &step.replace("total[2]", "total[3]"));
+    session.wait_for("restart");
+    session.expect("started");
+    assert_eq!(session.ask(), "1 2");
+}

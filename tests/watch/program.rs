@@ -69,6 +69,8 @@ fn the_end_is_the_programs() {
         ("_exit(6);", 6),
         ("pthread_exit(0);", 0),
         ("pthread_t t; pthread_create(&t, 0, other, 0); pthread_exit(0);", 0),
+        // Longer than it takes to look whether the program is gone.
+        ("pthread_t t; pthread_create(&t, 0, late, 0); pthread_exit(0);", 11),
         ("pthread_t t; pthread_create(&t, 0, leaves, 0); for (;;) pause();", 9),
         ("execl(\"/bin/sh\", \"sh\", \"-c\", \"exit 8\", (char *)0);", 8),
         ("if (fork() == 0) exit(1); int s; wait(&s); return WEXITSTATUS(s) + 1;", 2),
@@ -77,6 +79,7 @@ fn the_end_is_the_programs() {
         let text = format!(
             "#include <pthread.h>\n#include <stdlib.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
              static void *other(void *x) {{ usleep(20000); return x; }}\n\
+             static void *late(void *x) {{ sleep(3); exit(11); }}\n\
              static void *leaves(void *x) {{ exit(9); }}\n\
              int main(void) {{ {end} }}\n"
         );

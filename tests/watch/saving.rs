@@ -31,6 +31,28 @@ fn by_renaming_by_removing_and_by_linking() {
 }
 
 #[test]
+fn what_is_saved_while_the_program_is_compiled_goes_live_in_all_of_its_units() {
+    let main = MAIN.replace("int count;", "int count, other(void);");
+    let place = Place::new(&[
+        ("main.c", &main.replace("step(count)", "step(count) + other()")),
+        ("other.c", "#include \"step.h\"\nint other(void) { return BY; }\n"),
+        FILES[1],
+        FILES[2],
+        ("new.h", &STEP_H.replace("BY 2", "BY 50")),
+    ]);
+    // When all of them are compiled, and before they are watched.
+    place.script(
+        "clang",
+        "#!/bin/sh\nclang-19 \"$@\"\ncode=$?\ncase \"$*\" in *step.c*)\n\
+         [ ! -e new.h ] || { sleep 2; mv new.h step.h; };;\nesac\nexit $code\n",
+    );
+    let clang = place.dir.join("clang");
+    let mut session = Session::of(place, &["--cc", clang.to_str().unwrap(), "main.c", "other.c", "step.c"]);
+    assert_eq!(session.expect("live").modules(), ["other.c", "step.c"]);
+    assert_eq!(session.ask(), "1 100");
+}
+
+#[test]
 fn the_same_content_is_no_change() {
     let mut session = Session::start(&FILES, &[]);
     session.save("step.c", STEP);

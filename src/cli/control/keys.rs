@@ -14,11 +14,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
+use super::super::descriptors::out_of_the_way;
 use super::super::failure::Failure;
 use super::desk::{Desk, Ready};
 use super::life::Life;
 use super::protocol::{Answer, Ask};
-use super::socket::out_of_the_way;
 use super::{forks, guard, readable};
 
 /// How often to look whether the terminal is ours again, and whether the program is there.

@@ -14,9 +14,10 @@ use rustix::process::{Pid, Signal, getpid, kill_process};
 use rustix::thread::gettid;
 
 use super::super::cancel::Cancel;
+use super::super::descriptors::out_of_the_way;
 use super::super::failure::Failure;
-use super::super::{enter, signals};
-use super::socket::{Socket, out_of_the_way};
+use super::super::{enter, signals, threads};
+use super::socket::Socket;
 
 /// How long the program's end waits for an update that is being made: LLVM must not be at work
 /// when its own destructors run.
@@ -66,7 +67,7 @@ impl Life {
 
     /// Whether the program ends.
     pub fn is_over(&self) -> bool {
-        if !lock(&self.threads).over && program_is_gone() {
+        if !lock(&self.threads).over && threads::program_is_gone() {
             self.end();
         }
         lock(&self.threads).over
@@ -128,29 +129,6 @@ impl Life {
 /// An exit handler.
 extern "C" fn stop() {
     LIFE.get().filter(|life| life.process == std::process::id()).inspect(|life| life.stop());
-}
-
-/// Whether the program's `main` has ended by `pthread_exit`, and all of its threads have. The C
-/// library exits when the last thread ends, and ours would be that.
-fn program_is_gone() -> bool {
-    let path = format!("/proc/self/task/{}/stat", std::process::id());
-    let Ok(stat) = std::fs::read_to_string(path) else { return false };
-    // The state comes after the name, which is in parentheses.
-    let main_has_ended = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'));
-    main_has_ended && !others().unwrap_or(true)
-}
-
-/// Whether there is a thread that is not ours, beside the first one.
-fn others() -> Option<bool> {
-    for task in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
-        let first = task.file_name().to_str() == Some(std::process::id().to_string().as_str());
-        // A thread of the program has a name of its own or that of the first, without more.
-        let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-        if !first && !name.starts_with("hotslot-") && !name.starts_with("hotslot ") {
-            return Some(true);
-        }
-    }
-    Some(false)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,6 +3,7 @@
 //! Owns the loop over its clients: who is let in, how many, and whose turn it is. It never waits
 //! for any one of them.
 
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -10,17 +11,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 
+use super::super::descriptors::out_of_the_way;
 use super::connection::Connection;
 use super::desk::Desk;
 use super::forks;
 use super::life::Life;
-use super::socket::{Socket, out_of_the_way};
+use super::socket::Socket;
 
 /// Clients at once.
 const MOST: usize = 32;
 /// How often to look at an update that is being made, and whether the program is there at all.
 const SOON: Duration = Duration::from_millis(5);
 const LATER: Duration = Duration::from_millis(500);
+/// How long nobody is let in where that is not possible.
+const FULL: Duration = Duration::from_millis(100);
 
 /// Serves until the program ends.
 pub fn serve(socket: &Socket, desk: &Desk, life: &Life) {
@@ -40,6 +44,8 @@ pub fn serve(socket: &Socket, desk: &Desk, life: &Life) {
                 client.write();
             }
         }
+        // Before those are forgotten that have said so and gone.
+        let quits = clients.iter().any(|client| client.quits && !client.writes());
         let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         let mut hung_up = ready.clients.iter().map(|ready| ready.intersects(gone));
         clients.retain(|client| {
@@ -47,9 +53,10 @@ pub fn serve(socket: &Socket, desk: &Desk, life: &Life) {
             let gone = hung_up.next().unwrap_or(false) && !client.reads();
             !gone && !client.is_over()
         });
-        if clients.iter().any(|client| client.quits && !client.writes()) {
-            drop(clients);
-            return life.quit();
+        if quits {
+            clients.retain(|client| !client.quits || client.writes());
+            // A program that takes the signal may go on, and goes on being served.
+            life.quit();
         }
         if ready.listener.intersects(PollFlags::NVAL | PollFlags::ERR) {
             // The program has closed what it has not opened.
@@ -93,7 +100,16 @@ fn wait(socket: &Socket, clients: &[Connection], life: &Life) -> rustix::io::Res
 
 /// Lets the next client in, if it is the user's own.
 fn admit(socket: &Socket, clients: &mut Vec<Connection>) {
-    let Ok((stream, _)) = socket.listener().accept() else { return };
+    let stream = match socket.listener().accept() {
+        Ok((stream, _)) => stream,
+        Err(error) => {
+            if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) {
+                // Too many files are open: it would be asked for again at once.
+                std::thread::sleep(FULL);
+            }
+            return;
+        }
+    };
     // The file's mode says the same; whoever may change that may not do this.
     let is_ours = socket_peercred(&stream).is_ok_and(|peer| peer.uid == geteuid());
     if !is_ours || stream.set_nonblocking(true).is_err() {

@@ -3,20 +3,17 @@
 //! Owns the file: who may open it, what becomes of one that a program left that was killed.
 //! Knows nothing of what is said.
 
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use rustix::io::fcntl_dupfd_cloexec;
-use rustix::process::{Resource, geteuid, getrlimit, umask};
+use rustix::process::{geteuid, umask};
 
+use super::super::descriptors::out_of_the_way;
 use super::super::failure::Failure;
 
 /// A kernel's `sun_path` has this many bytes, the last of which is zero.
 const LONGEST: usize = 107;
-/// Where descriptors of ours begin, which the program's own are not to meet.
-const HIGH: u64 = 512;
 
 /// A socket that listens, until it is dropped.
 pub struct Socket {
@@ -111,13 +108,6 @@ fn remove_stale(path: &Path) -> Result<(), Failure> {
             .hint(format!("name another path, or end that one with `hotslot ctl {name} quit`"))),
         Err(error) => Err(failed(error)),
     }
-}
-
-/// The same file under a number that programs do not see: they count on the lowest one.
-pub fn out_of_the_way(file: impl AsFd) -> std::io::Result<std::os::fd::OwnedFd> {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(HIGH * 2);
-    let lowest = HIGH.min(limit.saturating_sub(64)).max(3);
-    Ok(fcntl_dupfd_cloexec(file, i32::try_from(lowest).unwrap_or(3))?)
 }
 
 #[cfg(test)]

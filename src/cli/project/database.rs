@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -140,6 +140,11 @@ fn command(folder: &Path, entry: Entry) -> Result<Result<Command, PathBuf>, Stri
         }
     }
     let Some(kind) = language_of(language.as_deref(), compiler, &file) else { return Ok(Err(file)) };
+    // Without a name the driver has one for it.
+    let unnamed = || {
+        file.file_stem().map(|stem| PathBuf::from([stem, OsStr::new(".o")].into_iter().collect::<OsString>()))
+    };
+    let output = output.or_else(unnamed);
     let output = output.map(|output| normal(&directory.join(output)));
     let says_language = language_of(None, "", &file) != Some(kind);
     let compiler = compiler.to_owned();
@@ -217,7 +222,9 @@ pub fn after_launchers(words: &[String]) -> Option<(&str, &[String])> {
     let mut rest = words;
     while let [first, others @ ..] = rest {
         let is_launcher = LAUNCHERS.contains(&stem(first).as_str());
-        let is_their_word = rest.len() < words.len() && (first.starts_with('-') || first.contains('='));
+        let is_number = first.starts_with(|c: char| c.is_ascii_digit());
+        let is_word = first.starts_with('-') || first.contains('=') || is_number;
+        let is_their_word = rest.len() < words.len() && is_word;
         // Options of a launcher come before the compiler, which is a word of another kind.
         if !is_launcher && !is_their_word {
             return Some((first, others));
@@ -288,12 +295,14 @@ mod tests {
         assert_eq!((found.compiler.as_str(), found.language), ("/usr/bin/cc", Kind::Source(Language::C)));
         assert_eq!(found.output.unwrap(), Path::new("/b/CMakeFiles/t.dir/a.c.o"));
         assert_eq!((found.file, found.directory), ("/s/a.c".into(), "/b".into()));
+        let unnamed = r#"{"directory": "/b", "file": "/s/a.b.c", "command": "cc -c /s/a.b.c"}"#;
+        assert_eq!(read_one(unnamed).unwrap().remove(0).output.unwrap(), Path::new("/b/a.b.o"));
     }
 
     #[test]
     fn arguments_launchers_and_response_files() {
         let entry = r#"{"directory": ".", "file": "./x/../a.c", "arguments":
-            ["env", "A=1", "ccache", "g++", "-c", "@f.rsp", "-oa.o", "a.c"]}"#;
+            ["env", "A=1", "nice", "-n", "5", "ccache", "g++", "-c", "@f.rsp", "-oa.o", "a.c"]}"#;
         let found = read_one(entry).unwrap().remove(0);
         assert_eq!(found.flags, ["-DR=1", "-DS=a b"]);
         assert_eq!((found.compiler.as_str(), found.language), ("g++", Kind::Source(Language::Cxx)));

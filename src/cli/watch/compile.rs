@@ -82,6 +82,13 @@ impl Pool {
         }
     }
 
+    /// Calls off all of it.
+    pub fn end(&self) {
+        let mut line = self.lock();
+        line.waiting.clear();
+        line.running.drain(..).for_each(|(_, cancel)| cancel.cancel());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,8 +14,8 @@ use crate::cli::program::Unit;
 #[derive(Debug, Default)]
 pub(super) struct Composition {
     files: Vec<FileId>,
-    /// It was asked, and the answer is to come.
-    pub asked: bool,
+    /// How often it was asked where the answer is to come.
+    pub asked: usize,
 }
 
 impl Session {
@@ -28,15 +28,15 @@ impl Session {
 
     /// One of the files has changed, which may be one that says what the program consists of.
     pub(super) fn ask_again(&mut self, file: FileId) {
-        if self.composition.files.contains(&file) {
-            self.composition.asked = true;
+        if self.composition.files.contains(&file) && !self.helper.is_gone {
+            self.composition.asked += 1;
             self.helper.program();
         }
     }
 
     /// What it consists of now.
     pub(super) fn recompose(&mut self, units: Result<Vec<Unit>, String>) {
-        self.composition.asked = false;
+        self.composition.asked = self.composition.asked.saturating_sub(1);
         match units {
             Ok(units) => self.compare(&units),
             // It is being written, or will be mended; what is there stays.

@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 
 use super::Event;
+use crate::cli::descriptors::out_of_the_way;
 
 /// More links than this on the way to a file are a circle; as the kernel has it.
 const LINKS: usize = 40;
@@ -46,13 +48,26 @@ pub type Shared = Arc<Mutex<Directories>>;
 
 /// Starts to listen.
 pub fn start(events: Sender<Event>) -> std::io::Result<Shared> {
-    let inotify = Inotify::init()?;
+    let inotify = Inotify::init().map_err(explained)?;
+    let inotify = Inotify::from(out_of_the_way(OwnedFd::from(inotify))?);
     let shared = Arc::new(Mutex::new(Directories::new(inotify.watches())));
     let directories = shared.clone();
     std::thread::Builder::new()
         .name("hotslot-files".to_owned())
         .spawn(move || listen(inotify, &directories, &events))?;
     Ok(shared)
+}
+
+/// The kernel's limits are known by other names than what it says.
+fn explained(error: std::io::Error) -> std::io::Error {
+    let limit = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::NOSPC) => "watched; sysctl fs.inotify.max_user_watches says how many may be",
+        Some(rustix::io::Errno::MFILE) => {
+            "open; sysctl fs.inotify.max_user_instances and ulimit -n say how many may be"
+        }
+        _ => return error,
+    };
+    std::io::Error::new(error.kind(), format!("too many files are {limit}"))
 }
 
 fn listen(mut inotify: Inotify, directories: &Mutex<Directories>, events: &Sender<Event>) {
@@ -62,7 +77,10 @@ fn listen(mut inotify: Inotify, directories: &Mutex<Directories>, events: &Sende
             Ok(heard) => heard,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             // The program has closed what is not its own.
-            Err(_) => return,
+            Err(_) => {
+                let _ = events.send(Event::Deaf);
+                return;
+            }
         };
         let mut news = News::default();
         {
@@ -112,7 +130,11 @@ impl Directories {
         let mut result = Ok(());
         for file in files {
             if self.files.insert(file.to_owned()) {
-                result = result.and(self.establish(file));
+                let own = self.establish(file).map_err(explained);
+                let named = own.map_err(|error| {
+                    std::io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+                });
+                result = result.and(named);
             }
         }
         result
@@ -300,6 +322,14 @@ mod tests {
         }
         // What else there is to the same change.
         while events.recv_timeout(Duration::from_millis(20)).is_ok() {}
+    }
+
+    #[test]
+    fn a_limit_of_the_kernels_is_named() {
+        let text = |errno: i32| explained(std::io::Error::from_raw_os_error(errno)).to_string();
+        assert!(text(libc::ENOSPC).contains("max_user_watches"));
+        assert!(text(libc::EMFILE).contains("max_user_instances"));
+        assert!(!text(libc::ENOENT).contains("sysctl"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Crash;
+use crate::cli::descriptors::out_of_the_way;
 use crate::cli::failure::Failure;
 
 /// The version of the schema. It grows when a reader of the old one would be wrong; new kinds of
@@ -195,6 +196,7 @@ impl Log {
             Some(path) if path == Path::new("-") => Some(Box::new(own_stdout()?)),
             Some(path) => {
                 let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+                let file = file.and_then(out_of_the_way).map(std::fs::File::from);
                 let failure = |error| Failure::new(format!("--events {}: {error}", path.display()));
                 Some(Box::new(file.map_err(failure)?))
             }
@@ -218,8 +220,7 @@ impl Log {
 
 /// The program may close or redirect its own.
 fn own_stdout() -> Result<std::fs::File, Failure> {
-    use std::os::fd::AsFd;
-    let own = std::io::stdout().as_fd().try_clone_to_owned();
+    let own = out_of_the_way(std::io::stdout());
     own.map(std::fs::File::from).map_err(|error| Failure::new(format!("--events -: {error}")))
 }
 

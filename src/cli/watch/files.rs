@@ -9,6 +9,8 @@ use std::time::SystemTime;
 
 use hotslot::CacheKey;
 
+use crate::cli::contents::Stamp;
+
 /// A file's number.
 pub type FileId = usize;
 
@@ -24,7 +26,7 @@ pub struct Files {
 struct File {
     path: PathBuf,
     now: Option<CacheKey>,
-    /// The units that have read it.
+    /// The units that have read it, in order.
     units: Vec<usize>,
 }
 
@@ -44,12 +46,11 @@ impl Files {
         (id, true)
     }
 
-    /// Notes that a unit has read a file.
-    pub fn read_by(&mut self, id: FileId, unit: usize) {
+    /// Notes that a unit has read a file; whether that was not known.
+    pub fn read_by(&mut self, id: FileId, unit: usize) -> bool {
         let units = &mut self.known[id].units;
-        if !units.contains(&unit) {
-            units.push(unit);
-        }
+        let place = units.binary_search(&unit);
+        place.inspect_err(|&at| units.insert(at, unit)).is_err()
     }
 
     /// The number of a file that is known.
@@ -68,10 +69,14 @@ impl Files {
         std::mem::replace(&mut self.known[id].now, now) != now
     }
 
-    /// Whether a file was written after this, as far as its times say.
+    /// Whether a file may have been written or put there after this, as far as its times say.
     pub fn is_newer(&self, id: FileId, than: SystemTime) -> bool {
-        let times = std::fs::metadata(&self.known[id].path).and_then(|data| data.modified());
-        times.is_ok_and(|time| time >= than)
+        Stamp::at(&self.known[id].path).is_some_and(|stamp| !stamp.is_before(than))
+    }
+
+    /// Whether it certainly was. What is saved at once before a compiler starts is not.
+    pub fn is_surely_newer(&self, id: FileId, than: SystemTime) -> bool {
+        Stamp::at(&self.known[id].path).is_some_and(|stamp| stamp.is_after(than))
     }
 
     /// What a file holds; nothing if it is not there.
@@ -113,6 +118,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_put_in_place_with_its_old_times_is_newer() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::write(path("a.h"), "one").unwrap();
+        std::fs::write(path("new"), "two").unwrap();
+        let old = std::fs::File::options().append(true).open(path("new")).unwrap();
+        old.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let mut files = Files::default();
+        let (id, _) = files.add(&path("a.h"));
+        let begun = SystemTime::now();
+        assert!(!files.is_newer(id, begun));
+        std::fs::rename(path("new"), path("a.h")).unwrap();
+        assert!(files.is_newer(id, begun));
+    }
+
+    #[test]
     fn only_another_content_is_a_change() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a.h");
@@ -126,6 +148,8 @@ mod tests {
         std::fs::write(&path, "two").unwrap();
         assert!(files.refresh(id) && !files.refresh(id));
         assert!(!files.are_same(&inputs));
+        // New to each of them once.
+        assert!(files.read_by(id, 0) && files.read_by(id, 1) && !files.read_by(id, 0));
         std::fs::remove_file(&path).unwrap();
         assert!(files.refresh(id));
         std::fs::write(&path, "one").unwrap();

@@ -10,7 +10,7 @@ use hotslot::{Error, ErrorKind, Report};
 
 use super::events::{Errors, Module, Then, UnitError, Update, What, round};
 use super::options::OnIncompatible;
-use super::session::{Burst, Live, Session, State};
+use super::session::{Burst, Live, Session, State, Watched};
 use super::update::Change;
 use super::{Reply, outcome, restart, terminal};
 
@@ -119,8 +119,35 @@ impl Session {
                 self.conclude(&what, &said);
                 self.settle.iter().for_each(|settle| _ = settle.send(Instant::now()));
             }
-            Err(error) => self.refused(&error, &changes, &said),
+            Err(error) => {
+                // What was asked for was tried.
+                ready.iter().for_each(|&at| self.units[at].forced = false);
+                if self.offers_more(&error) {
+                    return;
+                }
+                self.refused(&error, &changes, &said);
+            }
         }
+    }
+
+    /// What is missing may be in a unit that nothing has needed so far, a member of a library:
+    /// those are compiled, and the update is tried again with them.
+    fn offers_more(&mut self, error: &Error) -> bool {
+        if !error.problems().any(|one| one.kind() == ErrorKind::Resolve) {
+            return false;
+        }
+        let loaded = self.target.modules();
+        let is_idle = |watched: &Watched| {
+            let is_loaded = loaded.contains(&watched.unit.name);
+            watched.unit.on_demand && matches!(watched.state, State::Live) && !is_loaded
+        };
+        let idle: Vec<usize> = (0..self.units.len()).filter(|&at| is_idle(&self.units[at])).collect();
+        for &at in &idle {
+            self.units[at].live = None;
+        }
+        self.check(&idle);
+        self.burst.asked |= !idle.is_empty();
+        !idle.is_empty()
     }
 
     fn refused(&mut self, error: &Error, changes: &[Change], said: &[u8]) {

@@ -12,12 +12,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::Event;
 use super::compile::{Made, Pool, Task};
+use crate::cli::descriptors::out_of_the_way;
 use crate::cli::failure::Failure;
 use crate::cli::frontend::{Frontend, Language};
 use crate::cli::program::{Kind, Program, Unit};
@@ -33,6 +34,8 @@ pub struct Compilers<'a> {
 /// The end of the line that the session holds.
 pub struct Helper {
     stream: UnixStream,
+    /// Nobody is at the other end.
+    pub is_gone: bool,
 }
 
 /// What the session says, a line each.
@@ -87,8 +90,10 @@ impl Helper {
                 // Its own parent ends at once, so that it is nobody's child.
                 // SAFETY: as above; `_exit` runs nothing of the parent's.
                 unsafe {
-                    if libc::fork() != 0 {
-                        libc::_exit(0);
+                    match libc::fork() {
+                        0 => {}
+                        -1 => libc::_exit(1),
+                        _ => libc::_exit(0),
                     }
                 }
                 drop(ours);
@@ -98,7 +103,10 @@ impl Helper {
                 let mut status = 0;
                 // SAFETY: waits for the child that was just made, into a local.
                 unsafe { libc::waitpid(child, &mut status, 0) };
-                Ok(Self { stream: ours })
+                if status != 0 {
+                    return Err(failed(std::io::ErrorKind::OutOfMemory.into()));
+                }
+                Ok(Self { stream: out_of_the_way(ours).map_err(failed)?.into(), is_gone: false })
             }
         }
     }
@@ -128,7 +136,7 @@ impl Helper {
 
     /// Where answers come from.
     pub fn answers(&self) -> std::io::Result<Answers> {
-        Ok(Answers(BufReader::new(self.stream.try_clone()?)))
+        Ok(Answers(BufReader::new(out_of_the_way(&self.stream)?.into())))
     }
 }
 
@@ -179,6 +187,7 @@ fn serve(stream: UnixStream, parent: OwnedFd, compilers: Compilers<'_>, jobs: us
     let made = back.clone();
     // From here on there may be threads.
     let pool = Pool::start(frontend.with_preambles(), assembler, jobs, move |one| answer(&made, one));
+    let _ = POOL.set(pool.clone());
     let mut orders = BufReader::new(stream);
     let mut line = Vec::new();
     while orders.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
@@ -197,8 +206,12 @@ fn serve(stream: UnixStream, parent: OwnedFd, compilers: Compilers<'_>, jobs: us
     leave()
 }
 
-/// Without anything that is to be run at the end of the process it was forked from.
+/// What ends with the process.
+static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+
+/// Without compilers that go on, and without anything that is to be run at the end of the process it was forked from.
 fn leave() -> ! {
+    POOL.get().inspect(|pool| pool.end());
     // SAFETY: takes an integer and does not return.
     unsafe { libc::_exit(0) }
 }

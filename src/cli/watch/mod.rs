@@ -49,6 +49,8 @@ pub enum Event {
     Program(Result<Vec<Unit>, String>),
     /// The process that compiles has ended.
     HelperGone,
+    /// Nothing is heard of files any more.
+    Deaf,
     /// What went live at this time is optimised.
     Settled(Instant),
     /// The program ends.

@@ -19,17 +19,17 @@ pub struct WatchOptions {
 
     /// With --watch: what becomes of an update that does not fit what runs, as a variable of
     /// another size or a function of another type
-    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    #[arg(long, value_name = "WHAT", default_value = "refuse", requires = "watch")]
     pub on_incompatible: OnIncompatible,
 
     /// With --watch: how long no more files may be saved before what was is made live,
     /// in milliseconds
-    #[arg(long, value_name = "MS", default_value = "15", value_parser = milliseconds)]
+    #[arg(long, value_name = "MS", default_value = "15", value_parser = milliseconds, requires = "watch")]
     pub debounce: Duration,
 
     /// With --watch: how many files are compiled at once, as many as there are processors
     /// unless said otherwise
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "watch")]
     pub jobs: Option<std::num::NonZeroUsize>,
 
     /// How many past versions of each module are kept to return to
@@ -46,7 +46,7 @@ pub enum OnIncompatible {
     Reset,
     /// The program starts anew
     Restart,
-    /// Somebody is asked: by a key on the terminal, or by `hotslot ctl`
+    /// Somebody decides by `hotslot ctl`
     Ask,
 }
 

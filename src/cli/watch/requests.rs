@@ -8,9 +8,10 @@ use std::sync::mpsc::Sender;
 use hotslot::Error;
 
 use super::events::{Then, Version, What};
-use super::session::{Session, State};
+use super::session::{Session, State, Watched};
 use super::update::commit;
 use super::{Decision, Reply, Request, outcome};
+use crate::cli::program::{Kind, Unit};
 
 impl Session {
     /// Does what is asked, or begins to.
@@ -22,11 +23,18 @@ impl Session {
                 Err(path) => self.deny(format!("{} is not a file of the program", path.display())),
             },
             Request::Rebuild(names) => {
-                let all = 0..self.units.len();
-                let named = |name: &String| self.units.iter().position(|one| one.unit.name == *name);
+                // Of an archive its members are modules; what nothing needs is not loaded.
+                let loaded = self.target.modules();
+                let is_loaded = |&at: &usize| loaded.contains(&self.units[at].unit.name);
+                let all: Vec<usize> = (0..self.units.len()).filter(is_loaded).collect();
+                let is_module = |unit: &Unit| unit.kind != Kind::Archive;
+                let named = |name: &String| {
+                    let is_it = |one: &Watched| one.unit.name == *name && is_module(&one.unit);
+                    self.units.iter().position(is_it)
+                };
                 match names.iter().find(|name| named(name).is_none()) {
                     Some(name) => self.deny(format!("there is no module {name} with a file")),
-                    None if names.is_empty() => self.force(&all.collect::<Vec<_>>()),
+                    None if names.is_empty() => self.force(&all),
                     None => self.force(&names.iter().filter_map(named).collect::<Vec<_>>()),
                 }
             }
@@ -47,6 +55,9 @@ impl Session {
     fn units_of(&self, paths: &[PathBuf]) -> Result<Vec<usize>, PathBuf> {
         let is = |at: usize, path: &Path| {
             let unit = &self.units[at].unit;
+            if unit.kind == Kind::Archive {
+                return false;
+            }
             unit.path == path || self.files.find(path).is_some_and(|id| self.files.units(id).contains(&at))
         };
         let mut units = Vec::new();

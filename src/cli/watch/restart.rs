@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::cli::enter;
+use crate::cli::{enter, signals};
 
 /// How long the program's output is waited for: a thread may be reading its input, with the lock
 /// that writing out takes.
@@ -30,6 +30,7 @@ static START: OnceLock<Start> = OnceLock::new();
 
 /// Notes how this process was started. Call before the program can change any of it.
 pub fn note() {
+    signals::note();
     let _ = START.get_or_init(|| Start {
         program: std::env::current_exe().ok(),
         arguments: std::env::args_os().collect(),
@@ -55,6 +56,7 @@ pub fn restart() -> String {
     for descriptor in open().into_iter().filter(|descriptor| !kept.contains(descriptor)) {
         enter::close_on_exec(descriptor);
     }
+    signals::reset();
     let mut command = Command::new(program);
     let mut words = arguments.iter();
     command.arg0(words.next().map_or_else(|| OsString::from("hotslot"), Clone::clone)).args(words);

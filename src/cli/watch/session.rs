@@ -129,7 +129,7 @@ impl Session {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(event) => self.hear(event),
                 Err(RecvTimeoutError::Timeout) => {
-                    if super::threads::program_is_gone() {
+                    if crate::cli::threads::program_is_gone() {
                         return;
                     }
                 }
@@ -166,12 +166,27 @@ impl Session {
                 self.crash(crash);
                 let _ = told.send(());
             }
-            Event::HelperGone => {
-                let text = "the process that compiles has ended: saved files have no effect any more";
+            Event::HelperGone => self.helper_is_gone(),
+            Event::Deaf => {
+                let text = "the program has closed a file of --watch: saves are not noticed any more";
                 self.tell(&What::Note { text: text.to_owned() }, &[]);
             }
             Event::MainEnded | Event::Stop => {}
         }
+    }
+
+    /// Nothing that is waited for comes any more, and whoever waits is told.
+    fn helper_is_gone(&mut self) {
+        let text = "the process that compiles has ended: saved files have no effect any more";
+        self.tell(&What::Note { text: text.to_owned() }, &[]);
+        self.helper.is_gone = true;
+        self.composition.asked = 0;
+        for watched in &mut self.units {
+            if let State::Compiling { .. } = watched.state {
+                watched.state = State::without_compiler();
+            }
+        }
+        self.look();
     }
 
     fn crash(&mut self, crash: Crash) {
@@ -217,7 +232,13 @@ impl Session {
                 affected.extend(self.files.units(id));
             } else {
                 self.burst.same.insert(id);
-                let unknown = |&&at: &&usize| self.units[at].live.is_none();
+                // A compiler that runs may have read what it held in between.
+                let unknown = |&&at: &&usize| {
+                    let watched = &self.units[at];
+                    let is_compiling = matches!(&watched.state, State::Compiling { since, .. }
+                        if self.files.is_surely_newer(id, *since));
+                    watched.live.is_none() || is_compiling
+                };
                 affected.extend(self.files.units(id).iter().filter(unknown));
             }
         }
@@ -263,6 +284,11 @@ impl Session {
             return;
         }
         self.burst.reverted.remove(&at);
+        if self.helper.is_gone {
+            self.units[at].state = State::without_compiler();
+            return;
+        }
+        let watched = &mut self.units[at];
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         watched.state = State::Compiling { ticket, since: SystemTime::now() };
@@ -300,7 +326,7 @@ impl Session {
     }
 
     /// Watches what a unit has read, and returns what that holds; whether something of it that is
-    /// new to us was written after the compiler had been started.
+    /// new to this unit was written after the compiler had been started.
     pub fn inputs(&mut self, at: usize, reads: &[PathBuf], since: Option<SystemTime>) -> (Inputs, bool) {
         let unknown: Vec<&Path> =
             reads.iter().map(|path| &**path).filter(|path| self.files.find(path).is_none()).collect();
@@ -313,9 +339,10 @@ impl Session {
         let mut overtaken = false;
         let mut inputs = Inputs::new();
         for path in reads {
-            let (id, new) = self.files.add(path);
+            let id = self.files.add(path).0;
+            // Of a change of what it was known to read the unit has heard.
+            let new = self.files.read_by(id, at);
             overtaken |= new && since.is_some_and(|since| self.files.is_newer(id, since));
-            self.files.read_by(id, at);
             inputs.push((id, self.files.now(id)));
         }
         (inputs, overtaken)
@@ -336,7 +363,7 @@ impl Session {
             }
             return;
         }
-        if self.composition.asked {
+        if self.composition.asked > 0 {
             return;
         }
         let burst = std::mem::take(&mut self.burst);
@@ -351,6 +378,13 @@ impl Session {
             unit.map_or_else(|| path.display().to_string(), |one| one.unit.path.display().to_string())
         };
         files.iter().map(name).collect()
+    }
+}
+
+impl State {
+    fn without_compiler() -> Self {
+        let message = "hotslot: the process that compiles has ended\n".to_owned();
+        Self::Broken { message, said: Vec::new(), told: false }
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use super::events::{Log, What};
 use super::story::{self, Paint};
+use crate::cli::descriptors::out_of_the_way;
 
 /// Tells everybody who wants to know.
 pub struct Teller {
@@ -22,7 +23,7 @@ pub struct Teller {
 impl Teller {
     /// To stderr as it is now, and to `log`.
     pub fn new(log: Log) -> Self {
-        let to = std::io::stderr().as_fd().try_clone_to_owned().ok();
+        let to = out_of_the_way(std::io::stderr()).ok();
         Self { to: to.map(|own: OwnedFd| own.into()), terminal: std::io::stderr().is_terminal(), log }
     }
 

@@ -17,6 +17,7 @@ use super::helper::Answers;
 use super::session::Session;
 use super::{Event, session};
 use crate::cli::failure::Failure;
+use crate::cli::threads::program_is_gone;
 use crate::cli::{enter, hooks};
 
 /// How long the program's end waits for the update that is being made. Compiling a large module
@@ -111,22 +112,4 @@ extern "C" fn main_ends(_: *mut c_void) {
 /// Whether it is worth looking from time to time whether the program is gone.
 pub fn main_has_ended() -> bool {
     MAIN_HAS_ENDED.load(Ordering::Relaxed)
-}
-
-/// Whether the program's `main` has ended by `pthread_exit`, and all of its threads have. The C
-/// library exits when the last thread ends, and ours go on.
-pub fn program_is_gone() -> bool {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/self/task/{file}"));
-    // The state comes after the name, which is in parentheses.
-    let main = read(&format!("{}/stat", std::process::id()));
-    let has_ended =
-        main.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
-    if !has_ended {
-        return false;
-    }
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
-    let main = std::process::id().to_string();
-    tasks.flatten().map(|task| task.file_name().to_string_lossy().into_owned()).all(|task| {
-        task == main || read(&format!("{task}/comm")).is_ok_and(|name| name.starts_with("hotslot"))
-    })
 }

@@ -101,3 +101,62 @@ fn callbacks_that_register_and_end_themselves() {
         assert_eq!(call(&runtime, "seen"), seen);
     }
 }
+
+/// A program whose safe point is in a function that is called by a guard, and whose callback and
+/// migration crash, or call what nothing defines.
+const BROKEN: &str = "int *volatile nowhere; int absent(void); int how;
+    static void broken(unsigned long g, void *c) { if (how == 1) *nowhere = 1; if (how == 2) absent(); }
+    void carry(void *n, size_t ns, const void *o, size_t os, void *c) { *nowhere = 1; }
+    int start(void) {
+        hotslot_migrate(\"state\", carry, 0);
+        return hotslot_before_update(broken, 0) + hotslot_after_update(broken, 0);
+    }
+    int set(void) { return ++how; }
+    int poll(void) { return hotslot_safe_point(); }";
+
+#[test]
+fn a_callback_that_crashes_leaves_the_update_to_go_on() {
+    let runtime = Runtime::new().unwrap();
+    let hooks = Hooks::install(&runtime).unwrap();
+    runtime.load("m", code(BROKEN)).unwrap();
+    let value = |value: usize| {
+        let state = if value == 3 { 9 } else { 2 };
+        code(&format!("int state[{state}] = {{1}}; int value(void) {{ return {value}; }}"))
+    };
+    runtime.load("value", value(1)).unwrap();
+    call(&runtime, "start");
+    // SAFETY: the type it has.
+    #[allow(unsafe_code)]
+    let poll = unsafe { runtime.function::<extern "C" fn() -> c_int>("poll") }.unwrap();
+    poll.call();
+    for (next, failed) in [(2, 2), (3, 3)] {
+        call(&runtime, "set");
+        std::thread::scope(|scope| {
+            let updater = scope.spawn(|| hooks.commit(runtime.update().replace("value", value(next))));
+            while !updater.is_finished() {
+                assert!(poll.try_call().is_ok(), "its guard is not the callback's");
+                std::thread::yield_now();
+            }
+            let applied = updater.join().unwrap().unwrap();
+            assert_eq!((applied.failed.len(), applied.generation), (failed, next as u64), "{applied:?}");
+            let kind = if next == 2 { ErrorKind::Fault } else { ErrorKind::Resolve };
+            assert_eq!(applied.failed[0].kind(), kind, "{applied:?}");
+        });
+        assert_eq!(call(&runtime, "value"), next as c_int);
+    }
+}
+
+#[test]
+fn a_callback_that_an_edit_deletes_is_told_once() {
+    let runtime = Runtime::new().unwrap();
+    let hooks = Hooks::install(&runtime).unwrap();
+    let source = "void told(unsigned long g, void *c) {} int start(void) { return hotslot_after_update(told, 0); }";
+    runtime.load("m", code(source)).unwrap();
+    call(&runtime, "start");
+    let without = || code("int other(void) { return 1; }");
+    let applied = hooks.commit(runtime.update().replace("m", without())).unwrap();
+    assert!(applied.failed[0].to_string().contains("told, which is no longer defined"), "{applied:?}");
+    assert_eq!(applied.failed.len(), 1);
+    let applied = hooks.commit(runtime.update().replace("m", without())).unwrap();
+    assert!(applied.failed.is_empty(), "{applied:?}");
+}

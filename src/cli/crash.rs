@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, ValueEnum};
-use hotslot::{Error, Fault, Runtime};
+use hotslot::{Applied, Error, Fault, Runtime};
 
 use super::failure::Failure;
 use super::watch;
@@ -86,6 +86,13 @@ unsafe extern "C-unwind" fn guarded(
     // SAFETY: the program's word that its function bears this.
     let result = unsafe { session.runtime.guarded_call(function, data) };
     result.map_or_else(|error| crashed(session, &error), |()| 0)
+}
+
+/// Says which callbacks of the program an update has called in vain.
+pub fn callbacks_failed(applied: &Applied) {
+    for error in &applied.failed {
+        say(&format!("hotslot: a callback was given up, and the update went on: {error}\n"));
+    }
 }
 
 fn crashed(session: &Session, error: &Error) -> c_int {

@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 /* Called around an update, with the generation that the program has then. It must return: no
- * longjmp, no exception. It may call anything here. */
+ * longjmp, no exception. It may call anything here. One that crashes ends there, as by
+ * hotslot_guard; that is told, and the update goes on. */
 typedef void (*hotslot_callback)(unsigned long generation, void *context);
 
 /* Fills the new storage of a variable, which holds its new initial value, from the old bytes. */

@@ -29,7 +29,7 @@ pub struct Hooks {
 }
 
 /// An update that went live by [`Hooks::commit`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Applied {
     /// What it did.
@@ -38,6 +38,10 @@ pub struct Applied {
     pub waited: Duration,
     /// The program's generation now.
     pub generation: u64,
+    /// Why callbacks and migrations of the program did not come to their end, as
+    /// [`Function::try_call`](crate::Function::try_call) would say it. That stops no update: it may
+    /// be the one that mends them.
+    pub failed: Vec<Error>,
 }
 
 /// A variable that has new storage.
@@ -103,19 +107,11 @@ impl Hooks {
         let (prepared, moved) = self.prepare(update)?;
         let begun = Instant::now();
         if !self.shared.has_safe_points() {
-            let report = self.make_live(prepared, &moved)?;
-            return Ok(self.applied(report, Duration::ZERO));
+            return self.make_live(prepared, &moved, Duration::ZERO);
         }
         let this = self.clone();
-        let work = move || {
-            let waited = begun.elapsed();
-            this.make_live(prepared, &moved).map(|report| this.applied(report, waited))
-        };
+        let work = move || this.make_live(prepared, &moved, begun.elapsed());
         self.shared.at_safe_point(self.patience, work).map_err(|why| self.not_run(why))?
-    }
-
-    fn applied(&self, report: Report, waited: Duration) -> Applied {
-        Applied { report, waited, generation: self.generation() }
     }
 
     fn not_run(&self, why: NotRun) -> Error {
@@ -172,9 +168,14 @@ impl Hooks {
         Err(refusal)
     }
 
-    fn make_live(&self, prepared: PreparedUpdate, moved: &Mutex<Vec<Moved>>) -> Result<Report> {
+    fn make_live(
+        &self,
+        prepared: PreparedUpdate,
+        moved: &Mutex<Vec<Moved>>,
+        waited: Duration,
+    ) -> Result<Applied> {
         let next = self.generation() + 1;
-        self.shared.callbacks(When::Before).into_iter().for_each(|hook| table::call(hook, next));
+        let mut failed = self.tell(When::Before, next);
         let report = prepared.commit()?;
         self.shared.advance();
         for Moved { name, old, new } in std::mem::take(&mut *moved.lock()) {
@@ -183,11 +184,26 @@ impl Hooks {
                 Some(Hook { function: function as usize, context: 0 })
             };
             if let Some(hook) = self.shared.migration(&name).or_else(found) {
-                table::call_migration(hook, new, &old);
+                let carried = self.runtime.contained(|| table::call_migration(hook, new, &old));
+                failed.extend(carried.err());
             }
         }
-        self.shared.callbacks(When::After).into_iter().for_each(|hook| table::call(hook, next));
-        Ok(report)
+        failed.extend(self.tell(When::After, next));
+        Ok(Applied { report, waited, generation: self.generation(), failed })
+    }
+
+    /// Calls the callbacks; why some did not come to their end.
+    fn tell(&self, when: When, generation: u64) -> Vec<Error> {
+        let mut failed = Vec::new();
+        for hook in self.shared.callbacks(when) {
+            let Err(error) = self.runtime.contained(|| table::call(hook, generation)) else { continue };
+            failed.push(error);
+            // An edit that deletes a function does not end its registrations.
+            if self.runtime.is_missing(hook.function) {
+                self.shared.remove(hook);
+            }
+        }
+        failed
     }
 }
 

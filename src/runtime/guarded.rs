@@ -12,6 +12,7 @@ use super::state::Changed;
 use super::{Report, Runtime};
 use crate::error::{Fault, Result};
 use crate::faults::{self, GivenUp, Interrupt, Limited};
+use crate::table::SymbolId;
 
 /// A guarded call that is about to be made; see [`Function::guarded`].
 ///
@@ -98,6 +99,22 @@ pub(super) fn run<T>(runtime: &Runtime, call: impl FnOnce() -> T) -> Result<T> {
     }
     let result = faults::run(runtime.inner.missing.identity(), None, call);
     result.map_err(|given_up| error(runtime, given_up))
+}
+
+/// Calls of the program's code that hotslot makes between steps of its own.
+impl Runtime {
+    /// Runs `call`, which calls generated code and does nothing else. What that cannot go on with
+    /// ends here: a guard further out must not give up the frames between.
+    pub(crate) fn contained<T>(&self, call: impl FnOnce() -> T) -> Result<T> {
+        faults::barrier(|| run(self, call))
+    }
+
+    /// Whether `address` is that of a function that nothing defines any more.
+    pub(crate) fn is_missing(&self, address: usize) -> bool {
+        let state = self.inner.state.lock();
+        let is_it = |id: SymbolId| state.symbols.slots.stub(id.0) == address as u64;
+        state.symbols.iter().any(|(id, symbol)| is_it(id) && symbol.winner().is_none())
+    }
 }
 
 #[cold]

@@ -19,6 +19,7 @@ use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
 use crate::compile::{CallForm, Known};
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults::barrier;
 use crate::process;
 use crate::reclaim::Caller;
 use crate::table::{SymbolId, Target};
@@ -150,8 +151,10 @@ impl PreparedUpdate {
             let again = self.prepared.insert(again.map_err(|r| overtaken_by(&state, r.error))?);
             self.report = std::mem::take(&mut again.report);
         }
-        // The host's code: if that panics nothing has changed, and `self` takes back the rest.
-        self.prepared.iter().flat_map(|prepared| &prepared.migrations).for_each(Migration::run);
+        // The host's code: if that panics nothing has changed, and `self` takes back the rest. No
+        // guard further out gives up these frames, which hold locks.
+        let migrations = self.prepared.iter().flat_map(|prepared| &prepared.migrations);
+        barrier(|| migrations.for_each(Migration::run));
         let Some(prepared) = self.prepared.take() else { return Ok(Report::default()) };
         let fast = prepared.staged.iter().filter(|staged| {
             let known = staged.generation.known.as_ref();

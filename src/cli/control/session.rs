@@ -11,6 +11,7 @@ use hotslot::{Hooks, Runtime, Source, Update};
 
 use super::super::assembler;
 use super::super::cancel::Cancel;
+use super::super::crash;
 use super::super::failure::Failure;
 use super::super::frontend::{Frontend, Job, Outcome, Verdict};
 use super::super::program::{Kind, Unit, kind_of};
@@ -262,6 +263,7 @@ impl Session {
             .hooks
             .commit(update)
             .map_err(|error| no(Refused { compiler: said.clone(), ..refused(&error) }))?;
+        crash::callbacks_failed(&applied);
         let answer = updated(&applied, said, front_end, begun.elapsed());
         let changed = applied.report.modules.iter().filter_map(|module| {
             let before = *before.get(&module.name)?;

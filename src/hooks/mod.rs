@@ -54,6 +54,9 @@ struct Moved {
 /// How long an update waits for a safe point, unless somebody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often an update that was overtaken while it waited is prepared, at most.
+const ROUNDS: usize = 4;
+
 impl Hooks {
     /// The text of `hotslot.h`.
     pub const HEADER: &'static str = include_str!("hotslot.h");
@@ -104,14 +107,50 @@ impl Hooks {
     /// As [`Update::commit`], and [`ErrorKind::SafePoint`] if no safe point came in time.
     pub fn commit(&self, update: &mut Update<'_>) -> Result<Applied> {
         let _turn = self.shared.turn.lock();
-        let (prepared, moved) = self.prepare(update)?;
+        let again = update.clone();
         let begun = Instant::now();
-        if !self.shared.has_safe_points() {
-            return self.make_live(prepared, &moved, Duration::ZERO);
+        for round in 1.. {
+            let (prepared, moved) = self.prepare(update)?;
+            if !self.shared.has_safe_points() {
+                return self.make_live(prepared, &moved, Duration::ZERO);
+            }
+            let this = self.clone();
+            let work = move || {
+                // To make it fit again is not for the program's thread, and callbacks are for
+                // what goes live.
+                if round < ROUNDS && !prepared.is_current() {
+                    return Err(Box::new(prepared));
+                }
+                Ok(this.make_live(prepared, &moved, begun.elapsed()))
+            };
+            match self.shared.at_safe_point(self.patience, work).map_err(|why| self.not_run(why))? {
+                Ok(result) => return result,
+                Err(_overtaken) => *update = again.clone(),
+            }
         }
-        let this = self.clone();
-        let work = move || this.make_live(prepared, &moved, begun.elapsed());
-        self.shared.at_safe_point(self.patience, work).map_err(|why| self.not_run(why))?
+        Err(self.not_run(NotRun::Late))
+    }
+
+    /// Takes the last update back as [`Runtime::undo`] does, where and when the program wants
+    /// that: see [`Self::commit`].
+    ///
+    /// # Errors
+    /// As [`Runtime::undo`] and [`Self::commit`].
+    pub fn undo(&self) -> Result<Option<Applied>> {
+        self.runtime.undo_by(None, |update| self.commit(update))
+    }
+
+    /// Takes the last update back as [`Runtime::undo_cause`] does, after a crash on this thread:
+    /// at once and here, as the program is at no safe point and may come to none before it
+    /// crashes again.
+    ///
+    /// # Errors
+    /// As [`Runtime::undo_cause`].
+    pub fn undo_cause(&self, error: &Error) -> Result<Option<Applied>> {
+        self.runtime.undo_by(Some(error), |update| {
+            let (prepared, moved) = self.prepare(update)?;
+            self.make_live(prepared, &moved, Duration::ZERO)
+        })
     }
 
     fn not_run(&self, why: NotRun) -> Error {
@@ -174,10 +213,26 @@ impl Hooks {
         moved: &Mutex<Vec<Moved>>,
         waited: Duration,
     ) -> Result<Applied> {
-        let next = self.generation() + 1;
-        let mut failed = self.tell(When::Before, next);
-        let report = prepared.commit()?;
-        self.shared.advance();
+        // A callback may crash under a guard of its own, which takes an update back. That is part
+        // of the update that it is called for, and told with it.
+        let making = match self.shared.is_making() {
+            true => None,
+            false => Some(self.shared.begin(self.patience).map_err(|why| self.not_run(why))?),
+        };
+        let tell = |when, generation| match &making {
+            Some(_) => self.tell(when, generation),
+            None => Vec::new(),
+        };
+        let mut failed = tell(When::Before, self.generation() + 1);
+        let report = match prepared.commit() {
+            Ok(report) => report,
+            Err(refusal) => {
+                // Those before have run.
+                tell(When::After, self.generation());
+                return Err(refusal);
+            }
+        };
+        let generation = self.shared.advance();
         for Moved { name, old, new } in std::mem::take(&mut *moved.lock()) {
             let found = || {
                 let function = self.runtime.address_of(&by_name(&name)).ok()?;
@@ -188,8 +243,8 @@ impl Hooks {
                 failed.extend(carried.err());
             }
         }
-        failed.extend(self.tell(When::After, next));
-        Ok(Applied { report, waited, generation: self.generation(), failed })
+        failed.extend(tell(When::After, generation));
+        Ok(Applied { report, waited, generation, failed })
     }
 
     /// Calls the callbacks; why some did not come to their end.

@@ -7,9 +7,8 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Runtime;
 use super::function::{Function, Signature};
-use super::state::Changed;
-use super::{Report, Runtime};
 use crate::error::{Fault, Result};
 use crate::faults::{self, GivenUp, Interrupt, Limited};
 use crate::table::SymbolId;
@@ -143,29 +142,6 @@ impl Runtime {
     ) -> Result<()> {
         // SAFETY: by the contract above.
         run(self, move || unsafe { function(data) })
-    }
-
-    /// Takes the last update back: its modules return to the generations before, all in one
-    /// step, and those that it loaded are removed. To have another level of optimisation is no
-    /// update in this sense, and to take one back is one. `None` if there is none.
-    ///
-    /// # Errors
-    /// As [`Update::commit`](crate::Update::commit); [`ErrorKind::Update`](crate::ErrorKind::Update)
-    /// where a generation is not kept any more.
-    pub fn undo(&self) -> Result<Option<Report>> {
-        let modules = match &self.inner.state.lock().last_update {
-            Some(last) => last.modules.clone(),
-            None => return Ok(None),
-        };
-        let mut update = self.update();
-        for Changed { name, from, to } in modules {
-            match from {
-                Some(from) if from != to => _ = update.restore(name.to_string(), from),
-                Some(_) => {}
-                None => _ = update.remove(name.to_string()),
-            }
-        }
-        update.commit().map(Some)
     }
 
     /// Has `report` told of a fault of generated code that no guarded call waits for, before it

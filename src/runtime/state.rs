@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Totals;
 use super::generation::{Module, Retired};
+use super::undo::Updates;
 use super::variables::Left;
 use crate::compile::{Known, Source, Way};
 use crate::error::{Error, ErrorKind, Result};
@@ -60,8 +60,8 @@ pub(super) struct State {
     pub look_at_count: usize,
     /// The modules of the last update.
     pub latest: Vec<Arc<str>>,
-    /// The last update that was not only to have better code.
-    pub last_update: Option<LastUpdate>,
+    /// The last updates that were not only to have better code.
+    pub updates: Updates,
     /// The update that last moved a variable or a constant that had an address before.
     pub moved: u64,
     /// How many past generations each module keeps.
@@ -72,21 +72,6 @@ pub(super) struct State {
 
 /// What [`State::order`] grows by with each update; the low half orders its modules.
 pub(super) const ONE_UPDATE: u64 = 1 << 32;
-
-/// What an update did, for whoever asks later.
-pub(super) struct LastUpdate {
-    pub at: Instant,
-    pub modules: Vec<Changed>,
-}
-
-/// A module that an update loaded or replaced, or returned to a generation.
-#[derive(Clone)]
-pub(super) struct Changed {
-    pub name: Arc<str>,
-    /// The generation before, if there was one, and that which is live since.
-    pub from: Option<u64>,
-    pub to: u64,
-}
 
 /// What a patch has to fit.
 pub(super) struct Base {
@@ -132,7 +117,7 @@ impl State {
             look_at: super::retire::FIRST_LOOK,
             look_at_count: super::retire::MANY,
             latest: Vec::new(),
-            last_update: None,
+            updates: Updates::default(),
             moved: 0,
             history,
             order: ONE_UPDATE,

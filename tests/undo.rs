@@ -25,7 +25,7 @@ fn crash(rt: &Runtime, name: &str) -> Error {
 
 #[test]
 fn each_undo_goes_one_further_back() {
-    let rt = Runtime::new().unwrap();
+    let rt = Runtime::builder().history(10).build().unwrap();
     rt.update().load("step", module("step", 1)).keep().commit().unwrap();
     for value in 2..5 {
         rt.replace("step", module("step", value)).unwrap();

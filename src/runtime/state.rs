@@ -21,9 +21,11 @@ use crate::table::{
 };
 
 impl Drop for State {
-    /// Ends images newest first: the unwinder finds those it was told of last at once.
+    /// Ends images newest first: the unwinder finds those it was told of last at once. Their
+    /// memory stays the arena's for longer, so that debuggers can forget all of them at once.
     fn drop(&mut self) {
         while self.modules.pop().is_some() || self.retired.pop().is_some() {}
+        self.observers.sweep();
     }
 }
 

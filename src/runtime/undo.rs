@@ -134,12 +134,15 @@ impl State {
         // A function that nothing defines: it took that away, or is what calls it.
         let Some(id) = error.symbol().and_then(|name| self.find(name).ok()) else { return false };
         let symbol = self.symbols.get(id);
-        let departed = symbol.rare().is_some_and(|rare| rare.departed == made.order);
+        let last = symbol.rare().and_then(|rare| rare.last_owner.as_ref());
+        let took = last.is_some_and(|(name, number)| {
+            made.modules.iter().any(|changed| changed.name == *name && changed.from == Some(*number))
+        });
         let calls = symbol.wanted_by.iter().any(|want| {
             let name = self.module(want.module()).map(|module| &module.name);
             made.modules.iter().any(|changed| Some(&changed.name) == name)
         });
-        symbol.winner().is_none() && (departed || calls)
+        symbol.winner().is_none() && (took || calls)
     }
 }
 

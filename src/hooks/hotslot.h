@@ -82,8 +82,9 @@ HOTSLOT_INLINE_ int hotslot_migrate(const char *variable, hotslot_migration func
 }
 
 /* Calls `function`, and comes back from it if it crashes: 1 if it did, 0 if it returned. With
- * `--on-crash rollback` the last update is undone then. Nothing between the crash and this call is
- * tidied up: no destructor runs, no lock is released. Natively it is a plain call. */
+ * `--on-crash rollback` the last update is undone then, if it brought what crashed. Nothing
+ * between the crash and this call is tidied up: no destructor runs, no lock is released. Natively
+ * it is a plain call. */
 HOTSLOT_INLINE_ int hotslot_guard(void (*function)(void *data), void *data) {
     if (&hotslot_guarded != NULL)
         return hotslot_guarded(function, data);

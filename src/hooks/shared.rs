@@ -15,8 +15,10 @@ use rustix::thread::{Pid, gettid};
 struct Job {
     run: Box<dyn FnOnce() + Send>,
     /// Tells the one that waits for its end that there will be none.
-    give_up: Box<dyn Fn() + Send>,
+    give_up: GiveUp,
 }
+
+type GiveUp = Box<dyn Fn() + Send>;
 
 /// How often whoever waits for another update to be made looks whether the program ends.
 const LOOK: Duration = Duration::from_millis(50);
@@ -60,7 +62,7 @@ pub struct Shared {
     closed: AtomicBool,
     job: Mutex<Option<Job>>,
     /// The thread that runs a job, and how to give that up.
-    running: Mutex<Option<(Pid, Box<dyn Fn() + Send>)>>,
+    running: Mutex<Option<(Pid, GiveUp)>>,
     /// Held while callbacks are called and an update goes live.
     making: Mutex<()>,
     /// The thread that holds it, or 0.

@@ -200,3 +200,20 @@ fn registered_bytes() -> (usize, u64) {
         (files, bytes)
     }
 }
+
+#[test]
+fn the_code_of_a_runtime_that_has_ended_is_forgotten() {
+    let _one_at_a_time = LIST.lock().unwrap_or_else(|e| e.into_inner());
+    let runtime = || Runtime::builder().arena_size(16 << 20).debugger(true).tiered(false).build().unwrap();
+    let (stays, ends) = (runtime(), runtime());
+    // Their updates become one file.
+    for value in 0..8 {
+        stays.load(format!("stays{value}"), module(&format!("stays{value}"), 0)).unwrap();
+        ends.load(format!("ends{value}"), module(&format!("ends{value}"), 0)).unwrap();
+    }
+    assert_eq!(registered().len(), 1);
+    drop(ends);
+    let names: Vec<(String, u64)> = registered().into_iter().flatten().collect();
+    assert_eq!(names.len(), 16, "{names:?}");
+    assert!(names.iter().all(|(name, _)| name.starts_with("stays")), "{names:?}");
+}

@@ -8,13 +8,12 @@ use std::ffi::{c_int, c_void};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, ValueEnum};
-use hotslot::{Error, Fault, Runtime};
+use hotslot::{Applied, Error, Fault, Runtime};
 
 use super::failure::Failure;
-use super::watch;
+use super::{hooks, watch};
 
 /// `--on-crash`.
 #[derive(Debug, Args)]
@@ -30,7 +29,7 @@ pub struct CrashOptions {
 pub enum OnCrash {
     /// Print function, line and backtrace to stderr
     Report,
-    /// The same, and undo the last update if the program goes on
+    /// The same, and undo the last update if that brought what crashed, and the program goes on
     Rollback,
     /// Nothing: the program ends as if hotslot was not there
     Exit,
@@ -43,15 +42,6 @@ struct Session {
 }
 
 static SESSION: OnceLock<Session> = OnceLock::new();
-
-/// How many commits there were when the program was loaded, or when one was taken back last: nothing
-/// up to there is undone.
-static FLOOR: AtomicU64 = AtomicU64::new(u64::MAX);
-
-/// The program is loaded: what is committed from now on can be undone.
-pub fn loaded(runtime: &Runtime) {
-    FLOOR.store(runtime.totals().commits, Ordering::Relaxed);
-}
 
 /// Watches for crashes of the program from now on. To be called after the program's signal
 /// dispositions are as it expects them, and before any of its code is loaded.
@@ -88,6 +78,13 @@ unsafe extern "C-unwind" fn guarded(
     result.map_or_else(|error| crashed(session, &error), |()| 0)
 }
 
+/// Says which callbacks of the program an update has called in vain.
+pub fn callbacks_failed(applied: &Applied) {
+    for error in &applied.failed {
+        say(&format!("hotslot: a callback was given up, and the update went on: {error}\n"));
+    }
+}
+
 fn crashed(session: &Session, error: &Error) -> c_int {
     if session.policy != OnCrash::Exit {
         match error.fault() {
@@ -95,7 +92,7 @@ fn crashed(session: &Session, error: &Error) -> c_int {
             None => say(&format!("hotslot: {error}\n")),
         }
     }
-    let rolled_back = session.policy == OnCrash::Rollback && roll_back(&session.runtime);
+    let rolled_back = session.policy == OnCrash::Rollback && roll_back(&session.runtime, error);
     if let Some(fault) = error.fault() {
         watch::crashed(told(fault, rolled_back));
     }
@@ -120,18 +117,19 @@ fn told(fault: &Fault, rolled_back: bool) -> watch::Crash {
     }
 }
 
-/// Whether the last update was undone.
-fn roll_back(runtime: &Runtime) -> bool {
-    // To undo the load would leave no program, and to undo an undoing would bring back what crashed.
-    if runtime.totals().commits <= FLOOR.load(Ordering::Relaxed) {
-        say("hotslot: there is no update to undo\n");
-        return false;
-    }
-    let undone = runtime.undo();
+/// Whether the last update was undone, which it is if it brought what crashed. The program is told
+/// by its hooks, on this thread: it need not come to a safe point any more.
+fn roll_back(runtime: &Runtime, error: &Error) -> bool {
+    let undone = match hooks::of_program() {
+        Some(hooks) => hooks.undo_cause(error).map(|applied| {
+            applied.map(|applied| {
+                callbacks_failed(&applied);
+                applied.report
+            })
+        }),
+        None => runtime.undo_cause(error),
+    };
     let back = matches!(undone, Ok(Some(_)));
-    if back {
-        loaded(runtime);
-    }
     match undone {
         Ok(Some(report)) => {
             let mut names: Vec<String> =
@@ -139,7 +137,7 @@ fn roll_back(runtime: &Runtime) -> bool {
             names.extend(report.removed.iter().map(|name| format!("{name} removed")));
             say(&format!("hotslot: the last update is undone: {}\n", names.join(", ")));
         }
-        Ok(None) => say("hotslot: there is no update to undo\n"),
+        Ok(None) => say("hotslot: there is no update to undo that is to blame\n"),
         Err(error) => say(&format!("hotslot: the last update cannot be undone: {error}\n")),
     }
     back

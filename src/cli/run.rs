@@ -126,7 +126,7 @@ fn load(
         let names = program.libraries.iter().chain(&options.libraries);
         let dirs = options.library_dirs.iter().chain(&program.library_dirs);
         libraries::add(&mut update, names, &dirs.cloned().collect::<Vec<_>>())?;
-        match update.strict().prepare() {
+        match update.strict().keep().prepare() {
             // A few names are in the compiler's own static library only. That is rare
             // enough to look there last.
             Err(error) if support.is_none() && error.kind() == ErrorKind::Resolve => {
@@ -138,7 +138,6 @@ fn load(
     // What constructors print must not meet the line.
     progress.finish();
     let report = prepared.commit()?;
-    crash::loaded(&runtime);
     for (name, took) in phases(&report) {
         timing::phase(name, took);
     }

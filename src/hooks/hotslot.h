@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 /* Called around an update, with the generation that the program has then. It must return: no
- * longjmp, no exception. It may call anything here. */
+ * longjmp, no exception. It may call anything here. One that crashes ends there, as by
+ * hotslot_guard; that is told, and the update goes on. */
 typedef void (*hotslot_callback)(unsigned long generation, void *context);
 
 /* Fills the new storage of a variable, which holds its new initial value, from the old bytes. */
@@ -81,8 +82,9 @@ HOTSLOT_INLINE_ int hotslot_migrate(const char *variable, hotslot_migration func
 }
 
 /* Calls `function`, and comes back from it if it crashes: 1 if it did, 0 if it returned. With
- * `--on-crash rollback` the last update is undone then. Nothing between the crash and this call is
- * tidied up: no destructor runs, no lock is released. Natively it is a plain call. */
+ * `--on-crash rollback` the last update is undone then, if it brought what crashed. Nothing
+ * between the crash and this call is tidied up: no destructor runs, no lock is released. Natively
+ * it is a plain call. */
 HOTSLOT_INLINE_ int hotslot_guard(void (*function)(void *data), void *data) {
     if (&hotslot_guarded != NULL)
         return hotslot_guarded(function, data);

@@ -29,7 +29,7 @@ pub struct Hooks {
 }
 
 /// An update that went live by [`Hooks::commit`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Applied {
     /// What it did.
@@ -38,6 +38,10 @@ pub struct Applied {
     pub waited: Duration,
     /// The program's generation now.
     pub generation: u64,
+    /// Why callbacks and migrations of the program did not come to their end, as
+    /// [`Function::try_call`](crate::Function::try_call) would say it. That stops no update: it may
+    /// be the one that mends them.
+    pub failed: Vec<Error>,
 }
 
 /// A variable that has new storage.
@@ -49,6 +53,9 @@ struct Moved {
 
 /// How long an update waits for a safe point, unless somebody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often an update that was overtaken while it waited is prepared, at most.
+const ROUNDS: usize = 4;
 
 impl Hooks {
     /// The text of `hotslot.h`.
@@ -100,22 +107,50 @@ impl Hooks {
     /// As [`Update::commit`], and [`ErrorKind::SafePoint`] if no safe point came in time.
     pub fn commit(&self, update: &mut Update<'_>) -> Result<Applied> {
         let _turn = self.shared.turn.lock();
-        let (prepared, moved) = self.prepare(update)?;
+        let again = update.clone();
         let begun = Instant::now();
-        if !self.shared.has_safe_points() {
-            let report = self.make_live(prepared, &moved)?;
-            return Ok(self.applied(report, Duration::ZERO));
+        for round in 1.. {
+            let (prepared, moved) = self.prepare(update)?;
+            if !self.shared.has_safe_points() {
+                return self.make_live(prepared, &moved, Duration::ZERO);
+            }
+            let this = self.clone();
+            let work = move || {
+                // To make it fit again is not for the program's thread, and callbacks are for
+                // what goes live.
+                if round < ROUNDS && !prepared.is_current() {
+                    return Err(Box::new(prepared));
+                }
+                Ok(this.make_live(prepared, &moved, begun.elapsed()))
+            };
+            match self.shared.at_safe_point(self.patience, work).map_err(|why| self.not_run(why))? {
+                Ok(result) => return result,
+                Err(_overtaken) => *update = again.clone(),
+            }
         }
-        let this = self.clone();
-        let work = move || {
-            let waited = begun.elapsed();
-            this.make_live(prepared, &moved).map(|report| this.applied(report, waited))
-        };
-        self.shared.at_safe_point(self.patience, work).map_err(|why| self.not_run(why))?
+        Err(self.not_run(NotRun::Late))
     }
 
-    fn applied(&self, report: Report, waited: Duration) -> Applied {
-        Applied { report, waited, generation: self.generation() }
+    /// Takes the last update back as [`Runtime::undo`] does, where and when the program wants
+    /// that: see [`Self::commit`].
+    ///
+    /// # Errors
+    /// As [`Runtime::undo`] and [`Self::commit`].
+    pub fn undo(&self) -> Result<Option<Applied>> {
+        self.runtime.undo_by(None, |update| self.commit(update))
+    }
+
+    /// Takes the last update back as [`Runtime::undo_cause`] does, after a crash on this thread:
+    /// at once and here, as the program is at no safe point and may come to none before it
+    /// crashes again.
+    ///
+    /// # Errors
+    /// As [`Runtime::undo_cause`].
+    pub fn undo_cause(&self, error: &Error) -> Result<Option<Applied>> {
+        self.runtime.undo_by(Some(error), |update| {
+            let (prepared, moved) = self.prepare(update)?;
+            self.make_live(prepared, &moved, Duration::ZERO)
+        })
     }
 
     fn not_run(&self, why: NotRun) -> Error {
@@ -172,22 +207,58 @@ impl Hooks {
         Err(refusal)
     }
 
-    fn make_live(&self, prepared: PreparedUpdate, moved: &Mutex<Vec<Moved>>) -> Result<Report> {
-        let next = self.generation() + 1;
-        self.shared.callbacks(When::Before).into_iter().for_each(|hook| table::call(hook, next));
-        let report = prepared.commit()?;
-        self.shared.advance();
+    fn make_live(
+        &self,
+        prepared: PreparedUpdate,
+        moved: &Mutex<Vec<Moved>>,
+        waited: Duration,
+    ) -> Result<Applied> {
+        // A callback may crash under a guard of its own, which takes an update back. That is part
+        // of the update that it is called for, and told with it.
+        let making = match self.shared.is_making() {
+            true => None,
+            false => Some(self.shared.begin(self.patience).map_err(|why| self.not_run(why))?),
+        };
+        let tell = |when, generation| match &making {
+            Some(_) => self.tell(when, generation),
+            None => Vec::new(),
+        };
+        let mut failed = tell(When::Before, self.generation() + 1);
+        let report = match prepared.commit() {
+            Ok(report) => report,
+            Err(refusal) => {
+                // Those before have run.
+                tell(When::After, self.generation());
+                return Err(refusal);
+            }
+        };
+        let generation = self.shared.advance();
         for Moved { name, old, new } in std::mem::take(&mut *moved.lock()) {
             let found = || {
                 let function = self.runtime.address_of(&by_name(&name)).ok()?;
                 Some(Hook { function: function as usize, context: 0 })
             };
             if let Some(hook) = self.shared.migration(&name).or_else(found) {
-                table::call_migration(hook, new, &old);
+                let carried = self.runtime.contained(|| table::call_migration(hook, new, &old));
+                failed.extend(carried.err());
             }
         }
-        self.shared.callbacks(When::After).into_iter().for_each(|hook| table::call(hook, next));
-        Ok(report)
+        failed.extend(tell(When::After, generation));
+        Ok(Applied { report, waited, generation, failed })
+    }
+
+    /// Calls the callbacks; why some did not come to their end.
+    fn tell(&self, when: When, generation: u64) -> Vec<Error> {
+        let mut failed = Vec::new();
+        for hook in self.shared.callbacks(when) {
+            let Err(error) = self.runtime.contained(|| table::call(hook, generation)) else { continue };
+            failed.push(error);
+            // An edit that deletes a function does not end its registrations.
+            if self.runtime.is_missing(hook.function) {
+                self.shared.remove(hook);
+            }
+        }
+        failed
     }
 }
 

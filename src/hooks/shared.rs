@@ -4,14 +4,24 @@
 //! comes to a safe point takes and runs. Knows nothing of what a job does, nor of C.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+use rustix::thread::{Pid, gettid};
 
 /// An update that is ready, to be run on the thread of the safe point.
-type Job = Box<dyn FnOnce() + Send>;
+struct Job {
+    run: Box<dyn FnOnce() + Send>,
+    /// Tells the one that waits for its end that there will be none.
+    give_up: GiveUp,
+}
+
+type GiveUp = Box<dyn Fn() + Send>;
+
+/// How often whoever waits for another update to be made looks whether the program ends.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A function of the program by its address, and what it is called with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +61,12 @@ pub struct Shared {
     waiting: AtomicBool,
     closed: AtomicBool,
     job: Mutex<Option<Job>>,
+    /// The thread that runs a job, and how to give that up.
+    running: Mutex<Option<(Pid, GiveUp)>>,
+    /// Held while callbacks are called and an update goes live.
+    making: Mutex<()>,
+    /// The thread that holds it, or 0.
+    maker: AtomicI32,
     callbacks: Mutex<Vec<(When, Hook)>>,
     migrations: Mutex<HashMap<String, Hook>>,
     /// Held while an update is made: they take turns.
@@ -66,6 +82,9 @@ impl Shared {
             waiting: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             job: Mutex::new(None),
+            running: Mutex::new(None),
+            making: Mutex::new(()),
+            maker: AtomicI32::new(0),
             callbacks: Mutex::default(),
             migrations: Mutex::default(),
             turn: Mutex::new(()),
@@ -76,9 +95,32 @@ impl Shared {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// An update is live.
-    pub fn advance(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+    /// An update is live: the generation now.
+    pub fn advance(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Waits until no other thread makes an update live, and has others wait meanwhile.
+    pub fn begin(&self, patience: Duration) -> Result<Making<'_>, NotRun> {
+        let begun = Instant::now();
+        loop {
+            if let Some(lock) = self.making.try_lock_for(LOOK) {
+                self.maker.store(this_thread(), Ordering::Relaxed);
+                return Ok(Making { shared: self, _lock: lock });
+            }
+            // The thread that ends the program may be the one that has begun.
+            if self.closed.load(Ordering::Acquire) {
+                return Err(NotRun::Closed);
+            }
+            if begun.elapsed() >= patience {
+                return Err(NotRun::Late);
+            }
+        }
+    }
+
+    /// Whether it is this thread that makes an update live.
+    pub fn is_making(&self) -> bool {
+        self.maker.load(Ordering::Relaxed) == this_thread()
     }
 
     pub fn is_waiting(&self) -> bool {
@@ -101,7 +143,9 @@ impl Shared {
         }
         let Some(job) = self.job.lock().take() else { return false };
         self.waiting.store(false, Ordering::Release);
-        job();
+        *self.running.lock() = Some((gettid(), job.give_up));
+        (job.run)();
+        *self.running.lock() = None;
         true
     }
 
@@ -119,11 +163,15 @@ impl Shared {
                 return Err(NotRun::Closed);
             }
             // Nobody is left to hear of it if the program's end came meanwhile.
-            *job = Some(Box::new(move || _ = sender.send(work())));
+            let other = sender.clone();
+            *job = Some(Job {
+                run: Box::new(move || _ = sender.send(Ok(work()))),
+                give_up: Box::new(move || _ = other.send(Err(NotRun::Closed))),
+            });
             self.waiting.store(true, Ordering::Release);
         }
         match result.recv_timeout(patience) {
-            Ok(result) => return Ok(result),
+            Ok(result) => return result,
             Err(RecvTimeoutError::Disconnected) => return Err(NotRun::Closed),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -131,7 +179,7 @@ impl Shared {
             return Err(NotRun::Late);
         }
         // It has begun in the last moment.
-        result.recv().map_err(|_| NotRun::Closed)
+        result.recv().unwrap_or(Err(NotRun::Closed))
     }
 
     /// Takes a job back that has not begun; whether there was one.
@@ -143,10 +191,14 @@ impl Shared {
         job.is_some()
     }
 
-    /// Nothing waits any more, from now on.
+    /// Nothing waits any more, from now on: neither for a safe point nor for a job that this
+    /// thread runs, and in which it ends the program.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.withdraw();
+        if let Some((_, give_up)) = self.running.lock().as_ref().filter(|(thread, _)| *thread == gettid()) {
+            give_up();
+        }
     }
 
     pub fn add(&self, when: When, hook: Hook) {
@@ -179,10 +231,26 @@ impl Shared {
     }
 }
 
+/// An update that goes live; until this is dropped it is the only one.
+pub struct Making<'s> {
+    shared: &'s Shared,
+    _lock: MutexGuard<'s, ()>,
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.shared.maker.store(0, Ordering::Relaxed);
+    }
+}
+
+/// By the kernel's number: what Rust knows of a thread may be gone when it ends the program.
+fn this_thread() -> i32 {
+    gettid().as_raw_nonzero().get()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Instant;
 
     use super::*;
 

@@ -4,15 +4,14 @@
 //! addresses are stored, then the slots, in one step. What ends is kept as a past generation
 //! or retired, never freed here: a thread may still be in it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::generation::{Generation, Module, Past};
 use super::prepare::{Prepared, Restored, Staged};
-use super::state::{Changed, LastUpdate, ONE_UPDATE, State};
+use super::state::{ONE_UPDATE, State};
+use super::undo::{self, Changed};
 use crate::link::{Image, Initialiser, StorageKey, Stored};
 use crate::memory::Block;
 use crate::seeded::{Bug, bug};
@@ -130,19 +129,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         }
     }
     state.latest.clear();
-    let changes = staged.iter().filter(|m| !m.upgrade).map(|m| (m.id, m.generation.number));
-    let changes = changes.chain(restored.iter().map(|r| (r.id, r.number)));
-    let names = staged.iter().map(|m| (m.id, &m.name));
-    let names: HashMap<u32, &Arc<str>> = names.collect();
-    let changes: Vec<Changed> = (changes.filter_map(|(id, to)| {
-        let before = state.module(id);
-        let name = before.map(|module| &module.name).or_else(|| names.get(&id).copied())?.clone();
-        Some(Changed { name, from: before.map(|module| module.current.number), to })
-    }))
-    .collect();
-    if !changes.is_empty() {
-        state.last_update = Some(LastUpdate { at: Instant::now(), modules: changes });
-    }
+    note(state, &staged, &restored, &removed);
     for module in staged {
         state.latest.push(module.name.clone());
         let past = take(&mut ended, module.id);
@@ -163,6 +150,25 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
         }
     }
     after
+}
+
+/// Notes what the update changes, while what it replaces is there.
+fn note(state: &mut State, staged: &[Staged], restored: &[Restored], removed: &[u32]) {
+    let number = |id: u32| state.module(id).map(|module| module.current.number);
+    let staged = || staged.iter().filter(|staged| !staged.upgrade);
+    let changed = |(name, id, to): (&Arc<str>, u32, _)| Changed { name: name.clone(), from: number(id), to };
+    let of = |id: u32, to: Option<u64>| Some((&state.module(id)?.name, id, to));
+    let new = staged().map(|staged| Changed {
+        from: number(staged.id).filter(|_| staged.replace),
+        ..changed((&staged.name, staged.id, Some(staged.generation.number)))
+    });
+    let back = restored.iter().filter_map(|restored| of(restored.id, Some(restored.number)));
+    let gone = removed.iter().filter_map(|&id| of(id, None));
+    let modules: Vec<Changed> = new.chain(back.chain(gone).map(changed)).collect();
+    let has_effect = !restored.is_empty() || !removed.is_empty() || staged().any(undo::has_effect);
+    if !modules.is_empty() {
+        state.updates.add(state.order, modules, has_effect);
+    }
 }
 
 /// What the present generation of module `id` provided.

@@ -72,8 +72,8 @@ impl Inner {
         let frame = fault.culprit()?;
         let (module, number) = frame.module.as_ref()?;
         let name = frame.function.as_deref()?;
-        let last = state.last_update.as_ref()?;
-        let changed = last.modules.iter().any(|c| *c.name == **module && c.to == *number);
+        let last = state.updates.last()?;
+        let changed = last.modules.iter().any(|c| *c.name == **module && c.to == Some(*number));
         let live = state.module(state.module_id(module)?)?;
         let report = &live.current.report;
         let mut listed = report.changed_functions.iter().chain(&report.new_functions);

@@ -7,11 +7,11 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Runtime;
 use super::function::{Function, Signature};
-use super::state::Changed;
-use super::{Report, Runtime};
 use crate::error::{Fault, Result};
 use crate::faults::{self, GivenUp, Interrupt, Limited};
+use crate::table::SymbolId;
 
 /// A guarded call that is about to be made; see [`Function::guarded`].
 ///
@@ -100,6 +100,22 @@ pub(super) fn run<T>(runtime: &Runtime, call: impl FnOnce() -> T) -> Result<T> {
     result.map_err(|given_up| error(runtime, given_up))
 }
 
+/// Calls of the program's code that hotslot makes between steps of its own.
+impl Runtime {
+    /// Runs `call`, which calls generated code and does nothing else. What that cannot go on with
+    /// ends here: a guard further out must not give up the frames between.
+    pub(crate) fn contained<T>(&self, call: impl FnOnce() -> T) -> Result<T> {
+        faults::barrier(|| run(self, call))
+    }
+
+    /// Whether `address` is that of a function that nothing defines any more.
+    pub(crate) fn is_missing(&self, address: usize) -> bool {
+        let state = self.inner.state.lock();
+        let is_it = |id: SymbolId| state.symbols.slots.stub(id.0) == address as u64;
+        state.symbols.iter().any(|(id, symbol)| is_it(id) && symbol.winner().is_none())
+    }
+}
+
 #[cold]
 fn error(runtime: &Runtime, given_up: GivenUp) -> crate::error::Error {
     match given_up {
@@ -126,29 +142,6 @@ impl Runtime {
     ) -> Result<()> {
         // SAFETY: by the contract above.
         run(self, move || unsafe { function(data) })
-    }
-
-    /// Takes the last update back: its modules return to the generations before, all in one
-    /// step, and those that it loaded are removed. To have another level of optimisation is no
-    /// update in this sense, and to take one back is one. `None` if there is none.
-    ///
-    /// # Errors
-    /// As [`Update::commit`](crate::Update::commit); [`ErrorKind::Update`](crate::ErrorKind::Update)
-    /// where a generation is not kept any more.
-    pub fn undo(&self) -> Result<Option<Report>> {
-        let modules = match &self.inner.state.lock().last_update {
-            Some(last) => last.modules.clone(),
-            None => return Ok(None),
-        };
-        let mut update = self.update();
-        for Changed { name, from, to } in modules {
-            match from {
-                Some(from) if from != to => _ = update.restore(name.to_string(), from),
-                Some(_) => {}
-                None => _ = update.remove(name.to_string()),
-            }
-        }
-        update.commit().map(Some)
     }
 
     /// Has `report` told of a fault of generated code that no guarded call waits for, before it

@@ -39,6 +39,7 @@ mod tests;
 mod thunks;
 mod tiers;
 mod transaction;
+mod undo;
 mod units;
 mod update;
 mod upgrade;

@@ -104,8 +104,7 @@ impl Inner {
             state.retired.splice(0..0, held.retired);
             state.gates.splice(0..0, held.gates);
         }
-        freed.free();
-        self.sweep();
+        self.free(freed);
         result.bytes += self.reclaim_variables(caller);
         let mut state = self.state.lock();
         state.count_retired();
@@ -120,10 +119,16 @@ impl Inner {
         result
     }
 
-    /// Has debuggers forget what was freed.
-    fn sweep(&self) {
+    /// Ends everything, newest first: the unwinder finds what it was told of last at once.
+    fn free(&self, mut candidates: Candidates) {
+        // Debuggers forget it first: one that takes a breakpoint out later would write to what
+        // another thread has linked there by then.
+        for retired in &mut candidates.retired {
+            drop(retired.layer.image.shown.take());
+        }
         let observers = self.state.lock().observers.clone();
         observers.sweep();
+        while candidates.retired.pop().is_some() {}
     }
 
     /// Frees variables that nothing names and no thread holds.
@@ -168,8 +173,7 @@ impl Inner {
             state.totals.reclaimed_bytes += retired.layer.bytes() as u64;
         }
         drop(state);
-        Candidates { retired, gates }.free();
-        self.sweep();
+        self.free(Candidates { retired, gates });
         let mut state = self.state.lock();
         let left = state.take_left(&Default::default());
         let left = state.settle_left(left, &Findings::default(), &[]);
@@ -418,10 +422,5 @@ impl Candidates {
             to.gates.push(gates);
         }
         (stays, goes)
-    }
-
-    /// Ends everything, newest first: the unwinder finds what it was told of last at once.
-    fn free(mut self) {
-        while self.retired.pop().is_some() {}
     }
 }

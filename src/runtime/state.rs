@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Totals;
 use super::generation::{Module, Retired};
+use super::undo::Updates;
 use super::variables::Left;
 use crate::compile::{Known, Source, Way};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,9 +21,11 @@ use crate::table::{
 };
 
 impl Drop for State {
-    /// Ends images newest first: the unwinder finds those it was told of last at once.
+    /// Ends images newest first: the unwinder finds those it was told of last at once. Their
+    /// memory stays the arena's for longer, so that debuggers can forget all of them at once.
     fn drop(&mut self) {
         while self.modules.pop().is_some() || self.retired.pop().is_some() {}
+        self.observers.sweep();
     }
 }
 
@@ -60,8 +62,8 @@ pub(super) struct State {
     pub look_at_count: usize,
     /// The modules of the last update.
     pub latest: Vec<Arc<str>>,
-    /// The last update that was not only to have better code.
-    pub last_update: Option<LastUpdate>,
+    /// The last updates that were not only to have better code.
+    pub updates: Updates,
     /// How many past generations each module keeps.
     pub history: usize,
     /// The number of the next update, in the high half: later definitions have higher ones.
@@ -70,21 +72,6 @@ pub(super) struct State {
 
 /// What [`State::order`] grows by with each update; the low half orders its modules.
 pub(super) const ONE_UPDATE: u64 = 1 << 32;
-
-/// What an update did, for whoever asks later.
-pub(super) struct LastUpdate {
-    pub at: Instant,
-    pub modules: Vec<Changed>,
-}
-
-/// A module that an update loaded or replaced, or returned to a generation.
-#[derive(Clone)]
-pub(super) struct Changed {
-    pub name: Arc<str>,
-    /// The generation before, if there was one, and that which is live since.
-    pub from: Option<u64>,
-    pub to: u64,
-}
 
 /// What a patch has to fit.
 pub(super) struct Base {
@@ -130,7 +117,7 @@ impl State {
             look_at: super::retire::FIRST_LOOK,
             look_at_count: super::retire::MANY,
             latest: Vec::new(),
-            last_update: None,
+            updates: Updates::default(),
             history,
             order: ONE_UPDATE,
         }

@@ -14,11 +14,13 @@ use super::fitting::{Migration, Rules};
 use super::prepare::{self, Input, Prepared, Refusal, Request, Settings};
 use super::report::{Report, Times};
 use super::state::State;
+use super::undo::Undo;
 use super::units::{Incoming, Ready, Unit, compile_all, parse};
 use super::update::{Step, already_loaded, given_twice, unknown_module};
 use super::{Inner, Runtime, entry};
 use crate::compile::{CallForm, Known};
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults::barrier;
 use crate::process;
 use crate::reclaim::Caller;
 use crate::table::{SymbolId, Target};
@@ -32,6 +34,7 @@ pub(super) struct Plan {
     pub strict: bool,
     pub rules: Rules,
     pub rebuild: bool,
+    pub undo: Undo,
 }
 
 /// An update that is compiled and linked, and that nobody can see yet; made by
@@ -56,6 +59,7 @@ pub(super) struct Work {
     restored: Vec<(Arc<str>, u64)>,
     strict: bool,
     rules: Rules,
+    undo: Undo,
     times: Times,
 }
 
@@ -70,7 +74,7 @@ impl PreparedUpdate {
         let inner = &*runtime.inner;
         inner.arena.check_ours()?;
         inner.check_retained(caller)?;
-        let Plan { steps, wants, strict, rules, rebuild } = plan;
+        let Plan { steps, wants, strict, rules, rebuild, undo } = plan;
         let Expanded { mut units, removed, archives, restored } = archives::expand(&inner.state, steps)?;
         // Code that stays would go on with the variables as they are.
         let whole = rules.all.is_some() || !rules.named.is_empty();
@@ -78,7 +82,7 @@ impl PreparedUpdate {
         let mut times = Times::default();
         let mut ready = compile_all(inner, units, &mut times)?;
         archives::select(&inner.state, &mut ready, wants)?;
-        let mut work = Work { ready, removed, archives, restored, strict, rules, times };
+        let mut work = Work { ready, removed, archives, restored, strict, rules, undo, times };
         let mut rounds = if rebuild { REBUILDS } else { 0 };
         let mut prepared = loop {
             // A round's callers are compiled without the lock.
@@ -150,8 +154,10 @@ impl PreparedUpdate {
             let again = self.prepared.insert(again.map_err(|r| overtaken_by(&state, r.error))?);
             self.report = std::mem::take(&mut again.report);
         }
-        // The host's code: if that panics nothing has changed, and `self` takes back the rest.
-        self.prepared.iter().flat_map(|prepared| &prepared.migrations).for_each(Migration::run);
+        // The host's code: if that panics nothing has changed, and `self` takes back the rest. No
+        // guard further out gives up these frames, which hold locks.
+        let migrations = self.prepared.iter().flat_map(|prepared| &prepared.migrations);
+        barrier(|| migrations.for_each(Migration::run));
         let Some(prepared) = self.prepared.take() else { return Ok(Report::default()) };
         let fast = prepared.staged.iter().filter(|staged| {
             let known = staged.generation.known.as_ref();
@@ -165,6 +171,7 @@ impl PreparedUpdate {
             (inner.tiered && known.has_fast()).then(|| module.name.clone())
         }));
         let after = commit::commit(&mut state, prepared);
+        state.updates.settle(self.work.undo);
         drop((state, _loading));
         let mut report = std::mem::take(&mut self.report);
         report.times = self.work.times;
@@ -244,6 +251,7 @@ impl Work {
         let started = Instant::now();
         inner.arena.take_back().map_err(|error| Refusal { error, outdated: Vec::new() })?;
         let plain = |error: Error| Refusal { error, outdated: Vec::new() };
+        state.check_undo(self.undo).map_err(plain)?;
         let inputs = parse(&self.ready, inner.arena.arch()).map_err(plain)?;
         let groups = archives::settle(state, &self.archives, &inputs, &self.removed).map_err(plain)?;
         let (removed, restored) =

@@ -10,6 +10,7 @@ use super::Runtime;
 use super::fitting::{Migrated, Rule, Rules};
 use super::report::Report;
 use super::transaction::{Plan, PreparedUpdate};
+use super::undo::Undo;
 use crate::compile::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::libraries::{self, Libraries};
@@ -40,12 +41,13 @@ pub struct Update<'rt> {
     wants: Vec<String>,
     rules: Rules,
     rebuild: bool,
+    pub(super) undo: Undo,
 }
 
 impl<'rt> Update<'rt> {
     pub(super) fn new(runtime: &'rt Runtime) -> Self {
         let (steps, wants, rules) = Default::default();
-        Self { runtime, steps, strict: false, wants, rules, rebuild: false }
+        Self { runtime, steps, strict: false, wants, rules, rebuild: false, undo: Undo::Possible }
     }
 
     /// Adds a new module. An archive becomes one module a member, named
@@ -123,6 +125,13 @@ impl<'rt> Update<'rt> {
         self
     }
 
+    /// Has [`Runtime::undo`] never take back this update, nor what was committed before: with it
+    /// the program is as it was loaded.
+    pub fn keep(&mut self) -> &mut Self {
+        self.undo = Undo::Never;
+        self
+    }
+
     /// Lets the variable `name` start anew, with its initial value, if it no longer fits its
     /// storage: another size, alignment or type. Without a rule the update is refused.
     pub fn reset(&mut self, name: impl Into<String>) -> &mut Self {
@@ -171,6 +180,7 @@ impl<'rt> Update<'rt> {
             strict: self.strict,
             rules: self.rules.clone(),
             rebuild: self.rebuild,
+            undo: self.undo,
         };
         PreparedUpdate::new(self.runtime, plan, &Caller::here())
     }
@@ -195,6 +205,7 @@ impl<'rt> Update<'rt> {
             strict: self.strict,
             rules: self.rules.clone(),
             rebuild: self.rebuild,
+            undo: self.undo,
         };
         PreparedUpdate::new(self.runtime, plan, &Caller::here()).map(drop)
     }

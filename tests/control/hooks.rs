@@ -244,3 +244,29 @@ fn a_registered_migration_is_used_each_time() {
     run.write("value.c", &state(7));
     assert_eq!(run.json(&["swap", "value.c"])["why"], "incompatible");
 }
+
+/// Ends in a callback, at a safe point.
+const ENDS: &str = r#"
+#include <hotslot.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int value(void);
+static void told(unsigned long generation, void *context) { (void)context; exit((int)generation + 40); }
+int main(void) {
+    hotslot_after_update(told, 0);
+    for (;;) { printf("%d\n", value()); fflush(stdout); hotslot_safe_point(); usleep(1000); }
+}
+"#;
+
+#[test]
+fn a_callback_can_end_the_program() {
+    let place = Place::new(&[("main.c", ENDS), ("value.c", "int value(void) { return 1; }\n")]);
+    let mut run = Running::start(&place, &["main.c", "value.c"]);
+    run.prints("1");
+    let begun = std::time::Instant::now();
+    let stream = run.connect();
+    std::io::Write::write_all(&mut &stream, b"{\"ask\":\"rebuild\",\"module\":\"value.c\"}\n").unwrap();
+    assert_eq!(run.end().code(), Some(42));
+    assert!(begun.elapsed().as_secs() < 8, "{:?}", begun.elapsed());
+}

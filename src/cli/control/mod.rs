@@ -89,7 +89,6 @@ pub fn start(
         assembler: options.compilers.cc.clone(),
         folder: std::env::current_dir().unwrap_or_default(),
         cancel,
-        done: Vec::new(),
     };
     life.spawn("hotslot-update", move || {
         for (ask, reply) in orders {

@@ -1,9 +1,8 @@
 //! Updates of a program that nobody watches: made when they are asked for.
 //!
-//! Owns what a file or a module of a request means, how new code is made of it, and what the
-//! last updates were, to take them back. All of it happens on one thread, an update at a time.
+//! Owns what a file or a module of a request means, how new code is made of it. All
+//! of it happens on one thread, an update at a time.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,15 +10,13 @@ use hotslot::{Hooks, Runtime, Source, Update};
 
 use super::super::assembler;
 use super::super::cancel::Cancel;
+use super::super::crash;
 use super::super::failure::Failure;
 use super::super::frontend::{Frontend, Job, Outcome, Verdict};
 use super::super::program::{Kind, Unit, kind_of};
 use super::super::progress::Progress;
 use super::protocol::{Answer, Ask, Refused, Replacement, Why};
 use super::report::{failed, plain, refused, updated};
-
-/// How many updates can be taken back.
-const UNDOABLE: usize = 100;
 
 /// What makes updates.
 pub struct Session {
@@ -32,8 +29,6 @@ pub struct Session {
     /// Where the program was started: its paths are seen from there.
     pub folder: PathBuf,
     pub cancel: Cancel,
-    /// Of each update, newest last, the modules it changed and their generation before.
-    pub done: Vec<Vec<(String, u64)>>,
 }
 
 /// A module and what it is to be made of.
@@ -232,22 +227,12 @@ impl Session {
     }
 
     fn undo(&mut self, begun: Instant) -> Result<Answer, Box<Answer>> {
-        let Some(last) = self.done.pop() else {
+        let undone = self.hooks.undo().map_err(|error| no(refused(&error)))?;
+        let Some(applied) = undone else {
             return Err(nothing("there is no update to take back".to_owned()));
         };
-        let runtime = self.runtime.clone();
-        let mut update = runtime.update();
-        for (module, generation) in &last {
-            update.restore(module, *generation);
-        }
-        let result = self.commit(&mut update, String::new(), Duration::ZERO, begun);
-        if result.is_ok() {
-            // What it did is not to be taken back as well.
-            self.done.pop();
-        } else {
-            self.done.push(last);
-        }
-        result
+        crash::callbacks_failed(&applied);
+        Ok(Answer::Updated(updated(&applied, String::new(), Duration::ZERO, begun.elapsed())))
     }
 
     fn commit(
@@ -257,24 +242,12 @@ impl Session {
         front_end: Duration,
         begun: Instant,
     ) -> Result<Answer, Box<Answer>> {
-        let before: HashMap<String, u64> = self.runtime.modules().into_iter().collect();
         let applied = self
             .hooks
             .commit(update)
             .map_err(|error| no(Refused { compiler: said.clone(), ..refused(&error) }))?;
-        let answer = updated(&applied, said, front_end, begun.elapsed());
-        let changed = applied.report.modules.iter().filter_map(|module| {
-            let before = *before.get(&module.name)?;
-            (before != module.generation).then(|| (module.name.clone(), before))
-        });
-        // What changed nothing is not what somebody wants to be taken back.
-        if answer.effect {
-            self.done.push(changed.collect());
-        }
-        if self.done.len() > UNDOABLE {
-            self.done.remove(0);
-        }
-        Ok(Answer::Updated(answer))
+        crash::callbacks_failed(&applied);
+        Ok(Answer::Updated(updated(&applied, said, front_end, begun.elapsed())))
     }
 }
 

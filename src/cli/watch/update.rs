@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use hotslot::{Error, ErrorKind, Report, Runtime, Source, Update};
 
 use crate::cli::failure::Failure;
-use crate::cli::{hooks, libraries};
+use crate::cli::{crash, hooks, libraries};
 
 /// What is done with a module.
 pub struct Change {
@@ -85,7 +85,10 @@ impl Target {
 /// As the program wants updates, where it says so by its hooks.
 pub fn commit(update: &mut Update<'_>) -> Result<Report, Error> {
     match hooks::of_program() {
-        Some(hooks) => hooks.commit(update).map(|applied| applied.report),
+        Some(hooks) => hooks.commit(update).map(|applied| {
+            crash::callbacks_failed(&applied);
+            applied.report
+        }),
         None => update.commit(),
     }
 }

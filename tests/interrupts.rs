@@ -171,13 +171,46 @@ fn deadlines_of_nested_calls_end_the_right_one() {
     unsafe { rt.define_function("host", inner as *const _) }.unwrap();
     assert_eq!(late(&function(&rt, "waits"), 60_000, 1).unwrap(), 2);
     // The outer one's time is over first: both are given up.
+    static INNER: std::sync::LazyLock<Interrupt> = std::sync::LazyLock::new(Interrupt::new);
     // SAFETY: the type that the module declares.
     unsafe { rt.define_function("host", endless as *const _) }.unwrap();
     extern "C" fn endless(n: i64) -> i64 {
         let rt = RUNTIME.get().unwrap();
-        i64::from(late(&function(rt, "spin"), 600_000, n).is_err())
+        let spin = function(rt, "spin");
+        // SAFETY: as in `function`.
+        let result = unsafe { spin.guarded().deadline(Duration::from_secs(600)).interrupt(&INNER).call(n) };
+        i64::from(result.is_err())
     }
     let begun = Instant::now();
     assert_eq!(late(&function(&rt, "waits"), 30, 1).unwrap_err().kind(), ErrorKind::Interrupted);
     assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!(INNER.interrupt(), 0, "the inner one is over as well");
+}
+
+#[test]
+fn a_wait_of_the_host_goes_on() {
+    static RESULT: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
+    /// Waits for a byte without a limit, as long as it takes.
+    extern "C" fn waits(ms: i64) -> i64 {
+        let mut ends = [0; 2];
+        // SAFETY: valid for writes; descriptors of this function.
+        unsafe { libc::pipe(ends.as_mut_ptr()) };
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(ms as u64));
+            // SAFETY: a byte.
+            unsafe { libc::write(ends[1], [1u8].as_ptr().cast(), 1) };
+        });
+        let mut poll = libc::pollfd { fd: ends[0], events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor.
+        RESULT.store(unsafe { libc::poll(&mut poll, 1, -1) }, Ordering::Relaxed);
+        writer.join().unwrap();
+        ms
+    }
+    let rt = runtime(OptLevel::O2);
+    // SAFETY: the type that the module declares.
+    unsafe { rt.define_function("host", waits as *const _) }.unwrap();
+    let begun = Instant::now();
+    let _ = late(&function(&rt, "waits"), 10, 150);
+    assert!(begun.elapsed() >= Duration::from_millis(150));
+    assert_eq!(RESULT.load(Ordering::Relaxed), 1, "not ended by our signal");
 }

@@ -21,8 +21,14 @@ static REPORTER: OnceLock<Reporter> = OnceLock::new();
 /// The end of a stack to look at a fault on, for threads without one.
 static SPARE: AtomicU64 = AtomicU64::new(0);
 
-/// A thread has come here before.
-static TAKEN: AtomicBool = AtomicBool::new(false);
+/// A thread looks at its fault on that stack.
+static SPARE_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A thread is telling of its fault, or has done so and ends the process.
+static TELLING: AtomicBool = AtomicBool::new(false);
+
+/// How long a thread waits until it looks again whether it is its turn, in milliseconds.
+const PAUSE: c_int = 5;
 
 /// How long telling may take, in seconds. It waits for ever where the thread that faulted has a
 /// lock that it needs.
@@ -58,19 +64,25 @@ pub(super) unsafe fn tell(signal: c_int, info: *mut libc::siginfo_t, context: *m
     if spare == 0 || handler::is_child() {
         return;
     }
-    if TAKEN.swap(true, Ordering::AcqRel) {
-        // Another thread is ending the process.
-        loop {
-            // SAFETY: waits for ever.
-            unsafe { libc::poll(std::ptr::null_mut(), 0, -1) };
-        }
-    }
     // SAFETY: null, or this thread's own.
-    let top = unsafe { thread::current().as_ref() }.map_or(spare, |own| own.work);
+    let own = unsafe { thread::current().as_ref() }.map(|own| own.work);
+    if own.is_none() {
+        take_turn(&SPARE_TAKEN);
+    }
     let mut noted = Noted { signal, info, context: context.cast() };
-    // SAFETY: signals are blocked, so nobody else uses this thread's stack, nor the spare one.
-    unsafe { thread::on_stack(top, note, (&raw mut noted).cast()) };
-    TAKEN.store(false, Ordering::Release);
+    // SAFETY: signals are blocked and it is this thread's turn, so nobody else uses the stack.
+    unsafe { thread::on_stack(own.unwrap_or(spare), note, (&raw mut noted).cast()) };
+    if own.is_none() {
+        SPARE_TAKEN.store(false, Ordering::Release);
+    }
+}
+
+/// Waits until nobody else has `turn`: that may be never, where the other one ends the process.
+fn take_turn(turn: &AtomicBool) {
+    while turn.swap(true, Ordering::AcqRel) {
+        // SAFETY: waits only.
+        unsafe { libc::poll(std::ptr::null_mut(), 0, PAUSE) };
+    }
 }
 
 struct Noted {
@@ -84,8 +96,14 @@ unsafe extern "C" fn note(noted: *mut c_void) {
     let noted = unsafe { &mut *noted.cast::<Noted>() };
     // SAFETY: the kernel's record and context, by the contract of `tell`.
     let caught = unsafe { judge::unguarded(noted.signal, &*noted.info, &*noted.context) };
+    // Most are a host's own, which it may well recover from: those do not wait for anybody.
     if let (Some(caught), Some(reporter)) = (caught, REPORTER.get()) {
+        take_turn(&TELLING);
         within(PATIENCE, || reporter(&caught));
+        // Otherwise the process is about to end, and there is nothing to add.
+        if handler::goes_to_somebody(noted.signal) {
+            TELLING.store(false, Ordering::Release);
+        }
     }
 }
 
@@ -96,7 +114,8 @@ fn within(seconds: u32, work: impl FnOnce()) {
     unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGALRM, std::ptr::null(), &mut before);
-        let alarm = libc::alarm(0);
+        let (off, mut timer) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::setitimer(libc::ITIMER_REAL, &off, &mut timer);
         handler::set(libc::SIGALRM, libc::SIG_DFL, 0);
         let (mut set, mut mask) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigemptyset(&mut set);
@@ -107,6 +126,7 @@ fn within(seconds: u32, work: impl FnOnce()) {
         libc::alarm(0);
         libc::pthread_sigmask(libc::SIG_SETMASK, &mask, std::ptr::null_mut());
         libc::sigaction(libc::SIGALRM, &before, std::ptr::null_mut());
-        libc::alarm(alarm);
+        // With the interval of a timer that goes off again and again.
+        libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
     }
 }

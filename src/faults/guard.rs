@@ -9,6 +9,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 #[cfg(target_arch = "x86_64")]
 use runtime_stubs::entry::{RecoveryFrame, hotslot_guarded_call, hotslot_recover};
@@ -64,6 +65,8 @@ impl Guard {
             caught: UnsafeCell::new(MaybeUninit::uninit()),
             call,
         };
+        // A handler in this thread finds it complete.
+        compiler_fence(Ordering::Release);
         INNERMOST.set(&raw const guard);
         body(&guard)
     }
@@ -85,6 +88,21 @@ impl Guard {
     pub(super) unsafe fn give_up(&self, caught: &Caught) {
         // SAFETY: nobody reads or writes it while the call is active.
         unsafe { (*self.caught.get()).write(*caught) };
+        self.become_innermost();
+    }
+
+    /// Gives up the guards further in, whose frames are about to be left: nothing in those is
+    /// dropped, so the calls are told here that they are over.
+    fn become_innermost(&self) {
+        let mut at = INNERMOST.get();
+        // SAFETY: the list's invariant; this guard is on it.
+        while let Some(guard) = unsafe { at.as_ref() }.filter(|guard| !ptr::eq(*guard, self)) {
+            // SAFETY: null, or leaked with the frame that owns it.
+            if let Some(call) = unsafe { guard.call.as_ref() } {
+                call.is_given_up();
+            }
+            at = guard.outer;
+        }
         INNERMOST.set(ptr::from_ref(self));
     }
 }
@@ -164,8 +182,7 @@ pub(crate) fn end(of: Identity, error: Error) -> Result<Ended, Error> {
         match guard.of {
             Some(runtime) if runtime == of => {
                 guard.error.set(Some(error));
-                // Those further in are given up.
-                INNERMOST.set(at);
+                guard.become_innermost();
                 return Ok(Ended(guard.frame.get()));
             }
             Some(_) => at = guard.outer,

@@ -27,6 +27,7 @@ static BEFORE: [Before; 5] =
     [const { Before { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) } }; 5];
 
 /// Handles faults from now on.
+#[inline]
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -120,6 +121,13 @@ unsafe extern "C" fn caught(signal: c_int, info: *mut libc::siginfo_t, context: 
     }
     // SAFETY: as above.
     unsafe { *errno = before };
+}
+
+/// Whether a fault that is passed on has a handler from before, which may recover from it.
+pub(super) fn goes_to_somebody(signal: c_int) -> bool {
+    let at = FAULTS.iter().position(|fault| *fault == signal);
+    let before = at.and_then(|at| BEFORE.get(at)).map(|before| before.handler.load(Ordering::Acquire));
+    before.is_some_and(|handler| !matches!(handler, libc::SIG_DFL | libc::SIG_IGN))
 }
 
 /// Does what would have happened without us.

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::caught::Why;
 use super::handler;
+use super::judge::Verdict;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reclaim::leave_signals_to_others;
+use crate::reclaim::{leave_signals_to_others, own_signal, wait_on};
 
 /// A guarded call that may be ended from outside.
 pub(crate) struct Call {
@@ -23,6 +24,10 @@ pub(crate) struct Call {
     wanted: AtomicU8,
     /// Held while the thread gets a signal, so that it is still there.
     active: Mutex<bool>,
+    /// It was given up together with the frame that would have said so.
+    over: AtomicBool,
+    /// How often it was to get the signal since it last got one.
+    unanswered: AtomicU32,
     due: Option<Instant>,
 }
 
@@ -39,17 +44,37 @@ impl Call {
         if self.wanted.load(Ordering::Acquire) == BY_TIME { Why::Deadline } else { Why::Interrupt }
     }
 
+    /// Called by the call's thread, in a handler of signals perhaps.
+    pub(super) fn is_given_up(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    /// The same.
+    pub(super) fn has_got_signal(&self) {
+        self.unanswered.store(0, Ordering::Release);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     /// Sends the signal; whether the call still runs.
     fn send(&self, why: u8) -> bool {
         let active = self.active.lock();
-        if *active {
-            let _ = self.wanted.compare_exchange(0, why, Ordering::AcqRel, Ordering::Relaxed);
-            // SAFETY: sends a signal, which has a handler, to a thread that is in the call.
-            unsafe {
-                libc::syscall(libc::SYS_tgkill, libc::getpid(), self.thread, SIGNAL.load(Ordering::Acquire))
-            };
+        if !*active || self.is_over() {
+            return false;
         }
-        *active
+        let _ = self.wanted.compare_exchange(0, why, Ordering::AcqRel, Ordering::Relaxed);
+        // One is enough while the thread has not come to it, as where signals are blocked: they
+        // would queue. Now and then there is another, as the program may have lost the first.
+        let before = self.unanswered.fetch_add(1, Ordering::AcqRel);
+        if (before == 0 || before.is_power_of_two())
+            && let Some(signal) = signal()
+        {
+            // SAFETY: sends a signal, which has a handler, to a thread that is in the call.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.thread, signal) };
+        }
+        true
     }
 }
 
@@ -75,7 +100,15 @@ impl Interrupt {
     ///
     /// Any thread may call this, but no handler of a signal.
     pub fn interrupt(&self) -> usize {
-        let running = self.running.lock().clone();
+        // A child of fork has none of its own, and the lock may be anybody's.
+        if PROCESS.load(Ordering::Acquire) != this_process() {
+            return 0;
+        }
+        let running = {
+            let mut running = self.running.lock();
+            running.retain(|call| !call.is_over());
+            running.clone()
+        };
         let mut count = 0;
         for call in running {
             if call.send(BY_HANDLE) {
@@ -89,7 +122,8 @@ impl Interrupt {
 
 impl std::fmt::Debug for Interrupt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Interrupt").field("running", &self.running.lock().len()).finish()
+        let running = self.running.try_lock().map(|running| running.len());
+        f.debug_struct("Interrupt").field("running", &running).finish()
     }
 }
 
@@ -105,9 +139,18 @@ impl Limited {
         ready()?;
         // SAFETY: takes nothing.
         let thread = unsafe { libc::gettid() };
-        let call = Arc::new(Call { thread, wanted: AtomicU8::new(0), active: Mutex::new(true), due });
+        let call = Arc::new(Call {
+            thread,
+            wanted: AtomicU8::new(0),
+            active: Mutex::new(true),
+            over: AtomicBool::new(false),
+            unanswered: AtomicU32::new(0),
+            due,
+        });
         if let Some(handle) = handle {
-            handle.running.lock().push(call.clone());
+            let mut running = handle.running.lock();
+            running.retain(|call| !call.is_over());
+            running.push(call.clone());
         }
         if due.is_some() {
             watch(call.clone());
@@ -118,6 +161,13 @@ impl Limited {
 
 impl Drop for Limited {
     fn drop(&mut self) {
+        self.call.over.store(true, Ordering::Release);
+        // The call may have forked. In the child nobody sends signals, and nobody is there to
+        // give back a lock.
+        if PROCESS.load(Ordering::Acquire) != this_process() {
+            return;
+        }
+        // Waits for one that is just being sent.
         *self.call.active.lock() = false;
         if let Some(handle) = &self.handle {
             handle.running.lock().retain(|call| !Arc::ptr_eq(call, &self.call));
@@ -132,13 +182,23 @@ pub(super) fn is_signal(signal: c_int) -> bool {
     signal == SIGNAL.load(Ordering::Acquire)
 }
 
+/// The signal, with its handler: the program may have reset or taken it.
+fn signal() -> Option<c_int> {
+    let last = SIGNAL.load(Ordering::Acquire);
+    let signal = own_signal(Some(last).filter(|last| *last != 0), interrupted as *const () as usize)?;
+    SIGNAL.store(signal, Ordering::Release);
+    Some(signal)
+}
+
 unsafe extern "C" fn interrupted(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the calling thread's own.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above; then the kernel's arguments, with all signals blocked.
     unsafe {
         let before = *errno;
-        handler::decide(signal, info, context);
+        if handler::decide(signal, info, context) == Verdict::Pass {
+            wait_on(&mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs, true);
+        }
         *errno = before;
     }
 }
@@ -146,45 +206,43 @@ unsafe extern "C" fn interrupted(signal: c_int, info: *mut libc::siginfo_t, cont
 /// What the thread that sends signals looks at.
 struct Watched {
     calls: Vec<Weak<Call>>,
-    /// The process that it is a thread of; 0 before it was started.
-    process: i32,
+    /// It has been started.
+    runs: bool,
 }
 
-static WATCHED: Mutex<Watched> = Mutex::new(Watched { calls: Vec::new(), process: 0 });
+static WATCHED: Mutex<Watched> = Mutex::new(Watched { calls: Vec::new(), runs: false });
+
+/// The process that it is a thread of, or is to be; 0 before. Looked at before any lock here is
+/// taken: a child of fork has them as they were, locked for ever perhaps.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+fn this_process() -> i32 {
+    // SAFETY: takes nothing.
+    unsafe { libc::getpid() }
+}
 static CHANGED: Condvar = Condvar::new();
 
 /// Chooses the signal and starts the thread, once.
 fn ready() -> Result<()> {
     let refuse = |what| Err(Error::new(ErrorKind::Host, what));
-    // SAFETY: takes nothing.
-    let process = unsafe { libc::getpid() };
-    let mut watched = WATCHED.lock();
-    if watched.process == process {
-        return Ok(());
-    }
-    if watched.process != 0 {
+    let process = this_process();
+    let claimed = PROCESS.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
+    if claimed.is_err_and(|other| other != process) {
         return refuse("a child of fork cannot limit its parent's calls");
     }
-    let free = |signal: &c_int| {
-        // SAFETY: zeroes are a valid value; valid for writes, and nothing is changed.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(*signal, std::ptr::null(), &mut action) == 0
-                && action.sa_sigaction == libc::SIG_DFL
-        }
-    };
-    let Some(signal) = (libc::SIGRTMIN()..libc::SIGRTMAX()).rev().find(free) else {
+    let mut watched = WATCHED.lock();
+    if watched.runs {
+        return Ok(());
+    }
+    if signal().is_none() {
         return refuse("the program uses every real-time signal: none is left to interrupt calls with");
-    };
-    SIGNAL.store(signal, Ordering::Release);
-    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-    handler::set(signal, interrupted as *const () as usize, flags);
+    }
     let started = std::thread::Builder::new().name("hotslot-limits".to_owned()).spawn(send_signals);
     if let Err(error) = started {
         return refuse("no thread can be started that interrupts calls")
             .map_err(|e| e.hint(error.to_string()));
     }
-    watched.process = process;
+    watched.runs = true;
     Ok(())
 }
 
@@ -212,7 +270,7 @@ fn send_signals() {
                 insists = true;
                 return call.send(BY_TIME);
             }
-            if !*call.active.lock() {
+            if call.is_over() || !*call.active.lock() {
                 return false;
             }
             next = [next, call.due].into_iter().flatten().min();

@@ -45,14 +45,18 @@ struct Way {
 /// What the kernel gave a handler that runs with all signals blocked.
 pub(super) unsafe fn judge(signal: c_int, info: &libc::siginfo_t, context: &mut libc::ucontext_t) -> Verdict {
     let interrupts = interrupt::is_signal(signal);
+    if interrupts {
+        note_signal();
+    }
     let wanted = if interrupts { interrupted_guard() } else { None };
-    if interrupts && wanted.is_none() {
+    // Sent by somebody: the code there has done nothing.
+    if if interrupts { wanted.is_none() } else { is_sent(info) } {
         return Verdict::Pass;
     }
     let Some(way) = walk(signal, info, context, wanted) else { return Verdict::Pass };
     let guard = match wanted {
         Some(guard) => Some(guard),
-        None => way.of.and_then(guard_of),
+        None => way.of.filter(|of| ranges::is_contained(*of)).and_then(guard_of),
     };
     let Some(guard) = guard else { return Verdict::Pass };
     // SAFETY: a guard on this thread's list, whose call is active.
@@ -63,11 +67,15 @@ pub(super) unsafe fn judge(signal: c_int, info: &libc::siginfo_t, context: &mut 
 
 /// What a fault that no guard waits for looks like, if it is one of generated code.
 pub(super) fn unguarded(signal: c_int, info: &libc::siginfo_t, context: &libc::ucontext_t) -> Option<Caught> {
-    // Sent by somebody: the code there has done nothing.
-    if info.si_code <= 0 {
+    if is_sent(info) {
         return None;
     }
     Some(walk(signal, info, context, None)?.caught)
+}
+
+/// Whether a signal of faults is none: it was sent, to this thread or to the process.
+const fn is_sent(info: &libc::siginfo_t) -> bool {
+    info.si_code <= 0
 }
 
 /// The innermost guard of a runtime.
@@ -79,6 +87,19 @@ fn guard_of(of: Identity) -> Option<&'static Guard> {
 fn interrupted_guard() -> Option<&'static Guard> {
     // SAFETY: a call outlives its guard.
     guards().find(|guard| unsafe { guard.call.as_ref() }.is_some_and(Call::is_wanted))
+}
+
+/// Says to every call of the thread that a signal has come through.
+fn note_signal() {
+    let mut at = guard::innermost();
+    // SAFETY: the list's invariant.
+    while let Some(guard) = unsafe { at.as_ref() } {
+        // SAFETY: a call outlives its guard.
+        if let Some(call) = unsafe { guard.call.as_ref() } {
+            call.has_got_signal();
+        }
+        at = guard.outer;
+    }
 }
 
 /// The thread's guards, up to a barrier.
@@ -137,23 +158,27 @@ impl Place {
     }
 
     /// Whether this frame of a library can be left.
-    fn may_leave(&mut self, code: u64, strict: bool) -> bool {
+    fn may_leave(&mut self, registers: &Registers, strict: bool) -> bool {
+        let code = registers.code();
         let first = self.frames == 0;
         self.frames += 1;
         self.last = code;
         if library::is_own(code) || (!first && library::is_allocator(code)) {
             return false;
         }
-        !(strict && first) || !library::is_allocator(code) && waits_in_kernel(code)
+        !(strict && first) || !library::is_allocator(code) && waits_in_kernel(registers)
     }
 }
 
-/// Whether a signal has met a system call there: the kernel has ended it, or is about to make it
-/// once more.
-fn waits_in_kernel(code: u64) -> bool {
+/// Whether a signal has met a system call there: the kernel has ended it for the signal, or is
+/// about to make it once more. One that has come to its end may have brought something that
+/// would be lost.
+fn waits_in_kernel(registers: &Registers) -> bool {
     const SYSCALL: u64 = 0x050f;
+    let code = registers.code();
     let before = code.checked_sub(8).and_then(read_word).is_some_and(|word| word >> 48 == SYSCALL);
-    before || read_word(code).is_some_and(|word| word & 0xffff == SYSCALL)
+    before && registers.result() == -i64::from(libc::EINTR)
+        || read_word(code).is_some_and(|word| word & 0xffff == SYSCALL)
 }
 
 /// Follows the calls out to the guard `wanted`, or the innermost one of whoever's code it meets
@@ -205,7 +230,7 @@ fn walk(
                 registers.step(what, end, is_code)
             }
             Stack::Library => {
-                if !place.clear && !place.may_leave(code, !by_fault) {
+                if !place.clear && !place.may_leave(&registers, !by_fault) {
                     return None;
                 }
                 way.caught.push(code);

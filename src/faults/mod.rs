@@ -22,5 +22,5 @@ pub(crate) use crash::{report_to, start_thread};
 pub(crate) use guard::{Ended, GivenUp, Identity, barrier, end, run};
 pub use interrupt::Interrupt;
 pub(crate) use interrupt::Limited;
-pub(crate) use ranges::{add, remove};
-pub(crate) use thread::prepare as prepare_thread;
+pub(crate) use ranges::{add, is_known, remove};
+pub(crate) use thread::{prepare as prepare_thread, prepare_stacks};

@@ -5,7 +5,7 @@
 use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use super::guard::Identity;
 
@@ -14,20 +14,29 @@ struct Entry {
     end: AtomicU64,
     /// Null where there is none.
     of: AtomicPtr<c_void>,
+    /// Its faults are contained.
+    contained: AtomicBool,
 }
 
-/// Faults of more runtimes at a time than this are not contained.
+/// Calls of more runtimes at a time than this are not limited, nor their faults contained.
 const MOST: usize = 64;
 
 static RANGES: [Entry; MOST] = [const {
-    Entry { start: AtomicU64::new(0), end: AtomicU64::new(0), of: AtomicPtr::new(ptr::null_mut()) }
+    Entry {
+        start: AtomicU64::new(0),
+        end: AtomicU64::new(0),
+        of: AtomicPtr::new(ptr::null_mut()),
+        contained: AtomicBool::new(false),
+    }
 }; MOST];
 
-/// Says that code of `of` may be in `range`.
-pub(crate) fn add(of: Identity, range: Range<u64>) {
+/// Says that code of `of` may be in `range`, and whether its faults are contained. Without room
+/// for it, it stays unknown.
+pub(crate) fn add(of: Identity, range: Range<u64>, contained: bool) {
     for entry in &RANGES {
         let own = of.0.cast_mut();
         if entry.of.compare_exchange(ptr::null_mut(), own, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            entry.contained.store(contained, Ordering::Release);
             entry.start.store(range.start, Ordering::Release);
             entry.end.store(range.end, Ordering::Release);
             return;
@@ -43,6 +52,20 @@ pub(crate) fn remove(of: Identity) {
             entry.of.store(ptr::null_mut(), Ordering::Release);
         }
     }
+}
+
+/// Whether it is known where code of `of` is.
+pub(crate) fn is_known(of: Identity) -> bool {
+    find(of).is_some()
+}
+
+/// Whether faults of `of` are contained.
+pub(super) fn is_contained(of: Identity) -> bool {
+    find(of).is_some_and(|entry| entry.contained.load(Ordering::Acquire))
+}
+
+fn find(of: Identity) -> Option<&'static Entry> {
+    RANGES.iter().find(|entry| ptr::eq(entry.of.load(Ordering::Acquire), of.0))
 }
 
 /// Whose code `address` is.

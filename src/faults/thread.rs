@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 
-use super::handler;
+use super::{handler, library};
 
 const GUARD: usize = 1 << 12;
 const SIGNALS: usize = 64 << 10;
@@ -38,6 +38,10 @@ impl Drop for Owner {
         unsafe {
             let mut stack: libc::stack_t = std::mem::zeroed();
             libc::sigaltstack(ptr::null(), &mut stack);
+            // A thread may end in a handler. Then its memory stays.
+            if stack.ss_flags & libc::SS_ONSTACK != 0 {
+                return;
+            }
             if (start..start + ALL as u64).contains(&(stack.ss_sp as u64)) {
                 stack.ss_flags = libc::SS_DISABLE;
                 libc::sigaltstack(&stack, ptr::null_mut());
@@ -50,6 +54,13 @@ impl Drop for Owner {
 /// Has faults of the calling thread handled. Cheap when called again.
 #[inline]
 pub(crate) fn prepare() {
+    handler::install();
+    prepare_stacks();
+}
+
+/// Gives the calling thread its stacks for signals, whichever those are. Cheap when called again.
+#[inline]
+pub(crate) fn prepare_stacks() {
     if CURRENT.get().is_null() {
         first();
     }
@@ -62,7 +73,7 @@ pub(super) fn current() -> *const Thread {
 
 #[cold]
 fn first() {
-    handler::install();
+    library::prepare();
     let Some(memory) = map() else { return };
     // SAFETY: new memory, which stays until the thread ends.
     unsafe {
@@ -78,7 +89,8 @@ fn first() {
     let thread = Box::new(Thread { work: memory as u64 + ALL as u64, memory });
     let at: *const Thread = &raw const *thread;
     // A thread that is at its end has no such variables any more: its faults are the program's.
-    if OWNER.try_with(|owner| owner.set(Some(Owner(thread)))).is_ok() {
+    let thread = Owner(thread);
+    if OWNER.try_with(|owner| owner.set(Some(thread))).is_ok() {
         CURRENT.set(at);
     }
 }
@@ -101,12 +113,26 @@ fn map() -> Option<*mut c_void> {
     }
 }
 
-/// Calls `work` with `data` on the stack that ends at `top`.
+/// Calls `work` with `data` on the stack that ends at `top`, while all signals are blocked:
+/// whoever passes one on to us as an earlier handler may have them open.
 ///
+/// # Safety
+/// No other thread uses that stack, and `work` may be called with `data` and returns.
+pub(super) unsafe fn on_stack(top: u64, work: unsafe extern "C" fn(*mut c_void), data: *mut c_void) {
+    // SAFETY: valid for writes; the set is filled before it is used. Then by the contract above.
+    unsafe {
+        let (mut all, mut mask) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut mask);
+        switch(top, work, data);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &mask, ptr::null_mut());
+    }
+}
+
 /// # Safety
 /// Nobody uses that stack, and `work` may be called with `data` and returns.
 #[cfg(target_arch = "x86_64")]
-pub(super) unsafe fn on_stack(top: u64, work: unsafe extern "C" fn(*mut c_void), data: *mut c_void) {
+unsafe fn switch(top: u64, work: unsafe extern "C" fn(*mut c_void), data: *mut c_void) {
     // SAFETY: by the contract above; the stack pointer comes back in a register that the callee
     // keeps.
     unsafe {
@@ -124,7 +150,7 @@ pub(super) unsafe fn on_stack(top: u64, work: unsafe extern "C" fn(*mut c_void),
 
 /// Where no generated code can run.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) unsafe fn on_stack(_: u64, work: unsafe extern "C" fn(*mut c_void), data: *mut c_void) {
+unsafe fn switch(_: u64, work: unsafe extern "C" fn(*mut c_void), data: *mut c_void) {
     // SAFETY: by the contract of the real one.
     unsafe { work(data) };
 }

@@ -22,6 +22,16 @@ pub(crate) fn ask_threads(ranges: &[Range<u64>], _own: &Caller) -> Findings {
 
 pub(crate) fn remember_context(_start: u64, _size: u64) {}
 
+pub(crate) fn survive_forks() {}
+
+pub(crate) fn leave_signals_to_others() {}
+
+pub(crate) fn own_signal(_last: Option<i32>, _handler: usize) -> Option<i32> {
+    None
+}
+
+pub(crate) fn wait_on(_registers: &mut [i64; 23], _often: bool) {}
+
 pub(crate) fn thread_name(_thread: i32) -> Option<String> {
     None
 }

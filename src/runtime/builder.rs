@@ -260,9 +260,7 @@ impl Builder {
         state.lock().observers = Arc::new(observers);
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
-        if self.contain_faults {
-            faults::add(missing.identity(), start..end);
-        }
+        faults::add(missing.identity(), start..end, self.contain_faults);
         let reclaiming = Arc::new(Forkable::new(()));
         forks::add(&reclaiming, &state, &arena);
         let inner = Arc::new(Inner {

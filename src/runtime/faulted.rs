@@ -15,8 +15,10 @@ use crate::link::Image;
 impl Inner {
     /// What has been caught, and the error that says so.
     pub(super) fn describe_fault(&self, caught: &Caught) -> (Fault, Error) {
-        let state = self.state.lock();
-        let frames: Vec<Frame> = caught.frames().iter().map(|&at| self.frame(&state, at)).collect();
+        // A thread that faults while it has the lock gets addresses without names.
+        let locked = self.state.lock_once();
+        let state = locked.as_deref();
+        let frames: Vec<Frame> = caught.frames().iter().map(|&at| self.frame(state, at)).collect();
         let mut fault = Fault {
             signal: caught.signal,
             stack_overflow: caught.why == Why::Overflow,
@@ -36,11 +38,11 @@ impl Inner {
         if matches!(caught.why, Why::Interrupt | Why::Deadline) {
             fault.signal = 0;
         }
-        fault.changed_before = self.changed_before(&state, &fault);
+        fault.changed_before = state.and_then(|state| self.changed_before(state, &fault));
         let module = fault.culprit().and_then(|frame| frame.module.clone());
-        let file = module.as_ref().and_then(|(name, _)| state.module_id(name));
-        let file = file.and_then(|id| state.module(id)?.current.source.file().map(str::to_owned));
-        drop(state);
+        let file = module.as_ref().and_then(|(name, _)| state?.module_id(name));
+        let file = file.and_then(|id| state?.module(id)?.current.source.file().map(str::to_owned));
+        drop(locked);
         let error = error(caught, &fault).in_file(file.as_deref());
         let error = match &module {
             Some((name, _)) => error.in_module(name),
@@ -49,14 +51,14 @@ impl Inner {
         (fault.clone(), error.with_fault(fault))
     }
 
-    fn frame(&self, state: &State, address: u64) -> Frame {
+    fn frame(&self, state: Option<&State>, address: u64) -> Frame {
         let mut frame = Frame { address, ..Frame::default() };
         let (start, end) = self.arena.range();
         if !(start..end).contains(&address) {
             name_library(&mut frame);
             return frame;
         }
-        if let Some((module, number, image)) = state.image_at(address) {
+        if let Some((module, number, image)) = state.and_then(|state| state.image_at(address)) {
             frame.module = Some((module.to_owned(), number));
             if let Some((name, offset)) = image.functions.at(address) {
                 frame.function = Some(name.to_owned());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Runtime;
 use super::function::{Function, Signature};
-use crate::error::{Fault, Result};
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::faults::{self, GivenUp, Interrupt, Limited};
 use crate::table::SymbolId;
 
@@ -82,9 +82,14 @@ impl<'f, F: Signature> Guarded<'f, F> {
         if self.due.is_none() && self.interrupt.is_none() {
             return run(runtime, call);
         }
-        faults::prepare_thread();
+        let identity = runtime.inner.missing.identity();
+        if !faults::is_known(identity) {
+            let error = Error::new(ErrorKind::Host, "calls of this runtime cannot be limited");
+            return Err(error.hint("there are more runtimes in this process than hotslot can tell apart"));
+        }
+        prepare(runtime);
         let limited = Limited::begin(self.interrupt, self.due)?;
-        let result = faults::run(runtime.inner.missing.identity(), Some(&limited.call), call);
+        let result = faults::run(identity, Some(&limited.call), call);
         drop(limited);
         result.map_err(|given_up| error(runtime, given_up))
     }
@@ -116,8 +121,16 @@ impl Runtime {
     }
 }
 
+/// Prepares the calling thread for a call with limits.
+fn prepare(runtime: &Runtime) {
+    match runtime.inner.contain_faults {
+        true => faults::prepare_thread(),
+        false => faults::prepare_stacks(),
+    }
+}
+
 #[cold]
-fn error(runtime: &Runtime, given_up: GivenUp) -> crate::error::Error {
+fn error(runtime: &Runtime, given_up: GivenUp) -> Error {
     match given_up {
         GivenUp::Error(error) => error,
         GivenUp::Caught(caught) => runtime.inner.describe_fault(&caught).1,

@@ -45,6 +45,7 @@ pub(crate) struct Registers {
     pub(crate) exact: bool,
 }
 
+const RAX: usize = 0;
 const RBP: usize = 6;
 const RSP: usize = 7;
 const RIP: usize = 16;
@@ -87,7 +88,31 @@ pub(crate) fn read_word(address: u64) -> Option<u64> {
     let local = libc::iovec { iov_base: (&raw mut word).cast(), iov_len: 8 };
     let remote = libc::iovec { iov_base: address as *mut _, iov_len: 8 };
     // SAFETY: the local part is valid for writes; the kernel checks the other.
-    let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
+    // By this thread's number: the first one, which has the process's, may have ended.
+    let read = unsafe { libc::process_vm_readv(libc::gettid(), &local, 1, &remote, 1, 0) };
+    // SAFETY: the calling thread's own.
+    let forbidden = || matches!(unsafe { *libc::__errno_location() }, libc::ENOSYS | libc::EPERM);
+    match read {
+        8 => Some(word),
+        -1 if forbidden() => read_file(address),
+        _ => None,
+    }
+}
+
+/// The same where a filter forbids the call.
+fn read_file(address: u64) -> Option<u64> {
+    let mut word = 0u64;
+    // SAFETY: a name that ends with a zero byte, and a word that is valid for writes; the kernel
+    // checks the address. A signal's handler may make these calls.
+    let read = unsafe {
+        let file = libc::open(c"/proc/thread-self/mem".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return None;
+        }
+        let read = libc::pread(file, (&raw mut word).cast(), 8, address.cast_signed());
+        libc::close(file);
+        read
+    };
     (read == 8).then_some(word)
 }
 
@@ -104,6 +129,11 @@ impl Registers {
 
     pub(crate) fn sp(&self) -> u64 {
         self.words[RSP]
+    }
+
+    /// What a system call has returned, just behind it.
+    pub(crate) fn result(&self) -> i64 {
+        self.words[RAX].cast_signed()
     }
 
     /// To the caller of a function that has not touched the stack yet.
@@ -258,4 +288,17 @@ fn follows_call(address: u64) -> bool {
 unsafe fn section(begin: u64, length: u64) -> Reader {
     // SAFETY: by the contract above; the reader takes what the records' lengths say.
     EndianSlice::new(unsafe { slice::from_raw_parts(begin as *const u8, length as usize) }, LittleEndian)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_in_both_ways_where_there_is_one() {
+        let word = 0x1234_5678_9abc_def0u64;
+        let at = (&raw const word) as u64;
+        assert_eq!((read_word(at), read_file(at)), (Some(word), Some(word)));
+        assert_eq!((read_word(8), read_file(8)), (None, None));
+    }
 }

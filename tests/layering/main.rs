@@ -143,6 +143,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "process.rs",
     // Registers and stacks of threads, a signal's handler, the kernel's directory entries.
     "reclaim/threads/caller.rs",
+    "reclaim/threads/choice.rs",
     "reclaim/threads/contexts.rs",
     "reclaim/threads/forks.rs",
     "reclaim/threads/memory.rs",
@@ -153,6 +154,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "reclaim/threads/tests/rare.rs",
     "reclaim/threads/tests/stacks.rs",
     "reclaim/threads/tests/threads.rs",
+    "reclaim/threads/waits.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Asks the dynamic loader for names.

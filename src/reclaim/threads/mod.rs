@@ -4,6 +4,7 @@
 //! `/proc` or a signal handler looks like.
 
 mod caller;
+mod choice;
 mod contexts;
 mod forks;
 mod memory;
@@ -12,6 +13,7 @@ mod stack;
 mod task;
 #[cfg(test)]
 mod tests;
+mod waits;
 mod wanted;
 
 use std::collections::BTreeSet;
@@ -23,17 +25,18 @@ use crate::seeded::{Bug, bug};
 use crate::tls::thread_pointer;
 
 pub(crate) use caller::Caller;
+pub(crate) use choice::{leave_signals_to_others, own_signal};
 use contexts::Contexts;
 #[cfg(test)]
 pub(crate) use contexts::forget as forget_context;
 pub(crate) use contexts::remember as remember_context;
 pub(crate) use forks::survive as survive_forks;
 use memory::{Mappings, this_thread};
-pub(crate) use signal::leave_signals_to_others;
 use signal::{Line, Reply};
 use stack::{Memory, Seen, Thread, Told};
 use task::Doing;
 pub(crate) use task::name as thread_name;
+pub(crate) use waits::wait_on;
 use wanted::Wanted;
 
 /// Asks every thread which of `ranges` it holds. They are sorted and do not overlap; the end

@@ -10,10 +10,12 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::choice::own_signal;
 use super::contexts::Contexts;
 use super::memory::{Mappings, this_thread};
 use super::stack::{Memory, RED_ZONE, Seen, Thread, is_main};
 use super::task::{self, Doing};
+use super::waits::wait_on;
 use super::wanted::Wanted;
 use crate::seeded::{Bug, bug};
 use crate::tls::thread_pointer;
@@ -87,28 +89,9 @@ impl Line {
         Self { signal: None, attic: Vec::new() }
     }
 
-    /// The signal, with our handler installed: the highest real-time signal but one that the
-    /// program has no use for.
+    /// The signal, with our handler installed.
     pub(super) fn signal(&mut self) -> Option<c_int> {
-        let ours = answer as *const () as usize;
-        // The program may have taken it since.
-        if let Some(signal) = self.signal
-            && action(signal).is_some_and(|action| action.sa_sigaction == ours)
-        {
-            return Some(signal);
-        }
-        let free = |signal: &c_int| action(*signal).is_some_and(|a| a.sa_sigaction == libc::SIG_DFL);
-        self.signal = (libc::SIGRTMIN()..libc::SIGRTMAX()).rev().find(free).filter(|signal| {
-            // SAFETY: zeroes are a valid value; every field that matters is set below.
-            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-            action.sa_sigaction = ours;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
-            // SAFETY: valid for writes; a handler that may run at any time.
-            unsafe {
-                libc::sigfillset(&mut action.sa_mask);
-                libc::sigaction(*signal, &action, null_mut()) == 0
-            }
-        });
+        self.signal = own_signal(self.signal, answer as *const () as usize);
         self.signal
     }
 
@@ -278,13 +261,6 @@ pub(super) fn alternate_stack() -> Option<std::ops::Range<u64>> {
     (stack.ss_flags & libc::SS_DISABLE == 0).then(|| start..start.saturating_add(stack.ss_size as u64))
 }
 
-fn action(signal: c_int) -> Option<libc::sigaction> {
-    // SAFETY: zeroes are a valid value.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: valid for writes; nothing is changed.
-    (unsafe { libc::sigaction(signal, null(), &mut action) } == 0).then_some(action)
-}
-
 /// Where a handler that the C library installs returns to, as the kernel knows it.
 pub(super) fn restorer(signal: c_int) -> Option<u64> {
     // Handler, flags, restorer, mask.
@@ -315,70 +291,11 @@ unsafe extern "C" fn answer(_signal: c_int, _info: *mut libc::siginfo_t, context
                 slot.state.store(slot.fill(request, registers), Ordering::Release);
             }
             if slot.ran {
-                wait_on(registers);
+                wait_on(registers, false);
             }
         }
     }
     INSIDE.fetch_sub(1, Ordering::SeqCst);
     // SAFETY: as above.
     unsafe { *errno = before };
-}
-
-/// Has a thread that the signal met in a wait begin it again, where the kernel would end it
-/// whatever the handler's flags say. The thread was running just before, so no more than an
-/// instant is waited twice.
-fn wait_on(registers: &mut [i64; 23]) {
-    /// Calls that may be made again with the same arguments. Not those that are meant to be
-    /// ended by a signal, as `pause` is, and the next ones with a mask.
-    const WAITS: [i64; 8] = [
-        libc::SYS_poll,
-        libc::SYS_select,
-        libc::SYS_epoll_wait,
-        libc::SYS_nanosleep,
-        libc::SYS_clock_nanosleep,
-        libc::SYS_futex,
-        libc::SYS_semop,
-        libc::SYS_semtimedop,
-    ];
-    const PAGE: u64 = 4096;
-    let pc = registers[libc::REG_RIP as usize] as u64;
-    // `mov $number, %eax; syscall`, both on one page.
-    if registers[libc::REG_RAX as usize] != -i64::from(libc::EINTR) || pc % PAGE < 7 {
-        return;
-    }
-    // SAFETY: the instruction before `pc` was just executed, if this is the end of a system
-    // call; in any case `pc` is about to be, and its page can be read.
-    let code = unsafe { (pc.wrapping_sub(7) as *const [u8; 7]).read_volatile() };
-    let [0xb8, a, b, c, d, 0x0f, 0x05] = code else { return };
-    let number = i64::from(i32::from_le_bytes([a, b, c, d]));
-    let register = |index: c_int| registers[index as usize] as u64;
-    let again = match number {
-        libc::SYS_ppoll => register(libc::REG_R10) == 0,
-        libc::SYS_epoll_pwait => register(libc::REG_R8) == 0,
-        libc::SYS_pselect6 => {
-            let mask = register(libc::REG_R9) as *const u64;
-            // SAFETY: null, or what the kernel read the mask's address from.
-            mask.is_null() || unsafe { mask.read_volatile() } == 0
-        }
-        _ => WAITS.contains(&number),
-    };
-    if again {
-        registers[libc::REG_RAX as usize] = number;
-        registers[libc::REG_RIP as usize] = pc.wrapping_sub(2) as i64;
-    }
-}
-
-/// Has the calling thread, which is none of the program's, handle no signal of the program's:
-/// another thread of it may be waiting for them. The real-time signals stay, of which one is ours.
-pub(crate) fn leave_signals_to_others() {
-    // SAFETY: valid for writes; the set is filled before it is used.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut set);
-        let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
-        for signal in faults.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
-            libc::sigdelset(&mut set, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &set, null_mut());
-    }
 }

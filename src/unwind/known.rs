@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::tls::{Forkable, around_forks};
 
@@ -18,8 +19,12 @@ pub(super) struct Records {
 /// By where the code starts, and the records: an image may have several sections of them.
 static KNOWN: Forkable<BTreeMap<(u64, u64), Records>> = Forkable::new(BTreeMap::new());
 
-/// How often a handler looks whether the list is free.
-const TRIES: u32 = 10_000;
+/// How often a handler looks whether the list is free, and from when on it does so less often: whoever
+/// has it may have lost its processor. All in all some two seconds.
+const TRIES: u32 = 20_000;
+const SPINS: u32 = 100;
+const YIELDS: u32 = 1_000;
+const PAUSE: Duration = Duration::from_micros(100);
 
 pub(super) fn add(begin: u64, code: Range<u64>) {
     KNOWN.lock().insert((code.start, begin), Records { begin, end: code.end });
@@ -35,8 +40,12 @@ pub(super) fn remove(code: u64, begin: u64) {
 pub(super) fn at<T>(address: u64, mut each: impl FnMut(Records) -> Option<T>) -> Option<T> {
     let known = (0..TRIES).find_map(|tries| {
         let known = if KNOWN.is_mine() { None } else { KNOWN.try_lock() };
-        if known.is_none() && tries > 100 {
-            std::thread::yield_now();
+        match tries {
+            _ if known.is_some() => {}
+            ..SPINS => std::hint::spin_loop(),
+            SPINS..YIELDS => std::thread::yield_now(),
+            _ if KNOWN.is_mine() => {}
+            _ => std::thread::sleep(PAUSE),
         }
         known
     })?;

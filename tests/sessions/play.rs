@@ -95,7 +95,8 @@ impl Session<'_> {
         }
         let before = std::mem::take(&mut self.files);
         self.files = step.apply(&before, self.original);
-        disk::save(tree, aside, &before, &self.files, step.save);
+        // It hears of all of it at once, however long that takes on a busy machine.
+        self.running.while_stopped(|| disk::save(tree, aside, &before, &self.files, step.save));
         if let Some(build) = self.build.as_ref().filter(|_| step.configure) {
             configure(tree, build);
         }

@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What takes longer does not happen any more.
@@ -53,6 +54,14 @@ impl Running {
         });
         let folder = folder.to_owned();
         Self { child, input, lines, folder, events, said, read: 0, seen: 0, history: Vec::new() }
+    }
+
+    /// Does something while the program and hotslot in it stand still.
+    pub fn while_stopped(&self, work: impl FnOnce()) {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::STOP).unwrap();
+        work();
+        kill_process(process, Signal::CONT).unwrap();
     }
 
     /// Has the program do something, and returns what it writes of it.

@@ -24,6 +24,7 @@ mod kept;
 mod lead;
 mod libraries;
 mod members;
+mod optimiser;
 mod options;
 mod preamble;
 mod probe;

@@ -51,6 +51,7 @@ use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
+use std::time::Duration;
 
 pub use builder::Builder;
 pub use fitting::Migrated;
@@ -160,6 +161,13 @@ impl Runtime {
     /// [`Builder::tiered`]. Returns at once where there are none.
     pub fn settle(&self) {
         self.worker.iter().for_each(|worker| worker.settle());
+    }
+
+    /// Has no more functions optimised in the background from now on, and waits until that has
+    /// come to rest, for as long as `limit`. For the end of a process: a library's destructors must
+    /// not run while LLVM is at work.
+    pub fn stop_optimising(&self, limit: Duration) {
+        self.worker.iter().for_each(|worker| worker.stop(limit));
     }
 
     /// Starts an update of any number of modules.

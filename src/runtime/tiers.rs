@@ -135,6 +135,24 @@ impl Worker {
         self.add(modules);
     }
 
+    /// Has nothing more made better, and waits until what is being made is done, for as long as
+    /// `limit`.
+    pub(super) fn stop(&self, limit: Duration) {
+        if self.process != std::process::id() || self.never_began() {
+            return;
+        }
+        let begun = Instant::now();
+        let mut waiting = self.line.lock();
+        waiting.stop = true;
+        waiting.modules.clear();
+        self.line.changed.notify_all();
+        while waiting.busy
+            && let Some(rest) = limit.checked_sub(begun.elapsed())
+        {
+            waiting = self.line.wait_for(waiting, rest);
+        }
+    }
+
     fn never_began(&self) -> bool {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
@@ -147,7 +165,7 @@ impl Worker {
         let mut waiting = self.line.lock();
         waiting.put_off = None;
         self.line.changed.notify_all();
-        while waiting.busy || !waiting.modules.is_empty() {
+        while waiting.busy || !waiting.modules.is_empty() && !waiting.stop {
             waiting = self.line.wait(waiting);
         }
     }

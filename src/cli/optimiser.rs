@@ -1,0 +1,27 @@
+//! The optimiser of the program that runs, at its end.
+//!
+//! Owns that LLVM is not at work when its own destructors run.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use hotslot::Runtime;
+
+use super::enter;
+
+/// How long the program's end waits: the module that is being optimised may be large.
+const LIMIT: Duration = Duration::from_secs(60);
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// Has the program's end wait for the optimiser of `runtime`. There is one program in a process.
+pub fn rest_at_exit(runtime: &Runtime) {
+    if RUNTIME.set(runtime.clone()).is_ok() {
+        enter::at_exit(rest);
+    }
+}
+
+/// An exit handler. In a fork of the program there is no optimiser.
+extern "C" fn rest() {
+    RUNTIME.get().inspect(|runtime| runtime.stop_optimising(LIMIT));
+}

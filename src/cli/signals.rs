@@ -45,8 +45,19 @@ pub fn restore() {
 /// The signals that whoever started us ignores, a bit each.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 
-/// Notes what is ignored. Call before the program can change that.
+/// The signals that are blocked where this process began.
+static BLOCKED: AtomicU64 = AtomicU64::new(0);
+
+/// Notes what is ignored, and what this thread blocks. Call before the program can change that.
 pub fn note() {
+    // SAFETY: all bytes zero is a valid set, and longer than the kernel's word; with no new mask the
+    // call only writes to it.
+    let blocked = unsafe {
+        let mut now: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &mut now);
+        (&raw const now).cast::<u64>().read()
+    };
+    BLOCKED.store(blocked, Ordering::Relaxed);
     let ignored = (1..=64).filter(|&signal| match signal {
         libc::SIGPIPE => PIPE_IGNORED.load(Ordering::Relaxed),
         _ => disposition(signal) == Some(libc::SIG_IGN),
@@ -82,6 +93,25 @@ fn disposition(signal: libc::c_int) -> Option<libc::sighandler_t> {
 /// Whether the signal does what it does where nobody said otherwise.
 pub fn is_default(signal: libc::c_int) -> bool {
     disposition(signal) == Some(libc::SIG_DFL)
+}
+
+/// Calls `work` with those signals blocked that were when [`note`] was called: another program that
+/// this process becomes keeps the mask of the thread that made it that.
+pub fn as_noted<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: as in `note`; the calls only change the calling thread's mask.
+    let before = unsafe {
+        let (mut noted, mut before): (libc::sigset_t, libc::sigset_t) =
+            (std::mem::zeroed(), std::mem::zeroed());
+        (&raw mut noted).cast::<u64>().write(BLOCKED.load(Ordering::Relaxed));
+        libc::pthread_sigmask(libc::SIG_SETMASK, &noted, &mut before);
+        before
+    };
+    let result = work();
+    // SAFETY: the mask that the thread had.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+    }
+    result
 }
 
 /// Calls `start` with every signal blocked, which a thread that it starts inherits: signals

@@ -25,11 +25,17 @@ fn the_program_starts_anew() {
     let mut session = start(&["--on-incompatible", "restart", "--argv0", "it"]);
     assert_eq!((session.ask(), session.ask()), ("1 2".to_owned(), "2 4".to_owned()));
     let process = session.process();
+    let blocked = || {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        status.lines().find(|line| line.starts_with("SigBlk")).unwrap().to_owned()
+    };
+    let before = blocked();
     session.save("step.c", &STEP.replace("total[2] = {1, 2}", "total[3] = {500}"));
     assert_eq!(session.expect("refused")["then"], "restart");
     session.expect("restart");
     assert_eq!(session.expect("started")["process"], process);
     assert_eq!(session.ask(), "1 501");
+    assert_eq!(blocked(), before, "Ctrl-C ends it as before");
     session
         .save("step.c", &STEP.replace("total[2] = {1, 2}", "total[3] = {500}").replace("+= x", "+= 2 * x"));
     session.expect("live");

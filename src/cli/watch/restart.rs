@@ -62,7 +62,7 @@ pub fn restart() -> String {
     command.arg0(words.next().map_or_else(|| OsString::from("hotslot"), Clone::clone)).args(words);
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     directory.iter().for_each(|directory| _ = command.current_dir(directory));
-    format!("the program cannot be started anew: {}", command.exec())
+    format!("the program cannot be started anew: {}", signals::as_noted(|| command.exec()))
 }
 
 /// The descriptors that are open, but for the usual three.

@@ -37,8 +37,12 @@ impl Drop for LetGo<'_> {
 #[test]
 fn what_cannot_be_asked_keeps_everything() {
     let rt = runtime();
-    rt.load("m", looping(1)).unwrap();
-    rt.load("n", ir("define i64 @other() { ret i64 1 }")).unwrap();
+    // On a stack of its own: what is left of the addresses there would hold the code.
+    let load = || {
+        rt.load("m", looping(1)).unwrap();
+        rt.load("n", ir("define i64 @other() { ret i64 1 }")).unwrap();
+    };
+    std::thread::scope(|scope| scope.spawn(load).join().unwrap());
     // SAFETY: the types are those above.
     let loops = unsafe { rt.function::<extern "C" fn() -> i64>("loops") }.unwrap();
     let word = |name: &str| {
@@ -60,7 +64,7 @@ fn what_cannot_be_asked_keeps_everything() {
         while word("inside").load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
-        // On a stack of its own: what is left of the addresses there would hold the code, too.
+        // As above.
         let replace = || {
             rt.replace("m", looping(2)).unwrap();
             rt.replace("n", ir("define i64 @other() { ret i64 2 }")).unwrap();

@@ -148,14 +148,6 @@ fn is_function(address: *mut c_void) -> bool {
         name: u32,
         info: u8,
     }
-    unsafe extern "C" {
-        fn dladdr1(
-            address: *const c_void,
-            info: *mut libc::Dl_info,
-            extra: *mut *mut c_void,
-            flags: c_int,
-        ) -> c_int;
-    }
     const RTLD_DL_SYMENT: c_int = 1;
     let mut info = libc::Dl_info {
         dli_fname: std::ptr::null::<c_char>(),
@@ -165,7 +157,7 @@ fn is_function(address: *mut c_void) -> bool {
     };
     let mut symbol = std::ptr::null_mut();
     // SAFETY: both results are valid for writes.
-    let known = unsafe { dladdr1(address, &mut info, &mut symbol, RTLD_DL_SYMENT) };
+    let known = unsafe { libc::dladdr1(address, &mut info, &mut symbol, RTLD_DL_SYMENT) };
     if known == 0 || symbol.is_null() || info.dli_saddr != address {
         // No symbol just there: an indirect function was resolved to an internal name.
         return true;

@@ -8,6 +8,7 @@ mod ahead;
 mod assembler;
 mod cache;
 mod cancel;
+mod colours;
 mod compare;
 mod compiler;
 mod contents;

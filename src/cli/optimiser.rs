@@ -3,14 +3,11 @@
 //! Owns that LLVM is not at work when its own destructors run.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use hotslot::Runtime;
 
 use super::enter;
-
-/// How long the program's end waits: the module that is being optimised may be large.
-const LIMIT: Duration = Duration::from_secs(60);
+use super::threads::LAST_UPDATE;
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
@@ -23,5 +20,5 @@ pub fn rest_at_exit(runtime: &Runtime) {
 
 /// An exit handler. In a fork of the program there is no optimiser.
 extern "C" fn rest() {
-    RUNTIME.get().inspect(|runtime| runtime.stop_optimising(LIMIT));
+    RUNTIME.get().inspect(|runtime| runtime.stop_optimising(LAST_UPDATE));
 }

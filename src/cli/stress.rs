@@ -18,17 +18,13 @@ use hotslot::{ErrorKind, Runtime, Source};
 use super::failure::Failure;
 use super::options::StressOptions;
 use super::summary::Tally;
+use super::threads::{LAST_UPDATE, STACK};
 use super::{enter, members, signals, timing};
 
-/// How long the program's end waits for the update that is being made. Compiling a large
-/// module takes its time, and LLVM must not be at work when its own destructors run.
-const LAST_UPDATE: Duration = Duration::from_secs(60);
 /// How long to wait where threads hold more old code than may be kept.
 const HELD_BACK: Duration = Duration::from_millis(5);
 /// How often to look whether the program's threads are gone.
 const LOOK: Duration = Duration::from_millis(50);
-/// LLVM's passes are recursive.
-const STACK: usize = 64 << 20;
 
 /// What `--stress` asks for.
 pub struct Plan {

@@ -1,7 +1,17 @@
 //! Which of the process's threads are the program's, and whether there are any left.
 //!
 //! Owns how our own are known: by their names. A thread that the program starts has a name that
-//! it gave it, or that of the first one, which is the command's without more.
+//! it gave it, or that of the first one, which is the command's without more. And what those of
+//! ours need that make updates.
+
+use std::time::Duration;
+
+/// Stack of a thread that compiles: LLVM's passes are recursive. Memory is used as it is filled.
+pub const STACK: usize = 64 << 20;
+
+/// How long the program's end waits for the update that is being made. Compiling a large module
+/// takes its time, and LLVM must not be at work when its own destructors run.
+pub const LAST_UPDATE: Duration = Duration::from_secs(60);
 
 /// Whether the program's `main` has ended by `pthread_exit`, and all of its threads have. The C
 /// library exits when the last thread ends, and ours would be that.

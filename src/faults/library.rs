@@ -4,7 +4,7 @@
 //! lists would stay as they are. And those of functions that do nothing but wait, which an
 //! interrupt may end. And hotslot's own object, with the host's code: that is not left either.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -81,14 +81,6 @@ pub(super) fn prepare() {
 fn function(name: &CStr) -> Option<Range<u64>> {
     /// `RTLD_DL_SYMENT`.
     const WITH_SYMBOL: c_int = 1;
-    unsafe extern "C" {
-        fn dladdr1(
-            address: *const c_void,
-            info: *mut libc::Dl_info,
-            extra: *mut *mut c_void,
-            flags: c_int,
-        ) -> c_int;
-    }
     // SAFETY: a name that ends with a zero byte. What is found is only looked at: the loader's
     // own records, which stay, and which are of this type.
     unsafe {
@@ -97,7 +89,7 @@ fn function(name: &CStr) -> Option<Range<u64>> {
             return None;
         }
         let (mut info, mut symbol) = (std::mem::zeroed(), std::ptr::null_mut());
-        if dladdr1(address, &mut info, &mut symbol, WITH_SYMBOL) == 0 || symbol.is_null() {
+        if libc::dladdr1(address, &mut info, &mut symbol, WITH_SYMBOL) == 0 || symbol.is_null() {
             return None;
         }
         let size = (*symbol.cast::<libc::Elf64_Sym>()).st_size;

@@ -6,7 +6,6 @@
 use std::ffi::{CStr, c_void};
 
 use super::Inner;
-use super::generation::{Generation, Module};
 use super::state::State;
 use crate::error::{Error, ErrorKind, Fault, Frame};
 use crate::faults::{Caught, Why};
@@ -119,19 +118,11 @@ fn error(caught: &Caught, fault: &Fault) -> Error {
 impl State {
     /// The module, generation and image whose code is at `address`: live, kept or retired.
     fn image_at(&self, address: u64) -> Option<(&str, u64, &Image)> {
-        let in_generation = |generation: &'_ Generation| -> Option<usize> {
-            generation.images().position(|image| image.contains(address))
-        };
-        let of = |module: &'_ Module| -> Option<(u64, usize, bool)> {
-            in_generation(&module.current).map(|at| (module.current.number, at, true))
-        };
         for module in self.live() {
-            if let Some((number, at, _)) = of(module) {
-                return Some((&module.name, number, module.current.images().nth(at)?));
-            }
-            for past in &module.past {
-                if let Some(at) = in_generation(&past.generation) {
-                    return Some((&module.name, past.generation.number, past.generation.images().nth(at)?));
+            let past = module.past.iter().map(|past| &past.generation);
+            for generation in std::iter::once(&module.current).chain(past) {
+                if let Some(image) = generation.images().find(|image| image.contains(address)) {
+                    return Some((&module.name, generation.number, image));
                 }
             }
         }

@@ -23,8 +23,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::reclaim;
 use crate::table::SymbolId;
 
-/// Stack of the threads; memory is used as it is filled.
-const STACK: usize = 64 << 20;
+/// Stack of a thread that compiles: LLVM's passes are recursive. Memory is used as it is filled.
+pub(super) const STACK: usize = 64 << 20;
 /// How many threads there are at most, and how many functions are noted to be compiled ahead.
 const THREADS: usize = 4;
 const AHEAD: usize = 256;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use runtime_stubs::Arch;
 
 use super::Inner;
+use super::first_calls::STACK;
 use super::make::{self, Code, Made};
 use super::prepare::Input;
 use super::report::Times;
@@ -19,8 +20,6 @@ use crate::link::Object;
 
 /// From how many modules on the calling thread leaves compiling to others.
 const FEW: usize = 16;
-/// Stack of the threads; memory is used as it is filled. LLVM's passes are recursive.
-const STACK: usize = 64 << 20;
 
 /// What an update says of a module that it loads or replaces.
 #[derive(Clone)]

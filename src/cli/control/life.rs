@@ -6,7 +6,6 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use hotslot::Hooks;
 use rustix::event::{EventfdFlags, eventfd};
@@ -16,14 +15,9 @@ use rustix::thread::gettid;
 use super::super::cancel::Cancel;
 use super::super::descriptors::out_of_the_way;
 use super::super::failure::Failure;
-use super::super::{enter, signals, threads};
+use super::super::threads::{LAST_UPDATE, STACK, program_is_gone};
+use super::super::{enter, signals};
 use super::socket::Socket;
-
-/// How long the program's end waits for an update that is being made: LLVM must not be at work
-/// when its own destructors run.
-const LAST_UPDATE: Duration = Duration::from_secs(60);
-/// LLVM's passes are recursive.
-const STACK: usize = 64 << 20;
 
 /// The threads of control.
 pub struct Life {
@@ -67,7 +61,7 @@ impl Life {
 
     /// Whether the program ends.
     pub fn is_over(&self) -> bool {
-        if !lock(&self.threads).over && threads::program_is_gone() {
+        if !lock(&self.threads).over && program_is_gone() {
             self.end();
         }
         lock(&self.threads).over

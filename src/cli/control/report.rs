@@ -112,31 +112,9 @@ pub fn failed(why: Why, failure: &Failure, compiler: String) -> Refused {
     Refused { why, problems, compiler }
 }
 
-/// What a compiler said, for those who have no terminal: without colours.
-pub fn plain(said: &[u8]) -> String {
-    let text = String::from_utf8_lossy(said);
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
-    while let Some((before, after)) = rest.split_once("\x1b[") {
-        plain.push_str(before);
-        // Up to the letter that ends it.
-        rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
-        rest = rest.strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest);
-    }
-    plain.push_str(rest);
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn colours_go() {
-        assert_eq!(plain(b"\x1b[1ma.c:1: \x1b[0m\x1b[0;1;31merror: \x1b[0mno\x1b[K\n"), "a.c:1: error: no\n");
-        assert_eq!(plain(b"plain [x]\n"), "plain [x]\n");
-        assert_eq!(plain(b"\x1b["), "");
-    }
 
     #[test]
     fn nothing_changed_is_no_effect() {

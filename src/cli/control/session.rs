@@ -10,13 +10,14 @@ use hotslot::{Hooks, Runtime, Source, Update};
 
 use super::super::assembler;
 use super::super::cancel::Cancel;
+use super::super::colours::plain;
 use super::super::crash;
 use super::super::failure::Failure;
 use super::super::frontend::{Frontend, Job, Outcome, Verdict};
 use super::super::program::{Kind, Unit, kind_of};
 use super::super::progress::Progress;
 use super::protocol::{Answer, Ask, Refused, Replacement, Why};
-use super::report::{failed, plain, refused, updated};
+use super::report::{failed, refused, updated};
 
 /// What makes updates.
 pub struct Session {

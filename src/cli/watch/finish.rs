@@ -12,7 +12,8 @@ use super::events::{Errors, Module, Then, UnitError, Update, What, round};
 use super::options::OnIncompatible;
 use super::session::{Burst, Live, Session, State, Watched};
 use super::update::Change;
-use super::{Reply, outcome, restart, terminal};
+use super::{Reply, outcome, restart};
+use crate::cli::colours;
 
 impl Session {
     /// Everything that was to be compiled is.
@@ -58,7 +59,7 @@ impl Session {
             }
             units.push(UnitError {
                 unit: watched.unit.name.clone(),
-                diagnostics: terminal::plain(text),
+                diagnostics: colours::plain(text),
                 still,
             });
         }

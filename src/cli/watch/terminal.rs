@@ -72,30 +72,9 @@ fn missing_end(to: &File) -> Vec<u8> {
     if unfinished() == Some(true) { b"\n".to_vec() } else { Vec::new() }
 }
 
-/// What a compiler has said, without colours.
-pub fn plain(said: &[u8]) -> String {
-    let text = String::from_utf8_lossy(said);
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c == '\x1b' {
-            // From `[` to a letter.
-            let _ = rest.by_ref().skip(1).find(char::is_ascii_alphabetic);
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn colours_go() {
-        assert_eq!(plain(b"\x1b[1ma.c:1:2: \x1b[0m\x1b[0;1;31merror: \x1b[0mno"), "a.c:1:2: error: no");
-    }
 
     #[test]
     fn a_line_that_the_program_began_is_ended_first() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hotslot::Runtime;
 
@@ -17,14 +17,8 @@ use super::helper::Answers;
 use super::session::Session;
 use super::{Event, session};
 use crate::cli::failure::Failure;
-use crate::cli::threads::program_is_gone;
+use crate::cli::threads::{LAST_UPDATE, STACK, program_is_gone};
 use crate::cli::{enter, hooks};
-
-/// How long the program's end waits for the update that is being made. Compiling a large module
-/// takes its time, and LLVM must not be at work when its own destructors run.
-const LAST_UPDATE: Duration = Duration::from_secs(60);
-/// LLVM's passes are recursive.
-const STACK: usize = 64 << 20;
 
 static WORKER: OnceLock<ThreadId> = OnceLock::new();
 static ENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());

@@ -17,6 +17,7 @@ mod crash;
 mod descriptors;
 mod doctor;
 mod enter;
+mod exit;
 mod failure;
 mod flags;
 mod frontend;

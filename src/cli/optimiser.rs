@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use hotslot::Runtime;
 
-use super::enter;
+use super::exit;
 use super::threads::LAST_UPDATE;
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -14,7 +14,7 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 /// Has the program's end wait for the optimiser of `runtime`. There is one program in a process.
 pub fn rest_at_exit(runtime: &Runtime) {
     if RUNTIME.set(runtime.clone()).is_ok() {
-        enter::at_exit(rest);
+        exit::first(rest);
     }
 }
 

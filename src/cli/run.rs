@@ -19,7 +19,9 @@ use super::frontend::{Frontend, Job};
 use super::options::{Calls, Level, RunOptions};
 use super::program::{Kind, Program, Unit};
 use super::progress::Progress;
-use super::{assembler, cache, control, crash, hooks, libraries, optimiser, signals, stress, timing, watch};
+use super::{
+    assembler, cache, control, crash, exit, hooks, libraries, optimiser, signals, stress, timing, watch,
+};
 
 /// Loads the program and becomes it; returns only when that fails.
 pub fn run(options: &RunOptions) -> Result<Infallible, Failure> {
@@ -101,6 +103,7 @@ fn load(
     }
     // To compile again is to do just that.
     let runtime = build(options, program, cache.filter(|_| !options.stress.recompile))?;
+    exit::define(&runtime)?;
     optimiser::rest_at_exit(&runtime);
     hooks::install(&runtime, &options.hooks)?;
     progress.say("generating code".to_owned());

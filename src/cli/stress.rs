@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::options::StressOptions;
 use super::summary::Tally;
 use super::threads::{LAST_UPDATE, STACK};
-use super::{enter, members, signals, timing};
+use super::{exit, members, signals, timing};
 
 /// How long to wait where threads hold more old code than may be kept.
 const HELD_BACK: Duration = Duration::from_millis(5);
@@ -157,7 +157,7 @@ pub fn start(
         session.set(Stage::Stopped);
     };
     // Before the destructors of what LLVM has made by now.
-    enter::at_exit(stop);
+    exit::at_exit(stop);
     signals::while_blocked(|| thread.spawn(work))
         .map(drop)
         .map_err(|error| Failure::new(format!("the thread for --stress: {error}")))
@@ -166,7 +166,7 @@ pub fn start(
 /// Has the summary printed when the program exits. Call before any of its code runs, so that
 /// its own exit handlers run first, under stress.
 pub fn print_at_exit() {
-    enter::at_exit_with_code(finish);
+    exit::at_exit_with_code(finish);
 }
 
 /// The session, unless this is a fork of the program, which has no such thread.
@@ -186,14 +186,14 @@ fn finish(code: Option<c_int>) {
     // The summary comes after what the program still has to write; `quick_exit` does not
     // write it.
     if code.is_some() {
-        enter::flush_stdio();
+        exit::flush_stdio();
     }
     // An update that does not end may hold the runtime's lock.
     let stats = stopped.then(|| (session.runtime.stats(), session.runtime.totals()));
     lock(&session.tally).print(stats.as_ref());
     if let (false, Some(code)) = (stopped, code) {
         timing::print();
-        enter::leave(code);
+        exit::leave(code);
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::enter;
+use super::exit;
 
 /// What has been measured so far.
 struct Record {
@@ -32,7 +32,7 @@ pub fn begin() {
         running_since: None,
     };
     *RECORD.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
-    enter::at_exit(print);
+    exit::at_exit(print);
 }
 
 /// Adds a phase. Does nothing when no record was begun.
@@ -79,7 +79,7 @@ pub extern "C" fn print() {
     }
     let table = table(&record.phases, record.begun.elapsed()) + &record.notes;
     // The table comes last, after what the program still has to write.
-    enter::flush_stdio();
+    exit::flush_stdio();
     // There is no one to tell when stderr is closed.
     let _ = std::io::stderr().write_all(table.as_bytes());
 }

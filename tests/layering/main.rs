@@ -86,8 +86,10 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // A handler in children of fork; signals read from a file.
     "cli/control/forks.rs",
     "cli/control/guard.rs",
-    // Calls the program's `main` and registers exit handlers.
+    // Calls the program's `main`.
     "cli/enter.rs",
+    // Is the program's `exit`, and registers exit handlers.
+    "cli/exit.rs",
     // Asks the kernel what it can do.
     "cli/probe.rs",
     // Restores signal dispositions.

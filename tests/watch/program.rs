@@ -89,6 +89,35 @@ fn the_end_is_the_programs() {
     }
 }
 
+/// The destructors of what LLVM makes at its first use must not run while it is at work. With all
+/// of the program from the cache that use is the edit's.
+#[test]
+fn it_ends_well_while_its_new_code_is_optimised() {
+    let step = |by: &str| {
+        let mut text = "#include \"step.h\"\nint step(int x) { return x * BY; }\n".to_owned();
+        for n in 0..100 {
+            text += &format!(
+                "int f{n}(int x, int *y) {{ int s = 0; for (int i = 0; i < x; i++) switch ((y[i] + {n}) % 9) {{\n\
+                 case 0: s += y[i] * 3; break; case 3: s ^= y[i] / {by}; break; case 5: s -= i; break;\n\
+                 case 7: s = s * y[i] + {n}; break; default: s += y[i] >> 2; }} return s; }}\n"
+            );
+        }
+        text
+    };
+    let place = Place::new(&[FILES[0], FILES[1], ("step.c", &step("7"))]);
+    let words = ["-O2", "--cache", "cache", "main.c", "step.c"];
+    let run = place.run(&words);
+    assert_eq!(run.code(), 7, "{run:?}");
+    let mut session = Session::of(place, &words);
+    session.save("step.c", &step("9"));
+    session.expect("live");
+    assert_eq!(session.ask(), "1 2");
+    let begun = Instant::now();
+    assert_eq!(session.end().0, 7);
+    // LLVM may as well loop for ever; nobody waits for more than a minute then.
+    assert!(begun.elapsed() < Duration::from_secs(50), "the optimiser has not come to rest");
+}
+
 #[test]
 fn nothing_is_left_of_a_program_that_is_killed() {
     let session = Session::start(&FILES, &[]);

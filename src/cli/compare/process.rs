@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::super::enter::{self, Arguments};
+use super::super::exit;
 use super::super::failure::Failure;
 use super::super::ways::job::{Job, Outcome};
 use super::super::ways::{self, Contender, Result as WayResult, Trouble};
@@ -96,7 +97,7 @@ pub fn one(options: &CompareOneOptions) -> Result<ExitCode, Failure> {
         write(&options.outcome, &WayResult::<Outcome>::Err(trouble))?;
     }
     // Without the loaded program's exit handlers, which have nothing to tidy either.
-    enter::leave(0)
+    exit::leave(0)
 }
 
 /// Where the outcome goes, and when the program's `main` was entered.
@@ -116,7 +117,7 @@ fn run(job: &Job, way: &Contender, options: &CompareOneOptions) -> WayResult<()>
     std::mem::forget(way);
     let arguments =
         Arguments::new(options.args.iter().cloned()).map_err(|_| Trouble::failed("a NUL byte"))?;
-    enter::at_exit_with_code(ended);
+    exit::at_exit_with_code(ended);
     // Nobody else sets it.
     let _ = RUNNING.set((options.outcome.clone(), Instant::now()));
     // SAFETY: a program's `main`; the way was forgotten, so its code stays.

@@ -18,7 +18,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{Termios, tcgetattr};
 
 use super::super::failure::Failure;
-use super::keys::{is_ours, set, take_keys};
+use super::keys::{is_for_keys, is_ours, set, take_keys};
 use super::options::GuardOptions;
 
 /// Starts a guard for `terminal` as that is now. It waits until what is returned is closed, or
@@ -70,8 +70,9 @@ fn stay() -> std::io::Result<()> {
 
 fn give_back(before: &Termios) {
     let terminal = std::io::stdout();
-    // Where a shell has it again it is the shell's.
-    if is_ours(&terminal) {
+    // A shell may have it again by now. If that has set it as it likes, it is the shell's; most
+    // leave it as they find it.
+    if is_ours(&terminal) || is_for_keys(&terminal, before) {
         set(&terminal, before);
     }
 }

@@ -71,9 +71,18 @@ pub fn is_ours(terminal: impl AsFd) -> bool {
 
 /// Has keys come one by one, unseen; `before` is how the terminal was.
 pub fn take_keys(terminal: impl AsFd, before: &Termios) {
+    set(terminal, &for_keys(before));
+}
+
+/// Whether the terminal is as `take_keys` leaves it.
+pub fn is_for_keys(terminal: impl AsFd, before: &Termios) -> bool {
+    tcgetattr(terminal).is_ok_and(|now| now.local_modes == for_keys(before).local_modes)
+}
+
+fn for_keys(before: &Termios) -> Termios {
     let mut modes = before.clone();
     modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-    set(terminal, &modes);
+    modes
 }
 
 /// Sets the terminal's modes.

@@ -16,7 +16,7 @@ use super::super::cancel::Cancel;
 use super::super::descriptors::out_of_the_way;
 use super::super::failure::Failure;
 use super::super::threads::{LAST_UPDATE, STACK, program_is_gone};
-use super::super::{enter, signals};
+use super::super::{exit, signals};
 use super::socket::Socket;
 
 /// The threads of control.
@@ -50,7 +50,7 @@ impl Life {
         let life = Self { process: std::process::id(), bell, hooks, cancel, socket, threads, changed };
         let life = LIFE.get_or_init(|| life);
         // Before the destructors of what LLVM has made by now.
-        enter::at_exit(stop);
+        exit::first(stop);
         Ok(life)
     }
 

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::cli::{enter, signals};
+use crate::cli::{exit, signals};
 
 /// How long the program's output is waited for: a thread may be reading its input, with the lock
 /// that writing out takes.
@@ -49,12 +49,12 @@ pub fn restart() -> String {
     let (sender, flushed) = channel();
     let flush = std::thread::Builder::new().name("hotslot-flush".to_owned());
     let _ = flush.spawn(move || {
-        enter::flush_stdio();
+        exit::flush_stdio();
         let _ = sender.send(());
     });
     let _ = flushed.recv_timeout(FLUSH);
     for descriptor in open().into_iter().filter(|descriptor| !kept.contains(descriptor)) {
-        enter::close_on_exec(descriptor);
+        exit::close_on_exec(descriptor);
     }
     signals::reset();
     let mut command = Command::new(program);

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::{Event, session};
 use crate::cli::failure::Failure;
 use crate::cli::threads::{LAST_UPDATE, STACK, program_is_gone};
-use crate::cli::{enter, hooks};
+use crate::cli::{exit, hooks};
 
 static WORKER: OnceLock<ThreadId> = OnceLock::new();
 static ENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
@@ -28,8 +28,8 @@ static MAIN_HAS_ENDED: AtomicBool = AtomicBool::new(false);
 /// Starts the thread of the session. Call on the thread that runs the program, with signals
 /// blocked.
 pub fn start(mut session: Session) -> Result<(), Failure> {
-    enter::at_exit(stop);
-    if !enter::at_thread_exit(main_ends) {
+    exit::first(stop);
+    if !exit::at_thread_exit(main_ends) {
         MAIN_HAS_ENDED.store(true, Ordering::Relaxed);
     }
     spawn("hotslot-watch", move || {
@@ -39,7 +39,7 @@ pub fn start(mut session: Session) -> Result<(), Failure> {
         ENDED.1.notify_all();
         if program_is_gone() {
             // Its last thread has ended and left the end of the process to us.
-            std::process::exit(0);
+            exit::exit(0);
         }
     })
 }

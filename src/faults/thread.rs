@@ -9,6 +9,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use super::{handler, library};
+use crate::reclaim::Left;
 
 const GUARD: usize = 1 << 12;
 const SIGNALS: usize = 64 << 10;
@@ -119,12 +120,19 @@ fn map() -> Option<*mut c_void> {
 /// # Safety
 /// No other thread uses that stack, and `work` may be called with `data` and returns.
 pub(super) unsafe fn on_stack(top: u64, work: unsafe extern "C" fn(*mut c_void), data: *mut c_void) {
-    // SAFETY: valid for writes; the set is filled before it is used. Then by the contract above.
+    // A variable of this frame, which is above all that the stack had before.
+    let here = 0u64;
+    let left = (top & !15) - Left::SIZE;
+    // SAFETY: valid for writes; the set is filled before it is used. The stack is ours, and has
+    // room. Then by the contract above.
     unsafe {
         let (mut all, mut mask) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigfillset(&mut all);
         libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut mask);
-        switch(top, work, data);
+        let record = left as *mut Left;
+        record.write_volatile(Left::new(left, &raw const here as u64));
+        switch(left, work, data);
+        record.write_volatile(Left::none());
         libc::pthread_sigmask(libc::SIG_SETMASK, &mask, ptr::null_mut());
     }
 }

@@ -33,8 +33,8 @@ mod threads;
 #[cfg(test)]
 pub(crate) use threads::forget_context;
 pub(crate) use threads::{
-    Caller, ask_threads, leave_signals_to_others, own_signal, remember_context, survive_forks, thread_name,
-    wait_on,
+    Caller, Left, ask_threads, leave_signals_to_others, own_signal, remember_context, survive_forks,
+    thread_name, wait_on,
 };
 
 /// Somebody holds a range.

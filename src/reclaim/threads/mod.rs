@@ -33,6 +33,7 @@ pub(crate) use contexts::remember as remember_context;
 pub(crate) use forks::survive as survive_forks;
 use memory::{Mappings, this_thread};
 use signal::{Line, Reply};
+pub(crate) use stack::Left;
 use stack::{Memory, Seen, Thread, Told};
 use task::Doing;
 pub(crate) use task::name as thread_name;

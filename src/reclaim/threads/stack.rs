@@ -17,6 +17,41 @@ pub(super) const RED_ZONE: u64 = 128;
 /// No more of a stack that hotslot does not know is looked at.
 const MOST_UNKNOWN: u64 = 64 << 20;
 
+/// At the top of a stack that a handler of hotslot's has left its own for: so a thread is known
+/// to be on it, and where it came from.
+#[repr(C)]
+pub(crate) struct Left {
+    mark: u64,
+    /// Where this is: what looks like it by accident is at another place.
+    here: u64,
+    /// Where the stack that was left ends.
+    sp: u64,
+}
+
+static MARK: u8 = 0;
+
+impl Left {
+    /// Bytes to leave free at the top.
+    pub(crate) const SIZE: u64 = 32;
+
+    /// To be put at the address `here`, and taken away when the thread is back. `sp` is a stack
+    /// pointer of the thread from before.
+    pub(crate) fn new(here: u64, sp: u64) -> Self {
+        Self { mark: &raw const MARK as u64, here, sp }
+    }
+
+    /// What is there when the thread is back.
+    pub(crate) fn none() -> Self {
+        Self { mark: 0, here: 0, sp: 0 }
+    }
+
+    /// The stack pointer of one at this address, if there is one.
+    fn at(at: u64, word: u64) -> Option<u64> {
+        let mut rest = [0; 2];
+        (word == &raw const MARK as u64 && read(at + 8, &mut rest) == 2 && rest[0] == at).then_some(rest[1])
+    }
+}
+
 /// Why something could not be found out, if it could not.
 pub(super) type Told<T> = Result<T, &'static str>;
 
@@ -75,6 +110,7 @@ impl Memory<'_> {
             to = to.min(from.saturating_add(MOST_UNKNOWN));
         }
         let mut on_alternate = thread.alternate.as_ref().is_some_and(|stack| stack.contains(&sp));
+        let mut left = None;
         for &register in registers.iter().filter(|_| !bug(Bug::SkipRegisters)) {
             seen.note(self.wanted, register);
         }
@@ -87,10 +123,15 @@ impl Memory<'_> {
             if Some(word) == self.restorer && alternate_of(at).contains(&sp) {
                 on_alternate = true;
             }
-            ControlFlow::Continue(())
+            // Not where it left from here: that is searched already.
+            left = Left::at(at, word).filter(|left| !(sp..at).contains(left));
+            if left.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if !whole {
             return Err(UNREADABLE);
+        }
+        if let Some(sp) = left {
+            return self.look(&Thread { sp, ..thread.clone() }, &[], seen);
         }
         // An alternate stack may be an array on the native one, with the frames that were
         // interrupted below it.

@@ -91,7 +91,8 @@ impl Context {
         unsafe {
             libc::getcontext(&mut *there);
             there.uc_stack.ss_sp = stack.as_mut_ptr().cast();
-            there.uc_stack.ss_size = stack.len();
+            // What is above is for who looks at it.
+            there.uc_stack.ss_size = stack.len() - 64;
             there.uc_link = &mut *back;
             libc::makecontext(&mut *there, start, 0);
         }
@@ -160,6 +161,38 @@ fn on_context(run: bool, known: bool) {
 fn a_thread_is_on_a_context() {
     on_context(true, true);
     on_context(false, true);
+}
+
+/// As a fault is looked at: a handler on its stack leaves that for another one.
+#[test]
+fn a_stack_that_a_handler_left_its_own_for() {
+    let (native, middle, inner) = (Code::new(), Code::new(), Code::new());
+    let other = Other::start({
+        let (native, middle, inner) = (native.clone(), middle.clone(), inner.clone());
+        move |inside| {
+            let handler = || {
+                let mut context = Context::new(false);
+                let work = || inner.call(|| inside.block());
+                set_work(&work);
+                let end = context.stack.as_mut_ptr_range().end as u64;
+                let top = (end & !15) - Left::SIZE;
+                middle.call(|| {
+                    let here = 0u64;
+                    // SAFETY: the stack's own memory, of which the context leaves the end alone.
+                    unsafe { (top as *mut Left).write_volatile(Left::new(top, &raw const here as u64)) };
+                    context.enter();
+                });
+            };
+            let mut stack = vec![0u8; 65536];
+            native.call(|| on_alternate_stack(&mut stack, &handler));
+        }
+    });
+    let other = other.until_in(libc::SYS_poll);
+    assert_eq!(held(&inner, other.thread), Some(Code::RETURN), "on the other stack");
+    assert!(held(&middle, other.thread).is_some(), "on the handler's");
+    assert!(held(&native, other.thread).is_some(), "on the thread's own");
+    assert_ne!(ask(&[&inner])[0].0.odd_stack, Some(other.thread));
+    other.end();
 }
 
 #[test]

@@ -49,7 +49,6 @@ impl Life {
         let (socket, threads, changed) = Default::default();
         let life = Self { process: std::process::id(), bell, hooks, cancel, socket, threads, changed };
         let life = LIFE.get_or_init(|| life);
-        // Before the destructors of what LLVM has made by now.
         exit::first(stop);
         Ok(life)
     }

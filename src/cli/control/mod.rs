@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use hotslot::{Runtime, Source};
+use hotslot::Runtime;
 
 use super::cancel::Cancel;
 use super::failure::Failure;
@@ -70,7 +70,6 @@ pub fn start(
     let Some(hooks) = hooks::of_program().filter(|_| socket.is_some() || terminal.is_some()) else {
         return Ok(());
     };
-    warm_up()?;
     let cancel = Cancel::default();
     let life = Life::begin(hooks.clone(), cancel.clone())?;
     let (sender, orders) = channel::<desk::Order>();
@@ -104,14 +103,5 @@ pub fn start(
         let _ = life.socket.set(socket.clone());
         life.spawn("hotslot-control", move || server::serve(&socket, &desk, life))?;
     }
-    Ok(())
-}
-
-/// LLVM registers destructors for what it makes on first use. Done now, they run after the end
-/// of the thread that compiles.
-fn warm_up() -> Result<(), Failure> {
-    // Nothing that a cache could answer.
-    let runtime = Runtime::builder().cache(None).arena_size(4 << 20).build()?;
-    runtime.compile(&Source::ir("define void @f() {\n  ret void\n}\n").trusted()).map(drop)?;
     Ok(())
 }

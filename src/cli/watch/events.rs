@@ -132,7 +132,7 @@ pub struct Times {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     pub units: Vec<UnitError>,
-    /// Units that are compiled and go live together with these.
+    /// Units that are compiled and share a changed file with these: they go live together.
     pub waiting: Vec<String>,
 }
 
@@ -149,8 +149,11 @@ pub struct UnitError {
 /// Why an update was not committed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The units that were to be replaced, which go live with the next update that fits.
+    /// The units that it is about, which go live with the next update that fits.
     pub units: Vec<String>,
+    /// Units that share a changed file with these and go live together with them.
+    #[serde(default)]
+    pub waiting: Vec<String>,
     pub problems: Vec<Problem>,
     /// What comes of it.
     pub then: Then,

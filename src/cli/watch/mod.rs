@@ -5,6 +5,7 @@
 //! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what came of an
 //! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
 
+mod apart;
 mod compile;
 mod composition;
 mod directories;

@@ -85,11 +85,12 @@ pub fn without_effect(mut update: Update) -> What {
 }
 
 /// Why an update was not committed.
-pub fn refused(error: &Error, units: Vec<String>, then: Then) -> What {
-    let problems: Vec<Problem> = error.problems().map(problem).collect();
+pub fn refused(problems: Vec<Problem>, units: Vec<String>, waiting: Vec<String>, then: Then) -> What {
     let has = |kinds: &[&str]| problems.iter().any(|problem| kinds.contains(&problem.kind.as_str()));
     let (misfit, open) = (has(&["signature", "variable"]), has(&["missing", "double", "link"]));
-    let refusal = Refusal { units, problems, then };
+    // What does not link would not start either.
+    let then = if open && then == Then::Restart { Then::Kept } else { then };
+    let refusal = Refusal { units, waiting, problems, then };
     match (misfit, open) {
         (true, _) => What::Refused(refusal),
         (false, true) => What::LinkError(Refusal { then: Then::Kept, ..refusal }),
@@ -97,7 +98,8 @@ pub fn refused(error: &Error, units: Vec<String>, then: Then) -> What {
     }
 }
 
-fn problem(error: &Error) -> Problem {
+/// One of the problems of an update.
+pub fn problem(error: &Error) -> Problem {
     let text = format!("{error:#}");
     let (kind, advice) = match error.kind() {
         ErrorKind::Signature => (

@@ -8,7 +8,8 @@ use std::sync::mpsc::Sender;
 use hotslot::Error;
 
 use super::events::{Then, Version, What};
-use super::session::{Session, State, Watched};
+use super::finish::{Told, without};
+use super::session::{Burst, Session, State, Watched};
 use super::update::commit;
 use super::{Decision, Reply, Request, outcome};
 use crate::cli::program::{Kind, Unit};
@@ -79,6 +80,7 @@ impl Session {
         self.begin();
         for &at in units {
             self.units[at].forced = true;
+            self.burst.wanted.insert(at);
             self.evaluate(at);
         }
     }
@@ -121,7 +123,8 @@ impl Session {
                 self.conclude(&What::Undone { modules }, &[]);
             }
             Err(error) => {
-                let what = outcome::refused(&error, modules, Then::Kept);
+                let problems = error.problems().map(outcome::problem).collect();
+                let what = outcome::refused(problems, modules, Vec::new(), Then::Kept);
                 self.conclude(&what, &[]);
             }
         }
@@ -142,9 +145,14 @@ impl Session {
             Decision::Reset => {
                 let is_ready =
                     |at: &usize| matches!(self.units[*at].state, State::Ready { .. } | State::Leaving);
+                let is_broken = |at: &usize| matches!(self.units[*at].state, State::Broken { .. });
                 let ready: Vec<usize> = (0..self.units.len()).filter(is_ready).collect();
-                let burst = std::mem::take(&mut self.burst);
-                self.make_live(&burst, &ready, true);
+                let broken: Vec<usize> = (0..self.units.len()).filter(is_broken).collect();
+                let free = without(&ready, &self.waiting_for(&broken, &ready));
+                let mut told = Told::default();
+                if self.make_live(&Burst::default(), &free, true, &mut told) {
+                    self.answer(&Burst::default(), told);
+                }
             }
         }
     }

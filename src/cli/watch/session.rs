@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hotslot::Source;
 
+use super::apart::Waits;
 use super::compile::Made;
 use super::composition::Composition;
 use super::directories::{self, Shared};
@@ -36,6 +37,8 @@ pub(super) struct Watched {
     pub live: Option<Live>,
     /// It is made live even if it is what is live.
     pub forced: bool,
+    /// Why it is not live though it could be, where that was tried.
+    pub waits: Option<Waits>,
 }
 
 /// What a live module was made of.
@@ -66,6 +69,8 @@ pub(super) enum State {
     Broken {
         message: String,
         said: Vec<u8>,
+        /// What the compiler came to.
+        inputs: Inputs,
         /// The user was told.
         told: bool,
     },
@@ -80,6 +85,8 @@ pub(super) struct Burst {
     pub reverted: BTreeSet<usize>,
     /// Something is to be done that no file says.
     pub asked: bool,
+    /// Somebody has asked for these.
+    pub wanted: BTreeSet<usize>,
     /// It was told that units are compiled.
     pub announced: bool,
     pub compiled: Option<Instant>,
@@ -274,6 +281,7 @@ impl Session {
             }
         }
         let watched = &mut self.units[at];
+        watched.waits = None;
         let same =
             watched.live.as_ref().is_some_and(|live| !live.doubted && self.files.are_same(&live.inputs));
         if same && !watched.forced {
@@ -313,7 +321,7 @@ impl Session {
         });
         self.units[at].state = match source {
             Ok(source) => State::Ready { source, inputs, said: made.said },
-            Err(message) => State::Broken { message, said: made.said, told: false },
+            Err(message) => State::Broken { message, said: made.said, inputs, told: false },
         };
         self.look();
     }
@@ -384,14 +392,14 @@ impl Session {
 impl State {
     fn without_compiler() -> Self {
         let message = "hotslot: the process that compiles has ended\n".to_owned();
-        Self::Broken { message, said: Vec::new(), told: false }
+        Self::Broken { message, said: Vec::new(), inputs: Inputs::new(), told: false }
     }
 }
 
 impl Watched {
     /// A unit that is live.
     pub fn new(unit: &Unit) -> Self {
-        Self { unit: unit.clone(), state: State::Live, live: None, forced: false }
+        Self { unit: unit.clone(), state: State::Live, live: None, forced: false, waits: None }
     }
 
     /// Whether the compiler has asked for a file of this name.

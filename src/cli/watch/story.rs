@@ -135,12 +135,16 @@ fn broken(errors: &Errors, paint: Paint) -> String {
             plural(&still, "does", "do")
         ));
     }
-    if !errors.waiting.is_empty() {
-        let verb = plural(&errors.waiting, "waits", "wait");
-        text.push_str(&format!("  {} {verb} for that\n", some(&errors.waiting)));
-    }
+    text.push_str(&waiting(&errors.waiting));
     let units: Vec<String> = errors.units.iter().map(|one| one.unit.clone()).collect();
     format!("{} {} · does not compile · the old code is still running\n{text}", paint.bad("✘"), some(&units))
+}
+
+fn waiting(units: &[String]) -> String {
+    match units {
+        [] => String::new(),
+        units => format!("  {} {} for that\n", some(units), plural(units, "waits", "wait")),
+    }
 }
 
 fn plural<'a>(names: &[String], one: &'a str, many: &'a str) -> &'a str {
@@ -161,6 +165,7 @@ fn refused(how: &str, refusal: &Refusal, paint: Paint) -> String {
         advice.extend(new);
     }
     advice.iter().for_each(|advice| text.push_str(&format!("  hint: {advice}\n")));
+    text.push_str(&waiting(&refusal.waiting));
     format!("{} {} · {how} · {then}\n{text}", paint.bad("✘"), some(&refusal.units))
 }
 

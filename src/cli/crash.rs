@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
-use hotslot::{Applied, Error, Fault, Runtime};
+use hotslot::{Applied, Error, ErrorKind, Fault, Runtime};
 
 use super::failure::Failure;
 use super::{hooks, watch};
@@ -80,9 +80,14 @@ unsafe extern "C-unwind" fn guarded(
 
 /// Says which callbacks of the program an update has called in vain.
 pub fn callbacks_failed(applied: &Applied) {
-    for error in &applied.failed {
+    for error in applied.failed.iter().filter(|error| error.kind() != ErrorKind::Storage) {
         say(&format!("hotslot: a callback was given up, and the update went on: {error}\n"));
     }
+}
+
+/// What of the program's state an update has not carried over.
+pub fn lost(applied: &Applied) -> impl Iterator<Item = &Error> {
+    applied.failed.iter().filter(|error| error.kind() == ErrorKind::Storage)
 }
 
 fn crashed(session: &Session, error: &Error) -> c_int {
@@ -124,6 +129,7 @@ fn roll_back(runtime: &Runtime, error: &Error) -> bool {
         Some(hooks) => hooks.undo_cause(error).map(|applied| {
             applied.map(|applied| {
                 callbacks_failed(&applied);
+                lost(&applied).for_each(|lost| say(&format!("hotslot: {lost}\n")));
                 applied.report
             })
         }),

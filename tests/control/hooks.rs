@@ -196,6 +196,10 @@ fn the_edit_that_changes_a_type_brings_its_migration() {
         // It is there before the callbacks.
         let told: Vec<String> = story(&run).into_iter().filter(|line| line.contains("after")).collect();
         assert_eq!(told, ["after 2, value 240, here", "also after 2, value 240, here"]);
+        // The way back has none.
+        let undone = run.json(&["undo"]);
+        let note = undone["notes"][0].as_str().unwrap_or_default();
+        assert!(note.starts_with("variable points has its initial value: no migration"), "{undone}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hotslot::{Applied, Error, ErrorKind, Times};
 
+use super::super::crash;
 use super::super::failure::Failure;
 use super::protocol::{Milliseconds, ModuleChange, Problem, Refused, Updated, Why};
 
@@ -52,6 +53,7 @@ pub fn updated(applied: &Applied, compiler: String, front_end: Duration, total: 
             .iter()
             .map(|stale| format!("{}: it goes on using the old place of {}", stale.module, stale.symbol)),
     );
+    notes.extend(crash::lost(applied).map(|lost| format!("{lost:#}")));
     let times = milliseconds(&report.times, front_end, applied.waited, total);
     let effect = modules.iter().any(has_effect) || !report.removed.is_empty();
     Updated { effect, modules, removed: report.removed.clone(), notes, compiler, times }

@@ -60,7 +60,15 @@ pub enum What {
     /// The optimised code of what went live is live now.
     Optimised { after_ms: f64 },
     /// The last update was taken back, or a module was returned to an earlier generation.
-    Undone { modules: Vec<Version> },
+    Undone {
+        modules: Vec<Version>,
+        /// Names of modules that are no longer there.
+        #[serde(default)]
+        unloaded: Vec<String>,
+        /// What is not as it was before, a sentence each.
+        #[serde(default)]
+        why: Vec<String>,
+    },
     /// Generated code has crashed.
     Crash(Crash),
     /// The program is started anew, with the code that the files have now.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use hotslot::{Error, ErrorKind, Report};
+use hotslot::{Error, ErrorKind};
 
 use super::apart::Waits;
 use super::events::{Errors, Module, Problem, Then, UnitError, Update, What, round};
@@ -213,7 +213,6 @@ impl Session {
             result => result,
         };
         let report = result?;
-        self.remember(&report, &before);
         let said = self.said(ready);
         self.are_live(ready);
         let loaded = |name: &str| !before.iter().any(|(known, _)| known == name);
@@ -349,17 +348,6 @@ impl Session {
         let modules = self.target.runtime.modules();
         let generation = modules.iter().find(|(known, _)| known == name).map_or(0, |(_, number)| *number);
         Module { module: name.clone(), generation, ..Module::default() }
-    }
-
-    /// What an update replaced.
-    fn remember(&mut self, report: &Report, before: &[(String, u64)]) {
-        let was = |name: &str| before.iter().find(|(known, _)| known == name).map(|(_, number)| *number);
-        let modules = report.modules.iter().map(|module| (module.name.clone(), was(&module.name)));
-        self.past.push(modules.collect());
-        // Older ones the library has forgotten, too.
-        if self.past.len() > 64 {
-            self.past.remove(0);
-        }
     }
 
     /// Tells what came of a request, and those who wait for that.

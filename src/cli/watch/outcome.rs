@@ -5,7 +5,7 @@
 
 use hotslot::{Error, ErrorKind, ModuleReport, Report};
 
-use super::events::{Module, Problem, Refusal, Then, Times, Update, What, round};
+use super::events::{Module, Problem, Refusal, Then, Times, Update, Version, What, round};
 
 /// A module as the library reports it.
 pub fn module(report: &ModuleReport, loaded: bool) -> Module {
@@ -134,6 +134,24 @@ pub fn problem(error: &Error) -> Problem {
         message: text,
         advice,
     }
+}
+
+/// An update that was taken back, or a module that has returned. `was` says which modules were
+/// there before.
+pub fn undone(report: &Report, was: impl Fn(&str) -> bool, lost: &[String]) -> What {
+    let mut why = lost.to_vec();
+    let anew = |name: &str| format!("variables of {name} start anew: it was removed and is loaded again");
+    why.extend(report.modules.iter().filter(|one| !was(&one.name)).map(|one| anew(&one.name)));
+    for module in report.modules.iter().filter(|module| !module.restored) {
+        let is_lost = |name: &String| lost.iter().any(|lost| lost.contains(&format!("variable {name} ")));
+        let carried = module.migrated_variables.iter().filter(|name| !is_lost(name));
+        why.extend(carried.map(|name| format!("{name} was carried over by the program's migration")));
+        why.extend(module.reset_variables.iter().map(|name| format!("{name} has its initial value")));
+    }
+    let modules = report.modules.iter();
+    let modules = modules.map(|one| Version { module: one.name.clone(), generation: one.generation });
+    let modules = modules.collect();
+    What::Undone { modules, unloaded: report.removed.clone(), why }
 }
 
 /// Whether resetting variables could help.

@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
-use hotslot::Error;
+use hotslot::{Error, Report};
 
-use super::events::{Then, Version, What};
+use super::events::{Problem, Then};
 use super::finish::{Told, without};
 use super::session::{Burst, Session, State, Watched};
-use super::update::commit;
+use super::update::{commit, undo};
 use super::{Decision, Reply, Request, outcome};
 use crate::cli::program::{Kind, Unit};
 
@@ -39,10 +39,14 @@ impl Session {
                     None => self.force(&names.iter().filter_map(named).collect::<Vec<_>>()),
                 }
             }
-            Request::Undo => match self.past.pop() {
-                Some(modules) => self.take_back(&modules),
-                None => self.deny("there is no update to take back".to_owned()),
-            },
+            Request::Undo => {
+                let before = self.target.modules();
+                match undo(&self.target.runtime) {
+                    Ok(Some((report, lost))) => self.returned(Ok(report), &before, &lost),
+                    Ok(None) => self.deny("there is no update to take back".to_owned()),
+                    Err(error) => self.returned(Err(error), &before, &[]),
+                }
+            }
             Request::Rollback(module, generation) => self.roll_back(&module, generation),
             Request::Decide(decision) => self.decide(decision),
         }
@@ -85,19 +89,6 @@ impl Session {
         }
     }
 
-    /// Takes an update back.
-    fn take_back(&mut self, modules: &[(String, Option<u64>)]) {
-        let mut update = self.target.runtime.update();
-        for (module, generation) in modules {
-            match generation {
-                Some(generation) => update.restore(module, *generation),
-                None => update.remove(module),
-            };
-        }
-        let result = commit(&mut update);
-        self.returned(result, modules.iter().map(|(module, _)| module.clone()).collect());
-    }
-
     fn roll_back(&mut self, module: &str, generation: Option<u64>) {
         let past = || {
             let history = self.target.runtime.history(module).ok()?;
@@ -107,25 +98,40 @@ impl Session {
         let Some(number) = generation.or_else(past) else {
             return self.deny(format!("there is no generation of {module} to return to"));
         };
+        let before = self.target.modules();
         let result = commit(self.target.runtime.update().restore(module, number));
-        self.returned(result, vec![module.to_owned()]);
+        self.returned(result, &before, &[]);
     }
 
-    fn returned(&mut self, result: Result<hotslot::Report, Error>, modules: Vec<String>) {
+    fn returned(&mut self, result: Result<Report, Error>, before: &[String], lost: &[String]) {
         match result {
             Ok(report) => {
-                // What the files say is not what is live.
-                modules.iter().for_each(|module| self.forget_live(module));
-                let modules = report.modules.iter();
-                let modules = modules
-                    .map(|one| Version { module: one.name.clone(), generation: one.generation })
-                    .collect();
-                self.conclude(&What::Undone { modules }, &[]);
+                self.forget_returned();
+                let was = |name: &str| before.iter().any(|known| known == name);
+                self.conclude(&outcome::undone(&report, was, lost), &[]);
             }
             Err(error) => {
-                let problems = error.problems().map(outcome::problem).collect();
+                let problems: Vec<Problem> = error.problems().map(outcome::problem).collect();
+                let modules = problems.iter().filter_map(|problem| problem.module.clone()).collect();
                 let what = outcome::refused(problems, modules, Vec::new(), Then::Kept);
                 self.conclude(&what, &[]);
+            }
+        }
+    }
+
+    /// What the files say is not what is live any more, where something else has been made live:
+    /// the next save of such a unit goes live in any case.
+    pub(super) fn forget_returned(&mut self) {
+        let runtime = &self.target.runtime;
+        for watched in &mut self.units {
+            let Some(live) = &watched.live else { continue };
+            let history = runtime.history(&watched.unit.name).ok();
+            let is_it = match history.as_ref().and_then(|all| all.iter().find(|one| one.live)) {
+                Some(now) => now.source_hash == live.code,
+                None => watched.unit.on_demand,
+            };
+            if !is_it {
+                watched.live = None;
             }
         }
     }

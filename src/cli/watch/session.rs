@@ -108,8 +108,6 @@ pub(super) struct Session {
     pub burst: Burst,
     /// When the burst is over.
     pub quiet_at: Option<Instant>,
-    /// What each update replaced, to take it back.
-    pub past: Vec<Vec<(String, Option<u64>)>>,
     /// An update that was refused waits for a decision.
     pub undecided: bool,
     /// Who waits for what comes of the burst.
@@ -198,19 +196,9 @@ impl Session {
 
     fn crash(&mut self, crash: Crash) {
         if crash.rolled_back {
-            // What the files say is not what is live.
-            for (module, _) in self.past.pop().unwrap_or_default() {
-                self.forget_live(&module);
-            }
+            self.forget_returned();
         }
         self.tell(&What::Crash(crash), &[]);
-    }
-
-    /// What is live of a module is not known any more: its next save is made live in any case.
-    pub fn forget_live(&mut self, module: &str) {
-        if let Some(watched) = self.units.iter_mut().find(|watched| watched.unit.name == module) {
-            watched.live = None;
-        }
     }
 
     /// Tells everybody, and who has asked for it as well.

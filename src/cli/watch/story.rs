@@ -44,10 +44,13 @@ pub fn tell(what: &What, paint: Paint) -> String {
         What::Reverted { units } => {
             format!("{} {} · as what is live\n", paint.odd("="), some(units))
         }
-        What::Undone { modules } => {
-            let names: Vec<String> =
+        What::Undone { modules, unloaded, why } => {
+            let mut names: Vec<String> =
                 modules.iter().map(|one| format!("{} v{}", one.module, one.generation)).collect();
-            format!("{} {} · live again\n", paint.good("↶"), some(&names))
+            names.extend(unloaded.iter().map(|name| format!("{name} gone")));
+            let mut text = format!("{} {} · live again\n", paint.good("↶"), some(&names));
+            why.iter().for_each(|why| text.push_str(&format!("  {why}\n")));
+            text
         }
         What::Restart { why } => format!("{} restart: {why}\n", paint.odd("↻")),
         What::Note { text } => format!("hotslot: {text}\n"),

@@ -84,11 +84,24 @@ impl Target {
 
 /// As the program wants updates, where it says so by its hooks.
 pub fn commit(update: &mut Update<'_>) -> Result<Report, Error> {
-    match hooks::of_program() {
-        Some(hooks) => hooks.commit(update).map(|applied| {
+    Ok(match hooks::of_program() {
+        Some(hooks) => {
+            let applied = hooks.commit(update)?;
             crash::callbacks_failed(&applied);
             applied.report
+        }
+        None => update.commit()?,
+    })
+}
+
+/// Takes the last update back, if there is one; and says what of its state is lost by that.
+pub fn undo(runtime: &Runtime) -> Result<Option<(Report, Vec<String>)>, Error> {
+    Ok(match hooks::of_program() {
+        Some(hooks) => hooks.undo()?.map(|applied| {
+            crash::callbacks_failed(&applied);
+            let lost = crash::lost(&applied).map(|lost| format!("{lost:#}")).collect();
+            (applied.report, lost)
         }),
-        None => update.commit(),
-    }
+        None => runtime.undo()?.map(|report| (report, Vec::new())),
+    })
 }

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use clap::{Args, ValueEnum};
 use hotslot::{Applied, Error, ErrorKind, Fault, Runtime};
 
-use super::failure::Failure;
+use super::failure::{Failure, in_a_line};
 use super::{hooks, watch};
 
 /// `--on-crash`.
@@ -81,7 +81,7 @@ unsafe extern "C-unwind" fn guarded(
 /// Says which callbacks of the program an update has called in vain.
 pub fn callbacks_failed(applied: &Applied) {
     for error in applied.failed.iter().filter(|error| error.kind() != ErrorKind::Storage) {
-        say(&format!("hotslot: a callback was given up, and the update went on: {error}\n"));
+        say(&format!("hotslot: a callback was given up, and the update went on: {}\n", in_a_line(error)));
     }
 }
 
@@ -94,7 +94,7 @@ fn crashed(session: &Session, error: &Error) -> c_int {
     if session.policy != OnCrash::Exit {
         match error.fault() {
             Some(fault) => say(&report(fault)),
-            None => say(&format!("hotslot: {error}\n")),
+            None => say(&format!("hotslot: {}\n", in_a_line(error))),
         }
     }
     let rolled_back = session.policy == OnCrash::Rollback && roll_back(&session.runtime, error);
@@ -144,7 +144,7 @@ fn roll_back(runtime: &Runtime, error: &Error) -> bool {
             say(&format!("hotslot: the last update is undone: {}\n", names.join(", ")));
         }
         Ok(None) => say("hotslot: there is no update to undo that is to blame\n"),
-        Err(error) => say(&format!("hotslot: the last update cannot be undone: {error}\n")),
+        Err(error) => say(&format!("hotslot: the last update cannot be undone: {}\n", in_a_line(&error))),
     }
     back
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hotslot::{Applied, Error, ErrorKind, Times};
 
 use super::super::crash;
-use super::super::failure::Failure;
+use super::super::failure::{Failure, advice};
 use super::protocol::{Milliseconds, ModuleChange, Problem, Refused, Updated, Why};
 
 /// An update that is live.
@@ -91,7 +91,7 @@ pub fn refused(error: &Error) -> Refused {
         module: problem.module().map(str::to_owned),
         file: problem.file().map(str::to_owned),
         symbol: problem.symbol().map(str::to_owned),
-        hint: problem.advice().map(str::to_owned),
+        hint: advice(problem),
     });
     let why = match error.kind() {
         ErrorKind::Signature | ErrorKind::Storage => Why::Incompatible,

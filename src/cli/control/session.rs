@@ -55,7 +55,7 @@ impl Session {
             Ask::Rebuild { module } => self.of_module(module).and_then(|tasks| self.swap(&tasks, begun)),
             Ask::Rollback { module, generation } => self.rollback(&module, generation, begun),
             Ask::Undo => self.undo(begun),
-            Ask::Decide { .. } => Err(nothing(
+            Ask::Decide { .. } => Err(idle(
                 "nothing waits for a decision: that is for --watch with --on-incompatible ask".to_owned(),
             )),
             Ask::Status | Ask::History { .. } | Ask::Pending | Ask::Reclaim | Ask::Quit => {
@@ -221,7 +221,7 @@ impl Session {
         let live = history.iter().find(|generation| generation.live).map_or(0, |live| live.number);
         let before = history.iter().map(|generation| generation.number).filter(|number| *number < live).max();
         let Some(generation) = generation.or(before) else {
-            return Err(nothing(format!("{module} has no generation before {live} in memory")));
+            return Err(idle(format!("{module} has no generation before {live} in memory")));
         };
         let runtime = self.runtime.clone();
         self.commit(runtime.update().restore(module, generation), String::new(), Duration::ZERO, begun)
@@ -230,7 +230,7 @@ impl Session {
     fn undo(&mut self, begun: Instant) -> Result<Answer, Box<Answer>> {
         let undone = self.hooks.undo().map_err(|error| no(refused(&error)))?;
         let Some(applied) = undone else {
-            return Err(nothing("there is no update to take back".to_owned()));
+            return Err(idle("there is no update to take back".to_owned()));
         };
         crash::callbacks_failed(&applied);
         Ok(Answer::Updated(updated(&applied, String::new(), Duration::ZERO, begun.elapsed())))
@@ -258,6 +258,11 @@ fn no(refused: Refused) -> Box<Answer> {
 
 fn other(failure: &Failure) -> Box<Answer> {
     no(failed(Why::Other, failure, String::new()))
+}
+
+/// The request is understood, and there is nothing to be done for it.
+fn idle(message: String) -> Box<Answer> {
+    no(failed(Why::Nothing, &Failure::new(message), String::new()))
 }
 
 fn nothing(message: String) -> Box<Answer> {

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use super::OpenUnit;
 use super::events::Problem;
 use super::files::FileId;
-use super::session::{Session, State};
+use super::session::{Session, State, Watched};
+use crate::cli::colours;
 
 /// Why a unit is not live that could be.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,22 +90,41 @@ impl Session {
         units.into_iter().map(|at| self.units[at].unit.name.clone()).collect()
     }
 
-    /// A sentence for each unit that is not live though its file was saved.
-    pub(super) fn not_live(&self) -> Vec<String> {
-        let why = |at: usize| {
-            let watched = &self.units[at];
-            let why = match (&watched.state, &watched.waits) {
-                (State::Broken { .. }, _) => "it does not compile".to_owned(),
-                (State::Ready { .. } | State::Leaving, Some(Waits::Refused(_))) => {
-                    "it was refused".to_owned()
+    /// The units that are not what their files say, and why not.
+    pub(super) fn open_units(&self) -> Vec<OpenUnit> {
+        let open = |watched: &Watched| {
+            let (state, why) = match (&watched.state, &watched.waits) {
+                (State::Compiling { .. }, _) => ("compiling", "it is being compiled".to_owned()),
+                (State::Broken { message, said, .. }, _) => {
+                    let text = colours::plain(if said.is_empty() { message.as_bytes() } else { said });
+                    let first = text.lines().find(|line| line.contains("error:")).or(text.lines().next());
+                    ("broken", first.unwrap_or("it does not compile").to_owned())
+                }
+                (State::Ready { .. } | State::Leaving, Some(Waits::Refused(problems))) => {
+                    let problem = problems.first().map(|problem| problem.message.clone());
+                    ("refused", problem.unwrap_or_else(|| "it was refused".to_owned()))
                 }
                 (State::Ready { .. } | State::Leaving, Some(Waits::For(name))) => {
-                    format!("it waits for {name}, a file of both has changed")
+                    ("waiting", format!("it waits for {name}, a file of both has changed"))
                 }
                 _ => return None,
             };
-            Some(format!("{} is not live yet: {why}", watched.unit.name))
+            Some(OpenUnit { unit: watched.unit.name.clone(), state: state.to_owned(), why })
         };
-        (0..self.units.len()).filter_map(why).collect()
+        self.units.iter().filter_map(open).collect()
+    }
+
+    /// A sentence for each unit that is not live though its file was saved.
+    pub(super) fn not_live(&self) -> Vec<String> {
+        let why = |open: OpenUnit| {
+            let why = match open.state.as_str() {
+                "broken" => "it does not compile",
+                "refused" => "it was refused",
+                "waiting" => &open.why,
+                _ => return None,
+            };
+            Some(format!("{} is not live yet: {why}", open.unit))
+        };
+        self.open_units().into_iter().filter_map(why).collect()
     }
 }

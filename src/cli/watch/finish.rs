@@ -4,7 +4,8 @@
 //! from `--on-incompatible`.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use hotslot::{Error, ErrorKind};
 
@@ -15,6 +16,9 @@ use super::session::{Burst, Live, Session, State, Watched};
 use super::update::Change;
 use super::{Reply, outcome, restart};
 use crate::cli::colours;
+
+/// How long an answer may take to get on its way.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What has been told of a burst.
 #[derive(Default)]
@@ -313,15 +317,19 @@ impl Session {
         match what {
             What::Refused(refusal) if refusal.then == Then::Asked => self.undecided = true,
             What::Refused(refusal) if refusal.then == Then::Restart => {
-                self.restart("an update does not fit what runs");
+                self.restart("an update does not fit what runs", Some(std::mem::take(told)));
             }
             _ => {}
         }
     }
 
-    /// Starts the program anew; returns only where that fails.
-    pub(super) fn restart(&mut self, why: &str) {
-        self.tell(&What::Restart { why: why.to_owned() }, &[]);
+    /// Starts the program anew; returns only where that fails. Whoever asked is told before.
+    pub(super) fn restart(&mut self, why: &str, before: Option<Told>) {
+        let (text, event) = self.tell(&What::Restart { why: why.to_owned() }, &[]);
+        match before {
+            Some(told) => self.farewell(false, &(told.text + &text), &told.bad.unwrap_or(event)),
+            None => self.farewell(true, &text, &event),
+        }
         let text = restart::restart();
         self.tell(&What::Note { text }, &[]);
     }
@@ -357,9 +365,25 @@ impl Session {
     }
 
     pub(super) fn reply(&mut self, ok: bool, text: String, event: serde_json::Value) {
+        self.send(ok, &text, &event, None);
+    }
+
+    /// The same before this program ends: waits until the answer is on its way.
+    fn farewell(&mut self, ok: bool, text: &str, event: &serde_json::Value) {
+        if self.replies.is_empty() {
+            return;
+        }
+        let (taken, gone) = channel();
+        self.send(ok, text, event, Some(taken));
+        // Ends with the last of those who hold the other end.
+        let _ = gone.recv_timeout(FAREWELL);
+    }
+
+    fn send(&mut self, ok: bool, text: &str, event: &serde_json::Value, taken: Option<Sender<()>>) {
         for reply in self.replies.drain(..) {
+            let (text, event, taken) = (text.to_owned(), event.clone(), taken.clone());
             // Whoever asked may have gone.
-            let _ = reply.send(Reply { ok, text: text.clone(), event: event.clone() });
+            let _ = reply.send(Reply { ok, text, event, senseless: false, taken });
         }
     }
 }

@@ -6,6 +6,7 @@
 use hotslot::{Error, ErrorKind, ModuleReport, Report};
 
 use super::events::{Module, Problem, Refusal, Then, Times, Update, Version, What, round};
+use crate::cli::failure;
 
 /// A module as the library reports it.
 pub fn module(report: &ModuleReport, loaded: bool) -> Module {
@@ -122,10 +123,10 @@ pub fn problem(error: &Error) -> Problem {
             "missing",
             Some("save the file that defines it, they go live together; or add its library (-l and -L)".to_owned()),
         ),
-        ErrorKind::Link => ("link", error.advice().map(str::to_owned)),
-        ErrorKind::Compile | ErrorKind::Parse => ("compile", error.advice().map(str::to_owned)),
-        ErrorKind::Reclaim => ("held", error.advice().map(str::to_owned)),
-        _ => ("other", error.advice().map(str::to_owned)),
+        ErrorKind::Link => ("link", failure::advice(error)),
+        ErrorKind::Compile | ErrorKind::Parse => ("compile", failure::advice(error)),
+        ErrorKind::Reclaim => ("held", failure::advice(error)),
+        _ => ("other", failure::advice(error)),
     };
     Problem {
         kind: kind.to_owned(),

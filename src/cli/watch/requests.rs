@@ -21,7 +21,7 @@ impl Session {
         match request {
             Request::Swap(paths) => match self.units_of(&paths) {
                 Ok(units) => self.force(&units),
-                Err(path) => self.deny(format!("{} is not a file of the program", path.display())),
+                Err(path) => self.senseless(format!("{} is not a file of the program", path.display())),
             },
             Request::Rebuild(names) => {
                 // Of an archive its members are modules; what nothing needs is not loaded.
@@ -34,7 +34,7 @@ impl Session {
                     self.units.iter().position(is_it)
                 };
                 match names.iter().find(|name| named(name).is_none()) {
-                    Some(name) => self.deny(format!("there is no module {name} with a file")),
+                    Some(name) => self.senseless(format!("there is no module {name} with a file")),
                     None if names.is_empty() => self.force(&all),
                     None => self.force(&names.iter().filter_map(named).collect::<Vec<_>>()),
                 }
@@ -54,6 +54,13 @@ impl Session {
 
     fn deny(&mut self, text: String) {
         self.reply(false, text, serde_json::Value::Null);
+    }
+
+    fn senseless(&mut self, text: String) {
+        for reply in self.replies.drain(..) {
+            let event = serde_json::Value::Null;
+            let _ = reply.send(Reply { ok: false, text: text.clone(), event, senseless: true, taken: None });
+        }
     }
 
     /// The units that are made of these files.
@@ -144,10 +151,11 @@ impl Session {
             Decision::Refuse => {
                 self.reply(true, "the old code goes on".to_owned(), serde_json::Value::Null);
             }
-            Decision::Restart => {
-                self.reply(true, "the program starts anew".to_owned(), serde_json::Value::Null);
-                self.restart("somebody decided so");
+            Decision::Restart if self.is_broken() => {
+                self.undecided = true;
+                self.deny("the program would not start: something does not compile".to_owned());
             }
+            Decision::Restart => self.restart("somebody decided so", None),
             Decision::Reset => {
                 let is_ready =
                     |at: &usize| matches!(self.units[*at].state, State::Ready { .. } | State::Leaving);

@@ -22,7 +22,7 @@ use super::helper::Helper;
 use super::options::OnIncompatible;
 use super::terminal::Teller;
 use super::update::Target;
-use super::{Crash, Event, Reply};
+use super::{Crash, Event, Reply, Standing, stands};
 use crate::cli::failure::Failure;
 use crate::cli::program::Unit;
 
@@ -123,6 +123,7 @@ impl Session {
             let wait = match self.quiet_at {
                 Some(at) if at <= now => {
                     self.quiet();
+                    self.publish();
                     continue;
                 }
                 Some(at) => at - now,
@@ -132,7 +133,10 @@ impl Session {
             };
             match self.events.recv_timeout(wait) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(event) => self.hear(event),
+                Ok(event) => {
+                    self.hear(event);
+                    self.publish();
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     if crate::cli::threads::program_is_gone() {
                         return;
@@ -140,6 +144,10 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn publish(&self) {
+        stands(Standing { undecided: self.undecided, open: self.open_units() });
     }
 
     /// Has units compiled that may be other ones than what was loaded.

@@ -81,6 +81,27 @@ fn status_says_what_waits_and_why() {
 }
 
 #[test]
+fn rebuilding_what_is_live_keeps_what_can_be_returned_to() {
+    let place = counting();
+    for words in [&["--keep", "1"][..], &["--keep", "1", "--watch"]] {
+        let run = Running::start(&place, &[words, &["main.c", "value.c", "other.c"]].concat());
+        run.write("value.c", &VALUE.replace('1', "2"));
+        assert_eq!(run.ctl(&["rebuild", "value.c"]).code(), 0);
+        for _ in 0..3 {
+            assert_eq!(run.ctl(&["rebuild", "value.c"]).code(), 0);
+            assert_eq!(run.ctl(&["rebuild"]).code(), 0);
+        }
+        run.prints("2 1");
+        assert_eq!(run.ctl(&["rollback", "value.c", "1"]).code(), 0);
+        run.prints("1 1");
+        // What the file says comes back.
+        assert_eq!(run.ctl(&["rebuild", "value.c"]).code(), 0);
+        run.prints("2 1");
+        run.write("value.c", VALUE);
+    }
+}
+
+#[test]
 fn a_restart_is_answered_first() {
     let place = counting();
     let run = start(&place, &["--on-incompatible", "ask"]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotslot::{Applied, Error, ErrorKind, Times};
+use hotslot::{Applied, Error, ErrorKind, Runtime, Times};
 
 use super::super::crash;
 use super::super::failure::{Failure, advice};
@@ -57,6 +57,21 @@ pub fn updated(applied: &Applied, compiler: String, front_end: Duration, total: 
     let times = milliseconds(&report.times, front_end, applied.waited, total);
     let effect = modules.iter().any(has_effect) || !report.removed.is_empty();
     Updated { effect, modules, removed: report.removed.clone(), notes, compiler, times }
+}
+
+/// Modules that were compiled and came out as what is live.
+pub fn as_it_is(
+    runtime: &Runtime,
+    names: &[String],
+    compiler: String,
+    front_end: Duration,
+    total: Duration,
+) -> Updated {
+    let modules = runtime.modules().into_iter().filter(|(name, _)| names.contains(name));
+    let modules =
+        modules.map(|(module, generation)| ModuleChange { module, generation, ..Default::default() });
+    let times = milliseconds(&Times::default(), front_end, Duration::ZERO, total);
+    Updated { modules: modules.collect(), compiler, times, ..Updated::default() }
 }
 
 fn has_effect(module: &ModuleChange) -> bool {

@@ -16,8 +16,9 @@ use super::super::failure::Failure;
 use super::super::frontend::{Frontend, Job, Outcome, Verdict};
 use super::super::program::{Kind, Unit, kind_of};
 use super::super::progress::Progress;
+use super::super::watch;
 use super::protocol::{Answer, Ask, Refused, Replacement, Why};
-use super::report::{failed, refused, updated};
+use super::report::{as_it_is, failed, refused, updated};
 
 /// What makes updates.
 pub struct Session {
@@ -156,6 +157,13 @@ impl Session {
     fn swap(&mut self, tasks: &[Task], begun: Instant) -> Result<Answer, Box<Answer>> {
         let Made { sources, said, took } = self.make(tasks)?;
         let runtime = self.runtime.clone();
+        let (same, sources): (Vec<_>, Vec<_>) =
+            sources.into_iter().partition(|(module, source)| watch::runs(&runtime, module, source));
+        if sources.is_empty() {
+            // A generation more would push one out that can be returned to.
+            let names: Vec<String> = same.into_iter().map(|(module, _)| module).collect();
+            return Ok(Answer::Updated(as_it_is(&runtime, &names, said, took, begun.elapsed())));
+        }
         let mut update = runtime.update();
         for (module, source) in sources {
             update.replace(module, source);

@@ -192,7 +192,8 @@ impl Session {
                 continue;
             };
             let is_live = watched.live.as_ref().is_some_and(|live| live.code == source.hash());
-            if is_live && !watched.forced {
+            // A generation more would push one out that can be returned to.
+            if is_live && !watched.forced || self.target.runs(&module, source) {
                 same.push(at);
                 continue;
             }

@@ -26,6 +26,7 @@ mod update;
 
 pub use helper::Compilers;
 pub use start::{Plan, Running, start};
+pub use update::runs;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};

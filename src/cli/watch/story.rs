@@ -158,7 +158,7 @@ fn refused(how: &str, refusal: &Refusal, paint: Paint) -> String {
     let then = match refusal.then {
         Then::Kept => "the old code is still running",
         Then::Restart => "the program starts anew",
-        Then::Asked => "the old code is still running: restart, reset or keep?",
+        Then::Asked => "the old code is still running; `hotslot ctl PATH decide refuse|reset|restart`",
     };
     let mut text = String::new();
     let mut advice: Vec<&str> = Vec::new();

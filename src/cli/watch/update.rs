@@ -42,6 +42,11 @@ impl Target {
         }
     }
 
+    /// Whether a module is made of this, whoever has made it live.
+    pub fn runs(&self, module: &str, source: &Source) -> bool {
+        runs(&self.runtime, module, source)
+    }
+
     /// The names of all modules.
     pub fn modules(&self) -> Vec<String> {
         self.runtime.modules().into_iter().map(|(name, _)| name).collect()
@@ -80,6 +85,12 @@ impl Target {
         }
         commit(update.strict())
     }
+}
+
+/// Whether a module is made of this.
+pub fn runs(runtime: &Runtime, module: &str, source: &Source) -> bool {
+    let history = runtime.history(module).unwrap_or_default();
+    history.iter().any(|one| one.live && one.source_hash == source.hash())
 }
 
 /// As the program wants updates, where it says so by its hooks.

@@ -134,7 +134,7 @@ fn errors() -> Vec<Step> {
         step("another file meanwhile")
             .sub("lua/lmathlib.c", "lua_pushinteger(L, n + 1000);", "lua_pushinteger(L, n + 2000);")
             .live("math_abs")
-            .alone()
+            .beside()
             .says("abs 2007"),
         step("mended, and other code")
             .sub("lua/ltablib.c", "luaL_addchar(&b, '_')", "luaL_addchar(&b, '+');")

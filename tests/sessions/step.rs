@@ -202,7 +202,7 @@ impl Step {
     }
 
     /// Another file is broken, so there is no native build of this.
-    pub fn alone(mut self) -> Self {
+    pub fn beside(mut self) -> Self {
         self.answer = Answer::ChangesAlone;
         self
     }

@@ -61,6 +61,7 @@ struct Inner {
     module: Option<String>,
     file: Option<String>,
     symbol: Option<String>,
+    culprits: Vec<String>,
     hint: Option<String>,
     fault: Option<Box<Fault>>,
     others: Vec<Error>,
@@ -92,11 +93,11 @@ impl Error {
 
     /// The same error, for somebody else.
     pub(crate) fn again(&self) -> Self {
-        let Inner { kind, message, symbol, module, file, hint, fault, others } = &*self.0;
+        let Inner { kind, message, symbol, culprits, module, file, hint, fault, others } = &*self.0;
         let (symbol, module, file, hint) = (symbol.clone(), module.clone(), file.clone(), hint.clone());
         let others = others.iter().map(Self::again).collect();
-        let (kind, message, fault) = (*kind, message.clone(), fault.clone());
-        Self(Box::new(Inner { kind, message, symbol, module, file, hint, fault, others }))
+        let (kind, message, fault, culprits) = (*kind, message.clone(), fault.clone(), culprits.clone());
+        Self(Box::new(Inner { kind, message, symbol, culprits, module, file, hint, fault, others }))
     }
 
     /// Says the same with other words.
@@ -107,6 +108,12 @@ impl Error {
 
     pub(crate) fn about(mut self, symbol: &str) -> Self {
         self.0.symbol.get_or_insert_with(|| symbol.to_owned());
+        self
+    }
+
+    /// Names the modules that bring the problem, where it is not about one alone.
+    pub(crate) fn brought_by(mut self, modules: Vec<String>) -> Self {
+        self.0.culprits = modules;
         self
     }
 
@@ -151,6 +158,13 @@ impl Error {
     /// The symbol concerned, if one is.
     pub fn symbol(&self) -> Option<&str> {
         self.0.symbol.as_deref()
+    }
+
+    /// The modules of an update that bring this problem, as far as that is known: without them
+    /// the update would not have it. [`Self::module`] unless there are several.
+    pub fn culprits(&self) -> impl Iterator<Item = &str> {
+        let own = self.module().filter(|_| self.0.culprits.is_empty());
+        self.0.culprits.iter().map(String::as_str).chain(own)
     }
 
     /// What to do about it, if hotslot knows.

@@ -46,9 +46,24 @@ fn each_undo_goes_one_further_back() {
     // The load is kept.
     assert!(rt.undo().unwrap().is_none());
     assert_eq!(step.call(), 1);
-    rt.load("more", module("more", 9)).unwrap();
-    rt.remove("more").unwrap();
-    assert_eq!(rt.undo().unwrap_err().kind(), ErrorKind::Update, "it cannot come back");
+}
+
+#[test]
+fn what_was_removed_is_loaded_again() {
+    let rt = Runtime::builder().history(10).build().unwrap();
+    rt.update().load("step", module("step", 1)).load("more", module("more", 8)).keep().commit().unwrap();
+    rt.replace("more", module("more", 9)).unwrap();
+    rt.update().replace("step", module("step", 2)).remove("more").commit().unwrap();
+    let report = rt.undo().unwrap().unwrap();
+    let mut names: Vec<&str> = report.modules.iter().map(|module| &*module.name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["more", "step"]);
+    assert_eq!((function(&rt, "step").call(), function(&rt, "more").call()), (1, 9));
+    // Its earlier generations went with it.
+    let error = rt.undo().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Update);
+    assert!(error.to_string().contains("generation 1 of more"), "{error}");
+    assert_eq!(function(&rt, "more").call(), 9);
 }
 
 #[test]

@@ -10,9 +10,9 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
-use hotslot::{Applied, Error, Fault, Runtime};
+use hotslot::{Applied, Error, ErrorKind, Fault, Runtime};
 
-use super::failure::Failure;
+use super::failure::{Failure, in_a_line};
 use super::{hooks, watch};
 
 /// `--on-crash`.
@@ -80,16 +80,21 @@ unsafe extern "C-unwind" fn guarded(
 
 /// Says which callbacks of the program an update has called in vain.
 pub fn callbacks_failed(applied: &Applied) {
-    for error in &applied.failed {
-        say(&format!("hotslot: a callback was given up, and the update went on: {error}\n"));
+    for error in applied.failed.iter().filter(|error| error.kind() != ErrorKind::Storage) {
+        say(&format!("hotslot: a callback was given up, and the update went on: {}\n", in_a_line(error)));
     }
+}
+
+/// What of the program's state an update has not carried over.
+pub fn lost(applied: &Applied) -> impl Iterator<Item = &Error> {
+    applied.failed.iter().filter(|error| error.kind() == ErrorKind::Storage)
 }
 
 fn crashed(session: &Session, error: &Error) -> c_int {
     if session.policy != OnCrash::Exit {
         match error.fault() {
             Some(fault) => say(&report(fault)),
-            None => say(&format!("hotslot: {error}\n")),
+            None => say(&format!("hotslot: {}\n", in_a_line(error))),
         }
     }
     let rolled_back = session.policy == OnCrash::Rollback && roll_back(&session.runtime, error);
@@ -124,6 +129,7 @@ fn roll_back(runtime: &Runtime, error: &Error) -> bool {
         Some(hooks) => hooks.undo_cause(error).map(|applied| {
             applied.map(|applied| {
                 callbacks_failed(&applied);
+                lost(&applied).for_each(|lost| say(&format!("hotslot: {lost}\n")));
                 applied.report
             })
         }),
@@ -138,7 +144,7 @@ fn roll_back(runtime: &Runtime, error: &Error) -> bool {
             say(&format!("hotslot: the last update is undone: {}\n", names.join(", ")));
         }
         Ok(None) => say("hotslot: there is no update to undo that is to blame\n"),
-        Err(error) => say(&format!("hotslot: the last update cannot be undone: {error}\n")),
+        Err(error) => say(&format!("hotslot: the last update cannot be undone: {}\n", in_a_line(&error))),
     }
     back
 }

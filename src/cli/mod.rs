@@ -62,7 +62,7 @@ use options::{Command, Options};
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, usage_code()),
     };
     let result = match options.command {
         Command::Run(options) => run::run(&options).map(|never| match never {}),
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
 
 /// Help and version go to stdout and are a success; everything else clap has to
 /// say is a usage error and looks like our other errors.
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error, code: ExitCode) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed stdout is the reader's choice, not a failure of ours.
@@ -88,7 +88,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();
-            ExitCode::FAILURE
+            code
         }
         _ => {
             let text = error.render().to_string();
@@ -102,11 +102,21 @@ fn refuse(error: &clap::Error) -> ExitCode {
                         "flags for the compiler go into --cflags, as --cflags={word}; those for the \
                          program behind `--`"
                     );
-                    fail(&Failure::new(first).hint(hint))
+                    fail(&Failure::new(first).hint(hint));
                 }
-                None => fail(&Failure::new(text.trim_end())),
+                None => _ = fail(&Failure::new(text.trim_end())),
             }
+            code
         }
+    }
+}
+
+/// What a command line that is not understood ends with. To `hotslot ctl` 1 means that the
+/// program has refused.
+fn usage_code() -> ExitCode {
+    match std::env::args_os().nth(1) {
+        Some(word) if word == "ctl" => ExitCode::from(control::client::SENSELESS),
+        _ => ExitCode::FAILURE,
     }
 }
 

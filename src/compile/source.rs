@@ -160,6 +160,12 @@ impl Source {
         self
     }
 
+    /// The same, loaded whether anything needs it or not.
+    pub(crate) fn in_any_case(mut self) -> Self {
+        self.on_demand = false;
+        self
+    }
+
     /// The file name to use in errors.
     pub fn label(mut self, file: impl AsRef<str>) -> Self {
         self.file = Some(file.as_ref().into());

@@ -238,9 +238,12 @@ impl Hooks {
                 let function = self.runtime.address_of(&by_name(&name)).ok()?;
                 Some(Hook { function: function as usize, context: 0 })
             };
-            if let Some(hook) = self.shared.migration(&name).or_else(found) {
-                let carried = self.runtime.contained(|| table::call_migration(hook, new, &old));
-                failed.extend(carried.err());
+            match self.shared.migration(&name).or_else(found) {
+                Some(hook) => {
+                    let carried = self.runtime.contained(|| table::call_migration(hook, new, &old));
+                    failed.extend(carried.err());
+                }
+                None => failed.push(left_behind(&name)),
             }
         }
         failed.extend(tell(When::After, generation));
@@ -266,6 +269,12 @@ impl std::fmt::Debug for Hooks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hooks").field("generation", &self.generation()).finish_non_exhaustive()
     }
+}
+
+/// The function that would carry it over was that of the code that has gone.
+fn left_behind(variable: &str) -> Error {
+    let message = format!("variable {variable} has its initial value: no migration for it is there any more");
+    Error::new(ErrorKind::Storage, message).about(variable)
 }
 
 /// Not several variables in one section.

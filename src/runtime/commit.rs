@@ -156,7 +156,10 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
 fn note(state: &mut State, staged: &[Staged], restored: &[Restored], removed: &[u32]) {
     let number = |id: u32| state.module(id).map(|module| module.current.number);
     let staged = || staged.iter().filter(|staged| !staged.upgrade);
-    let changed = |(name, id, to): (&Arc<str>, u32, _)| Changed { name: name.clone(), from: number(id), to };
+    let changed = |(name, id, to): (&Arc<str>, u32, Option<u64>)| {
+        let source = state.module(id).filter(|_| to.is_none()).map(|module| module.current.source.clone());
+        Changed { name: name.clone(), from: number(id), to, source }
+    };
     let of = |id: u32, to: Option<u64>| Some((&state.module(id)?.name, id, to));
     let new = staged().map(|staged| Changed {
         from: number(staged.id).filter(|_| staged.replace),

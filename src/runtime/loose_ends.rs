@@ -64,15 +64,40 @@ impl Batch<'_> {
         let double = shadowed.iter().map(|(s, used_first)| {
             let (first, second) = if *used_first { (&s.used, &s.shadowed) } else { (&s.shadowed, &s.used) };
             let text = format!("multiple definitions of {}: {first} and {second}", s.symbol);
-            Error::new(ErrorKind::Resolve, text).about(&s.symbol)
+            let both = vec![s.used.clone(), s.shadowed.clone()];
+            Error::new(ErrorKind::Resolve, text)
+                .about(&s.symbol)
+                .brought_by(self.newly_defining(&s.symbol, both))
         });
         let open = undefined.iter().map(|u| {
             let text = format!("undefined symbol: {}, wanted by {}", u.symbol, u.wanted_by.join(", "));
             Error::new(ErrorKind::Resolve, text)
                 .about(&u.symbol)
+                .brought_by(self.taking(&u.symbol).unwrap_or_else(|| u.wanted_by.clone()))
                 .hint("add the module or file that defines it, or its library (-l and -L)")
         });
         Error::all(double.chain(open).collect()).map_or(Ok(()), Err)
+    }
+
+    /// Those of `modules` that have not defined the symbol so far; all of them if all have.
+    fn newly_defining(&self, symbol: &str, modules: Vec<String>) -> Vec<String> {
+        let Ok(id) = self.state.find(symbol) else { return modules };
+        let defines = |name: &String| {
+            let owners = self.state.symbols.get(id).providers.iter();
+            let mut owners = owners.filter(|p| p.rank > Rank::Retired).map(|p| p.owner);
+            owners.any(|owner| self.owner_name(owner) == *name)
+        };
+        let (old, new): (Vec<String>, Vec<String>) = modules.into_iter().partition(defines);
+        if new.is_empty() { old } else { new }
+    }
+
+    /// The modules that define the symbol now and no longer will, if there are any.
+    fn taking(&self, symbol: &str) -> Option<Vec<String>> {
+        let id = self.state.find(symbol).ok()?;
+        let owners = self.state.symbols.get(id).providers.iter().filter(|p| p.rank > Rank::Retired);
+        let takes = owners.map(|p| p.owner).filter(|owner| self.leaving.contains(owner));
+        let names: Vec<String> = takes.map(|owner| self.owner_name(owner)).collect();
+        (!names.is_empty()).then_some(names)
     }
 
     /// Whether anything that will be loaded needs a definition of `id`.

@@ -13,6 +13,7 @@ use super::prepare::Staged;
 use super::report::{ModuleReport, Report};
 use super::state::State;
 use super::update::Update;
+use crate::compile::Source;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many updates are remembered.
@@ -54,6 +55,8 @@ pub(super) struct Changed {
     /// The generation before, if there was one, and that which is live since.
     pub from: Option<u64>,
     pub to: Option<u64>,
+    /// What it was made of, if it was removed.
+    pub source: Option<Source>,
 }
 
 impl Updates {
@@ -148,13 +151,14 @@ impl State {
 
 impl Runtime {
     /// Takes the last update back: its modules return to the generations before, all in one
-    /// step, and those that it loaded are removed. Called again it takes back the one before; an
+    /// step, those that it loaded are removed, and those that it removed are loaded again, as
+    /// their first generation and with the initial values of their variables. Called again it takes back the one before; an
     /// update that was taken back does not come again. To have another level of optimisation is
     /// no update in this sense, nor is one without any effect. `None` if there is none.
     ///
     /// # Errors
-    /// As [`Update::commit`]; [`ErrorKind::Update`] where a generation is not kept any more, the
-    /// update removed a module, or others are committed all the time.
+    /// As [`Update::commit`]; [`ErrorKind::Update`] where a generation is not kept any more, or
+    /// others are committed all the time.
     pub fn undo(&self) -> Result<Option<Report>> {
         self.undo_by(None, |update| update.commit())
     }
@@ -197,11 +201,11 @@ impl Runtime {
             return Ok(None);
         }
         let mut update = self.update();
-        for Changed { name, from, to } in &made.modules {
+        for Changed { name, from, to, source } in &made.modules {
             match (from, to) {
                 (Some(_), None) => {
-                    let message = format!("the last update removed module {name}, which is not kept");
-                    return Err(Error::new(ErrorKind::Update, message).in_module(name));
+                    let Some(source) = source else { continue };
+                    update.load(name.to_string(), source.clone().in_any_case());
                 }
                 (Some(from), _) if from != to.as_ref().unwrap_or(from) => {
                     update.restore(name.to_string(), *from);

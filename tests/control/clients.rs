@@ -94,6 +94,9 @@ fn many_at_once() {
                 let stream = run.connect();
                 for number in 0..50 {
                     let id = thread * 1000 + number;
+                    if number % 10 == 0 {
+                        run.write("value.c", &format!("int value(void) {{ return {id}; }}\n"));
+                    }
                     let ask = if number % 10 == 0 { "rebuild\",\"module\":\"value.c" } else { "status" };
                     let reply = run.ask(&stream, &format!("{{\"id\":{id},\"ask\":\"{ask}\"}}"));
                     assert_eq!(reply["id"], id, "{reply}");
@@ -103,7 +106,9 @@ fn many_at_once() {
         }
     });
     drop(idle);
-    assert_eq!(run.json(&["status"])["updates"], 40);
+    // Some were asked for before the next change.
+    let updates = run.json(&["status"])["updates"].as_u64().unwrap();
+    assert!((1..=40).contains(&updates), "{updates}");
     let files = std::fs::read_dir(format!("/proc/{}/fd", run.child.id())).unwrap().count();
     assert!(files < 40, "{files} open files");
 }

@@ -140,6 +140,7 @@ fn run_to_the_end(place: &Place, main: &str, last: &str) {
     run.prints("safe");
     run.write("value.c", "int value(void) { return 2; }\n");
     let stream = run.connect();
+    run.write("value.c", "int value(void) { return 2; }\n");
     std::io::Write::write_all(&mut &stream, b"{\"ask\":\"rebuild\",\"module\":\"value.c\"}\n").unwrap();
     run.until("it waits", || run.json(&["status"])["waiting"] == true);
     let begun = std::time::Instant::now();
@@ -196,6 +197,10 @@ fn the_edit_that_changes_a_type_brings_its_migration() {
         // It is there before the callbacks.
         let told: Vec<String> = story(&run).into_iter().filter(|line| line.contains("after")).collect();
         assert_eq!(told, ["after 2, value 240, here", "also after 2, value 240, here"]);
+        // The way back has none.
+        let undone = run.json(&["undo"]);
+        let note = undone["notes"][0].as_str().unwrap_or_default();
+        assert!(note.starts_with("variable points has its initial value: no migration"), "{undone}");
     }
 }
 
@@ -266,6 +271,7 @@ fn a_callback_can_end_the_program() {
     run.prints("1");
     let begun = std::time::Instant::now();
     let stream = run.connect();
+    run.write("value.c", "int value(void) { return 2; }\n");
     std::io::Write::write_all(&mut &stream, b"{\"ask\":\"rebuild\",\"module\":\"value.c\"}\n").unwrap();
     assert_eq!(run.end().code(), Some(42));
     assert!(begun.elapsed().as_secs() < 8, "{:?}", begun.elapsed());

@@ -62,6 +62,17 @@ impl Shell {
         });
     }
 
+    /// The same, where something else does not come before it.
+    #[track_caller]
+    fn shows_without(&self, text: &str, other: &str) {
+        self.until(text, || {
+            let screen = self.screen.lock().unwrap();
+            let end = screen.find(text);
+            assert!(!screen[..end.unwrap_or(screen.len())].contains(other), "{screen}");
+            end.is_some()
+        });
+    }
+
     /// Whether the terminal shows what is typed and hands it on by lines.
     fn is_plain(&self) -> bool {
         let modes = tcgetattr(&self.terminal).unwrap().local_modes;
@@ -110,6 +121,23 @@ fn keys_do_what_they_say() {
     shell.press("q");
     shell.shows("ended 143");
     assert!(shell.is_plain());
+}
+
+#[test]
+fn an_answer_of_the_one_that_watches_is_there_once() {
+    let place = counting();
+    let mut shell = Shell::start(&place, &["sh", "-c", &RUN.replace("--keys", "--keys --watch")]);
+    shell.shows("keys: r rebuild");
+    shell.until("keys", || !shell.is_plain());
+    shell.press("u");
+    shell.shows("there is no update to take back");
+    std::fs::write(place.dir.join("value.c"), "int value(void) { return 2; }\n").unwrap();
+    shell.shows("2 1");
+    shell.press("u");
+    shell.shows("live again");
+    // Its answer comes after whatever else the first key's may have been.
+    shell.press("u");
+    shell.shows_without("there is no update to take back", "live again");
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod hooks;
 mod keys;
 mod requests;
 mod running;
+mod watched;

@@ -114,6 +114,12 @@ impl Session<'_> {
         let same = self.answer == before;
         let expected = match step.answer {
             Answer::StaysAlone => before,
+            Answer::ChangesAlone => {
+                if same {
+                    self.wrong(step.name, "nothing has changed");
+                }
+                self.answer.clone()
+            }
             Answer::Keeps(texts) => kept(step.name, self.native.answer(&self.files), texts),
             Answer::Changes | Answer::Stays => {
                 if same != (step.answer == Answer::Stays) {
@@ -289,7 +295,7 @@ pub fn rehearse(subject: &Subject, native: &Native, steps: &[Step]) {
         files = after;
         let before = answer.clone();
         match step.answer {
-            Answer::StaysAlone => continue,
+            Answer::StaysAlone | Answer::ChangesAlone => continue,
             Answer::Changes => {
                 answer = native.answer(&files);
                 assert!(before != answer, "{}: nothing has changed:\n{answer}", step.name);

@@ -93,6 +93,8 @@ pub struct Changes {
 pub enum Answer {
     /// Something else than before.
     Changes,
+    /// The same; there is no such native build.
+    ChangesAlone,
     /// The same as before, also by a native build.
     Stays,
     /// The same as before; there is no such native build.
@@ -197,6 +199,12 @@ impl Step {
 
     pub fn live_with(self, changes: Changes) -> Self {
         self.expect(Expect::Live(changes), None)
+    }
+
+    /// Another file is broken, so there is no native build of this.
+    pub fn beside(mut self) -> Self {
+        self.answer = Answer::ChangesAlone;
+        self
     }
 
     pub fn eventually(self) -> Self {

@@ -12,15 +12,14 @@ fn an_error_changes_nothing_and_its_fix_brings_all() {
     let text = event["units"][0]["diagnostics"].as_str().unwrap();
     assert!(text.starts_with("step.c:2:") && text.contains("error: expected expression"), "{text}");
     assert_eq!(session.ask(), "2 4");
-    // Good, and waits for the other.
+    // Good, and has nothing to do with the other.
     session.save("main.c", &MAIN.replace("count++", "count += 10"));
-    let event = session.expect("compile-error");
-    assert_eq!(event["units"][0]["still"], true);
-    assert_eq!(names(&event["waiting"]), ["main.c"]);
+    let event = session.expect("live");
+    assert_eq!(event.modules(), ["main.c"]);
+    assert_eq!(names(&event["why"]), ["step.c is not live yet: it does not compile"]);
     assert_eq!(session.ask(), "3 6");
     session.save("step.c", &STEP.replace("x * BY", "-x"));
-    let event = session.expect("live");
-    assert_eq!(event.modules(), ["main.c", "step.c"]);
+    assert_eq!(session.expect("live").modules(), ["step.c"]);
     // `main` is called once: the loop that runs is the old one.
     assert_eq!(session.ask(), "4 -4");
     let (_, said) = session.end();
@@ -28,7 +27,7 @@ fn an_error_changes_nothing_and_its_fix_brings_all() {
     assert!(lines[0].starts_with("step.c:2:"), "{said}");
     assert_eq!(said.matches("expected expression").count(), 1, "{said}");
     assert!(said.contains("✘ step.c · does not compile · the old code is still running\n"), "{said}");
-    assert!(said.contains("  main.c waits for that\n"), "{said}");
+    assert!(said.contains("  step.c is not live yet: it does not compile\n"), "{said}");
 }
 
 #[test]

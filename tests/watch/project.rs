@@ -1,6 +1,6 @@
 //! A project: its units come and go with its compile_commands.json.
 
-use crate::place::Place;
+use crate::place::{Outcome, Place};
 use crate::session::{FILES, STEP, Session, names};
 
 /// The database of these files, each with its flags.
@@ -58,4 +58,29 @@ fn units_come_and_go_and_change_their_flags() {
     session.save("step.c", &STEP.replace("BY", "3"));
     session.expect("live");
     assert_eq!(session.ask(), "6 18");
+}
+
+#[test]
+fn a_unit_that_has_gone_comes_back_with_undo() {
+    let more = "int bonus = 5;\nint more(int x) { return x + bonus++; }\n";
+    let step = "int more(int);\nint step(int x) { return more(x); }\n";
+    let place = Place::new(&[FILES[0], FILES[1], ("step.c", step), ("more.c", more)]);
+    database(&place, &[("main.c", ""), ("step.c", ""), ("more.c", "")]);
+    let mut session = Session::of(place, &["-p", ".", "--control", "s.sock"]);
+    assert_eq!((session.ask(), session.ask()), ("1 6".to_owned(), "2 8".to_owned()));
+    session.save("step.c", STEP);
+    session.expect("live");
+    database(&session.place, &[("main.c", ""), ("step.c", "")]);
+    assert_eq!(names(&session.expect("live")["unloaded"]), ["more.c"]);
+    let undo = || Outcome::of(&mut session.place.hotslot(&["ctl", "s.sock", "undo"])).code();
+    assert_eq!(undo(), 0);
+    let event = session.expect("undone");
+    assert_eq!(
+        (&event["modules"][0]["module"], &event["modules"][0]["generation"]),
+        (&"more.c".into(), &1.into())
+    );
+    assert_eq!(names(&event["why"]), ["variables of more.c start anew: it was removed and is loaded again"]);
+    assert_eq!(undo(), 0);
+    session.expect("undone");
+    assert_eq!(session.ask(), "3 8");
 }

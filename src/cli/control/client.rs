@@ -17,12 +17,19 @@ use super::{readable, socket};
 
 /// It was refused, or nobody is there.
 const REFUSED: u8 = 1;
-/// The request makes no sense.
-const SENSELESS: u8 = 2;
+/// The request is not understood, or names what is not there.
+pub const SENSELESS: u8 = 2;
 
 /// Asks, prints and says by the exit code how it went.
 pub fn run(options: &CtlOptions) -> Result<ExitCode, Failure> {
-    let ask = ask(&options.action)?;
+    let ask = match ask(&options.action) {
+        Ok(ask) => ask,
+        Err(failure) => {
+            // Nobody is left to tell when stderr itself is gone.
+            let _ = std::io::stderr().write_all(failure.render().as_bytes());
+            return Ok(ExitCode::from(SENSELESS));
+        }
+    };
     let mut stream = connect(&options.socket)?;
     let name = options.socket.display();
     stream

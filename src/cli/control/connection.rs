@@ -82,7 +82,7 @@ impl Connection {
     pub fn work(&mut self, desk: &Desk) {
         if let Some((later, id)) = self.waits.take() {
             match later.look() {
-                Ok(answer) => self.say(id, answer),
+                Ok((answer, _taken)) => self.say(id, answer),
                 Err(later) => self.waits = Some((later, id)),
             }
         }

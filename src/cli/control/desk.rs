@@ -3,6 +3,7 @@
 //! Owns that decision, and the answers that need the runtime alone. Updates are made by the
 //! session of `--watch` where there is one, otherwise by `session.rs`.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Instant;
 
@@ -10,8 +11,8 @@ use hotslot::Runtime;
 
 use super::super::{hooks, watch};
 use super::protocol::{
-    Answer, Ask, Decision, ModuleHistory, ModuleStatus, PastGeneration, PendingGeneration, Status,
-    ThreadHolding,
+    Answer, Ask, Decision, ModuleHistory, ModuleStatus, PastGeneration, PendingGeneration, Problem, Refused,
+    Status, ThreadHolding, Why,
 };
 use super::report::refused;
 
@@ -47,31 +48,38 @@ pub enum Later {
 }
 
 impl Later {
-    /// The answer, if it is there.
-    pub fn look(self) -> Result<Answer, Self> {
+    /// The answer, if it is there, and what is to be dropped once it is on its way.
+    pub fn look(self) -> Result<(Answer, Option<Sender<()>>), Self> {
         let found = match &self {
-            Self::Session(receiver) => receiver.try_recv(),
+            Self::Session(receiver) => receiver.try_recv().map(|answer| (answer, None)),
             Self::Watch(receiver) => receiver.try_recv().map(told),
         };
         match found {
             Ok(answer) => Ok(answer),
             Err(TryRecvError::Empty) => Err(self),
-            Err(TryRecvError::Disconnected) => Ok(ends()),
+            Err(TryRecvError::Disconnected) => Ok((ends(), None)),
         }
     }
 }
 
 fn ends() -> Answer {
-    Answer::failed("the program ends")
+    let problem = Problem { message: "the program ends".to_owned(), ..Problem::default() };
+    Answer::Refused(Refused { why: Why::Nothing, problems: vec![problem], ..Refused::default() })
 }
 
-fn told(reply: watch::Reply) -> Answer {
-    Answer::Told { ok: reply.ok, text: reply.text, event: reply.event }
+fn told(reply: watch::Reply) -> (Answer, Option<Sender<()>>) {
+    let watch::Reply { ok, text, event, senseless, taken } = reply;
+    let answer = if senseless { Answer::failed(text) } else { Answer::Told { ok, text, event } };
+    (answer, taken)
 }
 
 impl Desk {
     /// Answers or passes on.
     pub fn take(&self, ask: Ask) -> Ready {
+        let ask = match self.resolved(ask) {
+            Ok(ask) => ask,
+            Err(message) => return Ready::Now(Answer::failed(message)),
+        };
         match ask {
             Ask::Status => Ready::Now(Answer::Status(self.status())),
             Ask::History { module } => Ready::Now(self.history(module)),
@@ -94,6 +102,38 @@ impl Desk {
         }
     }
 
+    /// The request with modules by their whole names: the end of a path will do where it is that
+    /// of one module.
+    fn resolved(&self, mut ask: Ask) -> Result<Ask, String> {
+        let all = || self.modules().into_iter().map(|(name, _)| name);
+        let whole = |wanted: &mut String| {
+            if all().any(|name| name == *wanted) {
+                return Ok(());
+            }
+            let found: Vec<String> = all().filter(|name| Path::new(name).ends_with(&*wanted)).collect();
+            match found.as_slice() {
+                [] => return Ok(()),
+                [one] => wanted.clone_from(one),
+                several => return Err(format!("{wanted} may be any of {}", several.join(", "))),
+            }
+            Ok(())
+        };
+        match &mut ask {
+            Ask::History { module: Some(module) } | Ask::Rebuild { module: Some(module) } => whole(module)?,
+            Ask::Rollback { module, .. } => {
+                whole(module)?;
+                if all().all(|name| name != *module) {
+                    return Err(format!("there is no module {module}"));
+                }
+            }
+            Ask::Swap { files } => {
+                files.iter_mut().filter_map(|file| file.module.as_mut()).try_for_each(whole)?;
+            }
+            _ => {}
+        }
+        Ok(ask)
+    }
+
     fn order(&self, ask: Ask) -> Ready {
         if let Some((session, request)) = watch::session().zip(for_watch(&ask)) {
             let (sender, reply) = channel();
@@ -113,11 +153,14 @@ impl Desk {
         let stats = self.runtime.stats();
         let modules = self.modules().into_iter();
         let hooks = hooks::of_program();
+        let standing = watch::session().map(|_| watch::standing()).unwrap_or_default();
         Status {
             process: std::process::id(),
             program: self.program.clone(),
             seconds: self.started.elapsed().as_secs(),
             watching: watch::session().is_some(),
+            undecided: standing.undecided,
+            not_live: standing.open,
             updates: hooks.map_or(0, |hooks| hooks.generation() - 1),
             waiting: hooks.is_some_and(hotslot::Hooks::is_waiting),
             modules: modules.map(|(module, generation)| ModuleStatus { module, generation }).collect(),

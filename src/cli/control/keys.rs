@@ -152,14 +152,18 @@ fn serve_key(key: u8, terminal: &Terminal, desk: &Desk, life: &Life) {
         Ready::Now(answer) => answer,
         Ready::Later(mut later) => loop {
             match later.look() {
-                Ok(answer) => break answer,
+                Ok((answer, _taken)) => break answer,
                 Err(_) if life.is_over() => return,
                 Err(waits) => later = waits,
             }
             std::thread::sleep(SOON);
         },
     };
-    say(&(readable::text(&answer) + &readable::complaint(&answer)));
+    // What the session has told is on the terminal already.
+    let is_told = matches!(&answer, Answer::Told { event, .. } if !event.is_null());
+    if !is_told {
+        say(&(readable::text(&answer) + &readable::complaint(&answer)));
+    }
     if answer == Answer::Quitting {
         terminal.restore();
         life.quit();

@@ -22,8 +22,8 @@ pub struct ControlOptions {
 /// `hotslot ctl`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exit code is 0 if it was done, 1 if it was refused or nobody listens, 2 if the request makes \
-no sense.
+The exit code is 0 if it was done, 1 if it was refused or failed, or nobody listens, 2 if the \
+request is not understood or names what is not there.
 
   hotslot ctl /tmp/game.sock status
   hotslot ctl /tmp/game.sock swap src/physics.c src/world.c

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::watch::OpenUnit;
+
 /// Goes up when something changes that an older client would misunderstand.
 pub const VERSION: u32 = 1;
 
@@ -167,6 +169,12 @@ pub struct Status {
     pub seconds: u64,
     /// Whether saved files are noticed.
     pub watching: bool,
+    /// Whether an update that does not fit waits for `decide`.
+    #[serde(default)]
+    pub undecided: bool,
+    /// Units that are not what their files say, and why not.
+    #[serde(default)]
+    pub not_live: Vec<OpenUnit>,
     /// Updates made.
     pub updates: u64,
     /// Whether an update waits for the program's next safe point.
@@ -314,6 +322,8 @@ pub enum Why {
     LinkError,
     /// The program came to no safe point in time.
     NoSafePoint,
+    /// There is nothing to be done.
+    Nothing,
     /// Anything else: no such module or generation, no memory.
     #[default]
     Other,

@@ -75,6 +75,12 @@ fn write_status(text: &mut String, status: &Status) -> std::fmt::Result {
     writeln!(text, "variables  {}", bytes(status.variable_bytes))?;
     writeln!(text, "past       {} generations", status.past)?;
     writeln!(text, "pending    {}", bytes(status.pending_bytes))?;
+    if status.undecided {
+        writeln!(text, "undecided  an update does not fit: `hotslot ctl PATH decide refuse|reset|restart`")?;
+    }
+    for open in &status.not_live {
+        writeln!(text, "not live   {} ({}): {}", open.unit, open.state, open.why)?;
+    }
     for module in &status.modules {
         writeln!(text, "module     {} v{}", module.module, module.generation)?;
     }
@@ -139,12 +145,15 @@ pub fn complaint(answer: &Answer) -> String {
             for problem in problems {
                 text += &line(problem);
             }
+            if *why == Why::Nothing {
+                return text;
+            }
             let why = match why {
                 Why::CompileError => "it does not compile",
                 Why::Incompatible => "it does not fit what runs",
                 Why::LinkError => "it cannot be linked",
                 Why::NoSafePoint => "no safe point",
-                Why::Other => "refused",
+                Why::Other | Why::Nothing => "refused",
             };
             text + &format!("hotslot: {why}: the old code is still running\n")
         }

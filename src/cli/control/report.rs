@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use hotslot::{Applied, Error, ErrorKind, Times};
+use hotslot::{Applied, Error, ErrorKind, Runtime, Times};
 
-use super::super::failure::Failure;
+use super::super::crash;
+use super::super::failure::{Failure, advice};
 use super::protocol::{Milliseconds, ModuleChange, Problem, Refused, Updated, Why};
 
 /// An update that is live.
@@ -52,9 +53,25 @@ pub fn updated(applied: &Applied, compiler: String, front_end: Duration, total: 
             .iter()
             .map(|stale| format!("{}: it goes on using the old place of {}", stale.module, stale.symbol)),
     );
+    notes.extend(crash::lost(applied).map(|lost| format!("{lost:#}")));
     let times = milliseconds(&report.times, front_end, applied.waited, total);
     let effect = modules.iter().any(has_effect) || !report.removed.is_empty();
     Updated { effect, modules, removed: report.removed.clone(), notes, compiler, times }
+}
+
+/// Modules that were compiled and came out as what is live.
+pub fn as_it_is(
+    runtime: &Runtime,
+    names: &[String],
+    compiler: String,
+    front_end: Duration,
+    total: Duration,
+) -> Updated {
+    let modules = runtime.modules().into_iter().filter(|(name, _)| names.contains(name));
+    let modules =
+        modules.map(|(module, generation)| ModuleChange { module, generation, ..Default::default() });
+    let times = milliseconds(&Times::default(), front_end, Duration::ZERO, total);
+    Updated { modules: modules.collect(), compiler, times, ..Updated::default() }
 }
 
 fn has_effect(module: &ModuleChange) -> bool {
@@ -89,7 +106,7 @@ pub fn refused(error: &Error) -> Refused {
         module: problem.module().map(str::to_owned),
         file: problem.file().map(str::to_owned),
         symbol: problem.symbol().map(str::to_owned),
-        hint: problem.advice().map(str::to_owned),
+        hint: advice(problem),
     });
     let why = match error.kind() {
         ErrorKind::Signature | ErrorKind::Storage => Why::Incompatible,

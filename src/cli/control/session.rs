@@ -16,8 +16,9 @@ use super::super::failure::Failure;
 use super::super::frontend::{Frontend, Job, Outcome, Verdict};
 use super::super::program::{Kind, Unit, kind_of};
 use super::super::progress::Progress;
+use super::super::watch;
 use super::protocol::{Answer, Ask, Refused, Replacement, Why};
-use super::report::{failed, refused, updated};
+use super::report::{as_it_is, failed, refused, updated};
 
 /// What makes updates.
 pub struct Session {
@@ -55,7 +56,7 @@ impl Session {
             Ask::Rebuild { module } => self.of_module(module).and_then(|tasks| self.swap(&tasks, begun)),
             Ask::Rollback { module, generation } => self.rollback(&module, generation, begun),
             Ask::Undo => self.undo(begun),
-            Ask::Decide { .. } => Err(nothing(
+            Ask::Decide { .. } => Err(idle(
                 "nothing waits for a decision: that is for --watch with --on-incompatible ask".to_owned(),
             )),
             Ask::Status | Ask::History { .. } | Ask::Pending | Ask::Reclaim | Ask::Quit => {
@@ -156,6 +157,13 @@ impl Session {
     fn swap(&mut self, tasks: &[Task], begun: Instant) -> Result<Answer, Box<Answer>> {
         let Made { sources, said, took } = self.make(tasks)?;
         let runtime = self.runtime.clone();
+        let (same, sources): (Vec<_>, Vec<_>) =
+            sources.into_iter().partition(|(module, source)| watch::runs(&runtime, module, source));
+        if sources.is_empty() {
+            // A generation more would push one out that can be returned to.
+            let names: Vec<String> = same.into_iter().map(|(module, _)| module).collect();
+            return Ok(Answer::Updated(as_it_is(&runtime, &names, said, took, begun.elapsed())));
+        }
         let mut update = runtime.update();
         for (module, source) in sources {
             update.replace(module, source);
@@ -221,7 +229,7 @@ impl Session {
         let live = history.iter().find(|generation| generation.live).map_or(0, |live| live.number);
         let before = history.iter().map(|generation| generation.number).filter(|number| *number < live).max();
         let Some(generation) = generation.or(before) else {
-            return Err(nothing(format!("{module} has no generation before {live} in memory")));
+            return Err(idle(format!("{module} has no generation before {live} in memory")));
         };
         let runtime = self.runtime.clone();
         self.commit(runtime.update().restore(module, generation), String::new(), Duration::ZERO, begun)
@@ -230,7 +238,7 @@ impl Session {
     fn undo(&mut self, begun: Instant) -> Result<Answer, Box<Answer>> {
         let undone = self.hooks.undo().map_err(|error| no(refused(&error)))?;
         let Some(applied) = undone else {
-            return Err(nothing("there is no update to take back".to_owned()));
+            return Err(idle("there is no update to take back".to_owned()));
         };
         crash::callbacks_failed(&applied);
         Ok(Answer::Updated(updated(&applied, String::new(), Duration::ZERO, begun.elapsed())))
@@ -258,6 +266,11 @@ fn no(refused: Refused) -> Box<Answer> {
 
 fn other(failure: &Failure) -> Box<Answer> {
     no(failed(Why::Other, failure, String::new()))
+}
+
+/// The request is understood, and there is nothing to be done for it.
+fn idle(message: String) -> Box<Answer> {
+    no(failed(Why::Nothing, &Failure::new(message), String::new()))
 }
 
 fn nothing(message: String) -> Box<Answer> {

@@ -86,7 +86,7 @@ impl Session {
                 self.helper.cancel(ticket);
             }
             self.burst.asked = true;
-            self.units[at].state = State::Leaving;
+            (self.units[at].state, self.units[at].waits) = (State::Leaving, None);
         }
     }
 }

@@ -60,7 +60,15 @@ pub enum What {
     /// The optimised code of what went live is live now.
     Optimised { after_ms: f64 },
     /// The last update was taken back, or a module was returned to an earlier generation.
-    Undone { modules: Vec<Version> },
+    Undone {
+        modules: Vec<Version>,
+        /// Names of modules that are no longer there.
+        #[serde(default)]
+        unloaded: Vec<String>,
+        /// What is not as it was before, a sentence each.
+        #[serde(default)]
+        why: Vec<String>,
+    },
     /// Generated code has crashed.
     Crash(Crash),
     /// The program is started anew, with the code that the files have now.
@@ -132,7 +140,7 @@ pub struct Times {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     pub units: Vec<UnitError>,
-    /// Units that are compiled and go live together with these.
+    /// Units that are compiled and share a changed file with these: they go live together.
     pub waiting: Vec<String>,
 }
 
@@ -149,8 +157,11 @@ pub struct UnitError {
 /// Why an update was not committed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The units that were to be replaced, which go live with the next update that fits.
+    /// The units that it is about, which go live with the next update that fits.
     pub units: Vec<String>,
+    /// Units that share a changed file with these and go live together with them.
+    #[serde(default)]
+    pub waiting: Vec<String>,
     pub problems: Vec<Problem>,
     /// What comes of it.
     pub then: Then,

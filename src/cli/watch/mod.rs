@@ -5,6 +5,7 @@
 //! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what came of an
 //! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
 
+mod apart;
 mod compile;
 mod composition;
 mod directories;
@@ -25,10 +26,11 @@ mod update;
 
 pub use helper::Compilers;
 pub use start::{Plan, Running, start};
+pub use update::runs;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::program::Unit;
@@ -87,14 +89,18 @@ pub enum Decision {
 }
 
 /// What came of a request.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug)]
 pub struct Reply {
     /// It was done.
     pub ok: bool,
     /// The line that the terminal got, without colours; several where there was more to say.
     pub text: String,
-    /// The event as `--events` has it, or the status.
+    /// The event as `--events` has it; nothing where there is none, and nothing was told.
     pub event: serde_json::Value,
+    /// The request names what is not there.
+    pub senseless: bool,
+    /// Dropped once the answer is on its way: somebody may be waiting for that.
+    pub taken: Option<Sender<()>>,
 }
 
 /// A crash of generated code, as the session tells it to whoever reads the events.
@@ -116,6 +122,36 @@ pub struct Crash {
     pub rolled_back: bool,
     /// One frame a line, innermost first.
     pub backtrace: Vec<String>,
+}
+
+/// A unit that is not what its files say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OpenUnit {
+    /// Its name.
+    pub unit: String,
+    /// `compiling`, `broken` where it does not compile, `refused`, or `waiting` for another one.
+    pub state: String,
+    /// Why, in a line.
+    pub why: String,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// An update that was refused waits for a decision.
+    pub undecided: bool,
+    pub open: Vec<OpenUnit>,
+}
+
+static STANDING: Mutex<Standing> = Mutex::new(Standing { undecided: false, open: Vec::new() });
+
+/// What waits at the moment.
+pub fn standing() -> Standing {
+    STANDING.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn stands(standing: Standing) {
+    *STANDING.lock().unwrap_or_else(PoisonError::into_inner) = standing;
 }
 
 static SESSION: OnceLock<(u32, Sender<Event>)> = OnceLock::new();

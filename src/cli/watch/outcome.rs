@@ -5,7 +5,8 @@
 
 use hotslot::{Error, ErrorKind, ModuleReport, Report};
 
-use super::events::{Module, Problem, Refusal, Then, Times, Update, What, round};
+use super::events::{Module, Problem, Refusal, Then, Times, Update, Version, What, round};
+use crate::cli::failure;
 
 /// A module as the library reports it.
 pub fn module(report: &ModuleReport, loaded: bool) -> Module {
@@ -85,11 +86,12 @@ pub fn without_effect(mut update: Update) -> What {
 }
 
 /// Why an update was not committed.
-pub fn refused(error: &Error, units: Vec<String>, then: Then) -> What {
-    let problems: Vec<Problem> = error.problems().map(problem).collect();
+pub fn refused(problems: Vec<Problem>, units: Vec<String>, waiting: Vec<String>, then: Then) -> What {
     let has = |kinds: &[&str]| problems.iter().any(|problem| kinds.contains(&problem.kind.as_str()));
     let (misfit, open) = (has(&["signature", "variable"]), has(&["missing", "double", "link"]));
-    let refusal = Refusal { units, problems, then };
+    // What does not link would not start either.
+    let then = if open && then == Then::Restart { Then::Kept } else { then };
+    let refusal = Refusal { units, waiting, problems, then };
     match (misfit, open) {
         (true, _) => What::Refused(refusal),
         (false, true) => What::LinkError(Refusal { then: Then::Kept, ..refusal }),
@@ -97,7 +99,8 @@ pub fn refused(error: &Error, units: Vec<String>, then: Then) -> What {
     }
 }
 
-fn problem(error: &Error) -> Problem {
+/// One of the problems of an update.
+pub fn problem(error: &Error) -> Problem {
     let text = format!("{error:#}");
     let (kind, advice) = match error.kind() {
         ErrorKind::Signature => (
@@ -120,10 +123,10 @@ fn problem(error: &Error) -> Problem {
             "missing",
             Some("save the file that defines it, they go live together; or add its library (-l and -L)".to_owned()),
         ),
-        ErrorKind::Link => ("link", error.advice().map(str::to_owned)),
-        ErrorKind::Compile | ErrorKind::Parse => ("compile", error.advice().map(str::to_owned)),
-        ErrorKind::Reclaim => ("held", error.advice().map(str::to_owned)),
-        _ => ("other", error.advice().map(str::to_owned)),
+        ErrorKind::Link => ("link", failure::advice(error)),
+        ErrorKind::Compile | ErrorKind::Parse => ("compile", failure::advice(error)),
+        ErrorKind::Reclaim => ("held", failure::advice(error)),
+        _ => ("other", failure::advice(error)),
     };
     Problem {
         kind: kind.to_owned(),
@@ -132,6 +135,24 @@ fn problem(error: &Error) -> Problem {
         message: text,
         advice,
     }
+}
+
+/// An update that was taken back, or a module that has returned. `was` says which modules were
+/// there before.
+pub fn undone(report: &Report, was: impl Fn(&str) -> bool, lost: &[String]) -> What {
+    let mut why = lost.to_vec();
+    let anew = |name: &str| format!("variables of {name} start anew: it was removed and is loaded again");
+    why.extend(report.modules.iter().filter(|one| !was(&one.name)).map(|one| anew(&one.name)));
+    for module in report.modules.iter().filter(|module| !module.restored) {
+        let is_lost = |name: &String| lost.iter().any(|lost| lost.contains(&format!("variable {name} ")));
+        let carried = module.migrated_variables.iter().filter(|name| !is_lost(name));
+        why.extend(carried.map(|name| format!("{name} was carried over by the program's migration")));
+        why.extend(module.reset_variables.iter().map(|name| format!("{name} has its initial value")));
+    }
+    let modules = report.modules.iter();
+    let modules = modules.map(|one| Version { module: one.name.clone(), generation: one.generation });
+    let modules = modules.collect();
+    What::Undone { modules, unloaded: report.removed.clone(), why }
 }
 
 /// Whether resetting variables could help.

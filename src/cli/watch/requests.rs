@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
-use hotslot::Error;
+use hotslot::{Error, Report};
 
-use super::events::{Then, Version, What};
-use super::session::{Session, State, Watched};
-use super::update::commit;
+use super::events::{Problem, Then};
+use super::finish::{Told, without};
+use super::session::{Burst, Session, State, Watched};
+use super::update::{commit, undo};
 use super::{Decision, Reply, Request, outcome};
 use crate::cli::program::{Kind, Unit};
 
@@ -20,7 +21,7 @@ impl Session {
         match request {
             Request::Swap(paths) => match self.units_of(&paths) {
                 Ok(units) => self.force(&units),
-                Err(path) => self.deny(format!("{} is not a file of the program", path.display())),
+                Err(path) => self.senseless(format!("{} is not a file of the program", path.display())),
             },
             Request::Rebuild(names) => {
                 // Of an archive its members are modules; what nothing needs is not loaded.
@@ -33,15 +34,19 @@ impl Session {
                     self.units.iter().position(is_it)
                 };
                 match names.iter().find(|name| named(name).is_none()) {
-                    Some(name) => self.deny(format!("there is no module {name} with a file")),
+                    Some(name) => self.senseless(format!("there is no module {name} with a file")),
                     None if names.is_empty() => self.force(&all),
                     None => self.force(&names.iter().filter_map(named).collect::<Vec<_>>()),
                 }
             }
-            Request::Undo => match self.past.pop() {
-                Some(modules) => self.take_back(&modules),
-                None => self.deny("there is no update to take back".to_owned()),
-            },
+            Request::Undo => {
+                let before = self.target.modules();
+                match undo(&self.target.runtime) {
+                    Ok(Some((report, lost))) => self.returned(Ok(report), &before, &lost),
+                    Ok(None) => self.deny("there is no update to take back".to_owned()),
+                    Err(error) => self.returned(Err(error), &before, &[]),
+                }
+            }
             Request::Rollback(module, generation) => self.roll_back(&module, generation),
             Request::Decide(decision) => self.decide(decision),
         }
@@ -49,6 +54,13 @@ impl Session {
 
     fn deny(&mut self, text: String) {
         self.reply(false, text, serde_json::Value::Null);
+    }
+
+    fn senseless(&mut self, text: String) {
+        for reply in self.replies.drain(..) {
+            let event = serde_json::Value::Null;
+            let _ = reply.send(Reply { ok: false, text: text.clone(), event, senseless: true, taken: None });
+        }
     }
 
     /// The units that are made of these files.
@@ -79,21 +91,9 @@ impl Session {
         self.begin();
         for &at in units {
             self.units[at].forced = true;
+            self.burst.wanted.insert(at);
             self.evaluate(at);
         }
-    }
-
-    /// Takes an update back.
-    fn take_back(&mut self, modules: &[(String, Option<u64>)]) {
-        let mut update = self.target.runtime.update();
-        for (module, generation) in modules {
-            match generation {
-                Some(generation) => update.restore(module, *generation),
-                None => update.remove(module),
-            };
-        }
-        let result = commit(&mut update);
-        self.returned(result, modules.iter().map(|(module, _)| module.clone()).collect());
     }
 
     fn roll_back(&mut self, module: &str, generation: Option<u64>) {
@@ -105,24 +105,40 @@ impl Session {
         let Some(number) = generation.or_else(past) else {
             return self.deny(format!("there is no generation of {module} to return to"));
         };
+        let before = self.target.modules();
         let result = commit(self.target.runtime.update().restore(module, number));
-        self.returned(result, vec![module.to_owned()]);
+        self.returned(result, &before, &[]);
     }
 
-    fn returned(&mut self, result: Result<hotslot::Report, Error>, modules: Vec<String>) {
+    fn returned(&mut self, result: Result<Report, Error>, before: &[String], lost: &[String]) {
         match result {
             Ok(report) => {
-                // What the files say is not what is live.
-                modules.iter().for_each(|module| self.forget_live(module));
-                let modules = report.modules.iter();
-                let modules = modules
-                    .map(|one| Version { module: one.name.clone(), generation: one.generation })
-                    .collect();
-                self.conclude(&What::Undone { modules }, &[]);
+                self.forget_returned();
+                let was = |name: &str| before.iter().any(|known| known == name);
+                self.conclude(&outcome::undone(&report, was, lost), &[]);
             }
             Err(error) => {
-                let what = outcome::refused(&error, modules, Then::Kept);
+                let problems: Vec<Problem> = error.problems().map(outcome::problem).collect();
+                let modules = problems.iter().filter_map(|problem| problem.module.clone()).collect();
+                let what = outcome::refused(problems, modules, Vec::new(), Then::Kept);
                 self.conclude(&what, &[]);
+            }
+        }
+    }
+
+    /// What the files say is not what is live any more, where something else has been made live:
+    /// the next save of such a unit goes live in any case.
+    pub(super) fn forget_returned(&mut self) {
+        let runtime = &self.target.runtime;
+        for watched in &mut self.units {
+            let Some(live) = &watched.live else { continue };
+            let history = runtime.history(&watched.unit.name).ok();
+            let is_it = match history.as_ref().and_then(|all| all.iter().find(|one| one.live)) {
+                Some(now) => now.source_hash == live.code,
+                None => watched.unit.on_demand,
+            };
+            if !is_it {
+                watched.live = None;
             }
         }
     }
@@ -135,16 +151,22 @@ impl Session {
             Decision::Refuse => {
                 self.reply(true, "the old code goes on".to_owned(), serde_json::Value::Null);
             }
-            Decision::Restart => {
-                self.reply(true, "the program starts anew".to_owned(), serde_json::Value::Null);
-                self.restart("somebody decided so");
+            Decision::Restart if self.is_broken() => {
+                self.undecided = true;
+                self.deny("the program would not start: something does not compile".to_owned());
             }
+            Decision::Restart => self.restart("somebody decided so", None),
             Decision::Reset => {
                 let is_ready =
                     |at: &usize| matches!(self.units[*at].state, State::Ready { .. } | State::Leaving);
+                let is_broken = |at: &usize| matches!(self.units[*at].state, State::Broken { .. });
                 let ready: Vec<usize> = (0..self.units.len()).filter(is_ready).collect();
-                let burst = std::mem::take(&mut self.burst);
-                self.make_live(&burst, &ready, true);
+                let broken: Vec<usize> = (0..self.units.len()).filter(is_broken).collect();
+                let free = without(&ready, &self.waiting_for(&broken, &ready));
+                let mut told = Told::default();
+                if self.make_live(&Burst::default(), &free, true, &mut told) {
+                    self.answer(&Burst::default(), told);
+                }
             }
         }
     }

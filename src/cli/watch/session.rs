@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hotslot::Source;
 
+use super::apart::Waits;
 use super::compile::Made;
 use super::composition::Composition;
 use super::directories::{self, Shared};
@@ -21,7 +22,7 @@ use super::helper::Helper;
 use super::options::OnIncompatible;
 use super::terminal::Teller;
 use super::update::Target;
-use super::{Crash, Event, Reply};
+use super::{Crash, Event, Reply, Standing, stands};
 use crate::cli::failure::Failure;
 use crate::cli::program::Unit;
 
@@ -36,6 +37,8 @@ pub(super) struct Watched {
     pub live: Option<Live>,
     /// It is made live even if it is what is live.
     pub forced: bool,
+    /// Why it is not live though it could be, where that was tried.
+    pub waits: Option<Waits>,
 }
 
 /// What a live module was made of.
@@ -66,6 +69,8 @@ pub(super) enum State {
     Broken {
         message: String,
         said: Vec<u8>,
+        /// What the compiler came to.
+        inputs: Inputs,
         /// The user was told.
         told: bool,
     },
@@ -80,6 +85,8 @@ pub(super) struct Burst {
     pub reverted: BTreeSet<usize>,
     /// Something is to be done that no file says.
     pub asked: bool,
+    /// Somebody has asked for these.
+    pub wanted: BTreeSet<usize>,
     /// It was told that units are compiled.
     pub announced: bool,
     pub compiled: Option<Instant>,
@@ -101,8 +108,6 @@ pub(super) struct Session {
     pub burst: Burst,
     /// When the burst is over.
     pub quiet_at: Option<Instant>,
-    /// What each update replaced, to take it back.
-    pub past: Vec<Vec<(String, Option<u64>)>>,
     /// An update that was refused waits for a decision.
     pub undecided: bool,
     /// Who waits for what comes of the burst.
@@ -118,6 +123,7 @@ impl Session {
             let wait = match self.quiet_at {
                 Some(at) if at <= now => {
                     self.quiet();
+                    self.publish();
                     continue;
                 }
                 Some(at) => at - now,
@@ -127,7 +133,10 @@ impl Session {
             };
             match self.events.recv_timeout(wait) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(event) => self.hear(event),
+                Ok(event) => {
+                    self.hear(event);
+                    self.publish();
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     if crate::cli::threads::program_is_gone() {
                         return;
@@ -135,6 +144,10 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn publish(&self) {
+        stands(Standing { undecided: self.undecided, open: self.open_units() });
     }
 
     /// Has units compiled that may be other ones than what was loaded.
@@ -191,19 +204,9 @@ impl Session {
 
     fn crash(&mut self, crash: Crash) {
         if crash.rolled_back {
-            // What the files say is not what is live.
-            for (module, _) in self.past.pop().unwrap_or_default() {
-                self.forget_live(&module);
-            }
+            self.forget_returned();
         }
         self.tell(&What::Crash(crash), &[]);
-    }
-
-    /// What is live of a module is not known any more: its next save is made live in any case.
-    pub fn forget_live(&mut self, module: &str) {
-        if let Some(watched) = self.units.iter_mut().find(|watched| watched.unit.name == module) {
-            watched.live = None;
-        }
     }
 
     /// Tells everybody, and who has asked for it as well.
@@ -274,6 +277,7 @@ impl Session {
             }
         }
         let watched = &mut self.units[at];
+        watched.waits = None;
         let same =
             watched.live.as_ref().is_some_and(|live| !live.doubted && self.files.are_same(&live.inputs));
         if same && !watched.forced {
@@ -313,7 +317,7 @@ impl Session {
         });
         self.units[at].state = match source {
             Ok(source) => State::Ready { source, inputs, said: made.said },
-            Err(message) => State::Broken { message, said: made.said, told: false },
+            Err(message) => State::Broken { message, said: made.said, inputs, told: false },
         };
         self.look();
     }
@@ -384,14 +388,14 @@ impl Session {
 impl State {
     fn without_compiler() -> Self {
         let message = "hotslot: the process that compiles has ended\n".to_owned();
-        Self::Broken { message, said: Vec::new(), told: false }
+        Self::Broken { message, said: Vec::new(), inputs: Inputs::new(), told: false }
     }
 }
 
 impl Watched {
     /// A unit that is live.
     pub fn new(unit: &Unit) -> Self {
-        Self { unit: unit.clone(), state: State::Live, live: None, forced: false }
+        Self { unit: unit.clone(), state: State::Live, live: None, forced: false, waits: None }
     }
 
     /// Whether the compiler has asked for a file of this name.

@@ -88,7 +88,6 @@ pub fn start(plan: Plan, running: Running<'_>) -> Result<(), Failure> {
             next_ticket: 0,
             burst: Burst::default(),
             quiet_at: None,
-            past: Vec::new(),
             undecided: false,
             replies: Vec::new(),
             composition: Composition::default(),

@@ -44,10 +44,13 @@ pub fn tell(what: &What, paint: Paint) -> String {
         What::Reverted { units } => {
             format!("{} {} · as what is live\n", paint.odd("="), some(units))
         }
-        What::Undone { modules } => {
-            let names: Vec<String> =
+        What::Undone { modules, unloaded, why } => {
+            let mut names: Vec<String> =
                 modules.iter().map(|one| format!("{} v{}", one.module, one.generation)).collect();
-            format!("{} {} · live again\n", paint.good("↶"), some(&names))
+            names.extend(unloaded.iter().map(|name| format!("{name} gone")));
+            let mut text = format!("{} {} · live again\n", paint.good("↶"), some(&names));
+            why.iter().for_each(|why| text.push_str(&format!("  {why}\n")));
+            text
         }
         What::Restart { why } => format!("{} restart: {why}\n", paint.odd("↻")),
         What::Note { text } => format!("hotslot: {text}\n"),
@@ -135,12 +138,16 @@ fn broken(errors: &Errors, paint: Paint) -> String {
             plural(&still, "does", "do")
         ));
     }
-    if !errors.waiting.is_empty() {
-        let verb = plural(&errors.waiting, "waits", "wait");
-        text.push_str(&format!("  {} {verb} for that\n", some(&errors.waiting)));
-    }
+    text.push_str(&waiting(&errors.waiting));
     let units: Vec<String> = errors.units.iter().map(|one| one.unit.clone()).collect();
     format!("{} {} · does not compile · the old code is still running\n{text}", paint.bad("✘"), some(&units))
+}
+
+fn waiting(units: &[String]) -> String {
+    match units {
+        [] => String::new(),
+        units => format!("  {} {} for that\n", some(units), plural(units, "waits", "wait")),
+    }
 }
 
 fn plural<'a>(names: &[String], one: &'a str, many: &'a str) -> &'a str {
@@ -151,7 +158,7 @@ fn refused(how: &str, refusal: &Refusal, paint: Paint) -> String {
     let then = match refusal.then {
         Then::Kept => "the old code is still running",
         Then::Restart => "the program starts anew",
-        Then::Asked => "the old code is still running: restart, reset or keep?",
+        Then::Asked => "the old code is still running; `hotslot ctl PATH decide refuse|reset|restart`",
     };
     let mut text = String::new();
     let mut advice: Vec<&str> = Vec::new();
@@ -161,6 +168,7 @@ fn refused(how: &str, refusal: &Refusal, paint: Paint) -> String {
         advice.extend(new);
     }
     advice.iter().for_each(|advice| text.push_str(&format!("  hint: {advice}\n")));
+    text.push_str(&waiting(&refusal.waiting));
     format!("{} {} · {how} · {then}\n{text}", paint.bad("✘"), some(&refusal.units))
 }
 

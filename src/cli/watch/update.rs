@@ -42,6 +42,11 @@ impl Target {
         }
     }
 
+    /// Whether a module is made of this, whoever has made it live.
+    pub fn runs(&self, module: &str, source: &Source) -> bool {
+        runs(&self.runtime, module, source)
+    }
+
     /// The names of all modules.
     pub fn modules(&self) -> Vec<String> {
         self.runtime.modules().into_iter().map(|(name, _)| name).collect()
@@ -82,13 +87,32 @@ impl Target {
     }
 }
 
+/// Whether a module is made of this.
+pub fn runs(runtime: &Runtime, module: &str, source: &Source) -> bool {
+    let history = runtime.history(module).unwrap_or_default();
+    history.iter().any(|one| one.live && one.source_hash == source.hash())
+}
+
 /// As the program wants updates, where it says so by its hooks.
 pub fn commit(update: &mut Update<'_>) -> Result<Report, Error> {
-    match hooks::of_program() {
-        Some(hooks) => hooks.commit(update).map(|applied| {
+    Ok(match hooks::of_program() {
+        Some(hooks) => {
+            let applied = hooks.commit(update)?;
             crash::callbacks_failed(&applied);
             applied.report
+        }
+        None => update.commit()?,
+    })
+}
+
+/// Takes the last update back, if there is one; and says what of its state is lost by that.
+pub fn undo(runtime: &Runtime) -> Result<Option<(Report, Vec<String>)>, Error> {
+    Ok(match hooks::of_program() {
+        Some(hooks) => hooks.undo()?.map(|applied| {
+            crash::callbacks_failed(&applied);
+            let lost = crash::lost(&applied).map(|lost| format!("{lost:#}")).collect();
+            (applied.report, lost)
         }),
-        None => update.commit(),
-    }
+        None => runtime.undo()?.map(|report| (report, Vec::new())),
+    })
 }

@@ -4,6 +4,7 @@
 mod crashes;
 mod documented;
 mod edits;
+mod entered;
 mod pending;
 #[allow(dead_code)] // it is that of the command's tests
 #[path = "../cli/place.rs"]

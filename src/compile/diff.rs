@@ -91,7 +91,7 @@ impl Indexed {
     }
 
     /// The same for a variable.
-    fn variable(&self, name: &str) -> Option<usize> {
+    pub(super) fn variable(&self, name: &str) -> Option<usize> {
         match self.by_name.get(name) {
             Some(&item @ Item::Variable(at)) if self.defines(item) => Some(at as usize),
             _ => None,

@@ -40,6 +40,7 @@ mod request;
 mod signature;
 mod source;
 mod storage;
+mod tables;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -71,6 +72,7 @@ pub(crate) use signature::callable_as;
 pub(crate) use signature::compatible;
 pub use source::Source;
 pub(crate) use source::SourceKind;
+pub(crate) use tables::moved as moved_tables;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hotslot::{Applied, Error, ErrorKind, Times};
 
 use super::super::failure::Failure;
+use super::super::notes;
 use super::protocol::{Milliseconds, ModuleChange, Problem, Refused, Updated, Why};
 
 /// An update that is live.
@@ -52,8 +53,11 @@ pub fn updated(applied: &Applied, compiler: String, front_end: Duration, total: 
             .iter()
             .map(|stale| format!("{}: it goes on using the old place of {}", stale.module, stale.symbol)),
     );
+    notes.extend(notes::tables(report).into_iter().chain(notes::still_running(report)));
     let times = milliseconds(&report.times, front_end, applied.waited, total);
-    let effect = modules.iter().any(has_effect) || !report.removed.is_empty();
+    let effect = modules.iter().any(has_effect)
+        || !report.removed.is_empty()
+        || report.modules.iter().any(|m| !m.virtual_tables.is_empty() && !m.restored);
     Updated { effect, modules, removed: report.removed.clone(), notes, compiler, times }
 }
 

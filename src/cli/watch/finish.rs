@@ -11,7 +11,7 @@ use hotslot::{Error, ErrorKind, Report};
 use super::events::{Errors, Module, Then, UnitError, Update, What, round};
 use super::options::OnIncompatible;
 use super::session::{Burst, Live, Session, State, Watched};
-use super::update::Change;
+use super::update::{Change, Rules};
 use super::{Reply, outcome, restart};
 use crate::cli::colours;
 
@@ -101,9 +101,11 @@ impl Session {
             return;
         }
         let before = self.target.runtime.modules();
-        let result = match self.target.commit(&changes, false) {
+        let decides = matches!(self.policy, OnIncompatible::Restart | OnIncompatible::Ask);
+        let rules = Rules { reset: false, keep_tables: decides && !reset };
+        let result = match self.target.commit(&changes, rules) {
             Err(error) if reset && outcome::is_misfit(&error, ErrorKind::Storage) => {
-                self.target.commit(&changes, true)
+                self.target.commit(&changes, Rules { reset, ..rules })
             }
             result => result,
         };

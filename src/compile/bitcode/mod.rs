@@ -29,6 +29,7 @@ mod needed;
 mod slice;
 mod summary;
 mod summing;
+mod tables;
 #[cfg(test)]
 mod tests_again;
 #[cfg(test)]

@@ -125,6 +125,8 @@ pub(crate) struct Variable {
     pub declaration: Digest,
     /// `None` for a declaration.
     pub initialiser: Option<Digest>,
+    /// Of a table of virtual functions: the names of its entries, empty for what is no function.
+    pub table: Option<Arc<[Arc<str>]>>,
     /// What its initialiser refers to.
     pub functions: Arc<[u32]>,
     pub variables: Arc<[u32]>,

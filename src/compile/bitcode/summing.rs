@@ -18,6 +18,7 @@ use super::function::Body;
 use super::globals::{Global, Kind, place};
 use super::module::Module;
 use super::summary::{Alias, Function, Placed, Summary, Variable, linkage_of};
+use super::tables;
 use super::uses::Uses;
 
 /// What a module is outside of bodies.
@@ -136,6 +137,7 @@ impl Fixed {
                     has_section: global.op(place::variable::SECTION) != 0,
                     declaration: contents.declared[index],
                     initialiser: global.initialiser().map(|value| contents.digest(value)).transpose()?,
+                    table: tables::entries(&contents.outline, global)?,
                     functions,
                     variables: others,
                 }),

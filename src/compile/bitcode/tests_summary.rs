@@ -270,5 +270,5 @@ fn nothing_is_in_what_is_entered_once_but_what_must() {
     assert_eq!(others("+ 3", "+ 5", entered_once), ["main", "must", "twice"]);
     assert_eq!(others("x * 7", "x * 8", entered_once), ["deeper", "main", "must", "twice"]);
     // It is not called any more where it is entered.
-    assert_eq!(others("0, loop, 0", "0, 0, 0", entered_once), ["loop", "start"]);
+    assert_eq!(others("0, loop, 0", "loop, 0, 0", entered_once), ["loop", "start"]);
 }

@@ -102,3 +102,21 @@ fn inline_functions_of_cxx() {
         assert_eq!(session.ask(), "440 16");
     }
 }
+
+#[test]
+fn what_keeps_running_is_told() {
+    for options in [&["-O2"][..], &["-O0"], &["-O2", "--entry", "begin"]] {
+        let entry = options.last().filter(|_| options.len() > 2).unwrap_or(&"main");
+        let text = ALONE.replace("int main(", &format!("int {entry}("));
+        let mut session = Session::start(&[("alone.c", &text)], options);
+        assert_eq!(session.ask(), "2 3 5 1");
+        session.save("alone.c", &text.replace("%d %d %d %d", "%d %d %d and %d"));
+        let event = session.expect("live");
+        assert_eq!(event.of("alone.c", "swapped"), [*entry]);
+        let why = format!("{entry} is still running its old code: its new code is for its next call");
+        assert_eq!(event["why"], serde_json::json!([why]));
+        assert_eq!(session.ask(), "4 6 10 2");
+        let (_, said) = session.end();
+        assert!(said.contains(&format!("live\n  {why}\n")), "{said}");
+    }
+}

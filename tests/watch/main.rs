@@ -1,6 +1,7 @@
 //! `hotslot run --watch`: a program that runs, driven through the file system; what comes of each
 //! edit is read from the events, and what the program does from the program.
 
+mod classes;
 mod crashes;
 mod documented;
 mod edits;

@@ -1,7 +1,7 @@
 //! What stands where in a table of virtual functions.
 //!
 //! Owns the entries in their order, which digests do not tell. Deliberately does not know what
-//! follows from another order; [`tables`](crate::compile::tables) does.
+//! follows from another order.
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use hotslot::{Applied, Error, ErrorKind, Fault, Runtime};
 
 use super::failure::{Failure, in_a_line};
-use super::{hooks, watch};
+use super::{hooks, names, watch};
 
 /// `--on-crash`.
 #[derive(Debug, Args)]
@@ -94,7 +94,7 @@ fn crashed(session: &Session, error: &Error) -> c_int {
     if session.policy != OnCrash::Exit {
         match error.fault() {
             Some(fault) => say(&report(fault)),
-            None => say(&format!("hotslot: {}\n", in_a_line(error))),
+            None => say(&names::readable(&format!("hotslot: {}\n", in_a_line(error)))),
         }
     }
     let rolled_back = session.policy == OnCrash::Rollback && roll_back(&session.runtime, error);
@@ -166,7 +166,7 @@ pub fn report(fault: &Fault) -> String {
         let _ = writeln!(text, "  this function was changed by the last update, {} ms ago", ago.as_millis());
     }
     text.push_str(&fault.backtrace());
-    text
+    names::readable(&text).into_owned()
 }
 
 /// In one piece, as other threads may be printing.

@@ -8,6 +8,7 @@
 use std::ffi::{CString, OsString, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::OnceLock;
 
 use hotslot::{ErrorKind, Runtime};
 
@@ -38,9 +39,18 @@ impl Arguments {
     }
 }
 
+/// The function that the program is in.
+static ENTERED: OnceLock<String> = OnceLock::new();
+
+/// The function that the program is in from its beginning to its end, once it is.
+pub fn entered() -> Option<&'static str> {
+    ENTERED.get().map(String::as_str)
+}
+
 /// The function a loaded program starts in.
 pub struct Entry {
     address: *const c_void,
+    symbol: String,
     /// Holds the function's code. Never dropped: the program may run until the very
     /// end of the process, its exit handlers included.
     _runtime: ManuallyDrop<Runtime>,
@@ -51,7 +61,10 @@ impl Entry {
     /// while the program runs.
     pub fn find(runtime: Runtime, symbol: &str) -> Result<Self, Failure> {
         match runtime.address_of(symbol) {
-            Ok(address) => Ok(Self { address, _runtime: ManuallyDrop::new(runtime) }),
+            Ok(address) => {
+                let symbol = symbol.to_owned();
+                Ok(Self { address, symbol, _runtime: ManuallyDrop::new(runtime) })
+            }
             Err(error) if error.kind() == ErrorKind::Resolve => {
                 Err(Failure::new(format!("no function `{symbol}` for the program to start in"))
                     .hint("name another function with --entry"))
@@ -64,6 +77,8 @@ impl Entry {
     /// through libc's `exit`: handlers and destructors run and stdio is flushed as
     /// in a native program.
     pub fn run(self, arguments: Arguments) -> ! {
+        // There is one.
+        let _ = ENTERED.set(self.symbol);
         // SAFETY: the address is that of a function of the program, whose code is never freed;
         // that a function named with --entry is like `main` is the user's word.
         unsafe { enter(self.address, arguments) }

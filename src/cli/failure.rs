@@ -3,6 +3,8 @@
 //!
 //! It knows how a failure looks on stderr, not where it came from.
 
+use super::names;
+
 /// A failed command.
 #[derive(Debug)]
 pub struct Failure {
@@ -53,12 +55,12 @@ impl Failure {
         let mut text = String::new();
         for line in &self.lines {
             text.push_str("hotslot: ");
-            text.push_str(line);
+            text.push_str(&names::readable(line));
             text.push('\n');
         }
         if let Some(hint) = &self.hint {
             text.push_str("hotslot: hint: ");
-            text.push_str(hint);
+            text.push_str(&names::readable(hint));
             text.push('\n');
         }
         text

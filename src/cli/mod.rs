@@ -26,6 +26,8 @@ mod kept;
 mod lead;
 mod libraries;
 mod members;
+mod names;
+mod notes;
 mod optimiser;
 mod options;
 mod preamble;

@@ -225,6 +225,7 @@ fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Resul
         // What the program may use is what it is linked with, not what hotslot is.
         .process_symbols(false)
         .lazy(options.lazy)
+        .entered_once(stays(options))
         .history(options.watch.keep)
         .cache(cache)
         .verify_diff(options.verify_diff)
@@ -237,6 +238,13 @@ fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Resul
         builder = builder.cpu(cpu);
     }
     Ok(builder.build()?)
+}
+
+/// The function that the program is in from its beginning to its end, where its code may change
+/// meanwhile.
+fn stays(options: &RunOptions) -> Option<&str> {
+    let changes = options.watch.watch || options.control.control.is_some() || options.control.keys;
+    changes.then_some(&*options.entry)
 }
 
 /// The library's phases in the order they happen.

@@ -12,8 +12,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::bitcode::{self, Function, Linkage, Reading, Summary};
-use super::extent::{Extent, Item, Plan, is_defined, is_local};
+use super::bitcode::{self, Function, Linkage, Reading, Reads, Summary};
+use super::extent::{self, Extent, Item, Plan, is_defined, is_local};
 use super::lazy::Later;
 use super::part::{Role, Roles};
 use super::{Level, Source};
@@ -54,9 +54,9 @@ pub(super) struct Indexed {
 
 impl Indexed {
     /// What `bitcode` is, which replaces another version or is the first.
-    fn read(before: Option<&Self>, bitcode: &Arc<[u8]>, lines: bool) -> Option<Self> {
+    fn read(before: Option<&Self>, bitcode: &Arc<[u8]>, reads: Reads<'_>) -> Option<Self> {
         let was = before.map(|before| (&before.summary, &before.reading));
-        let (summary, reading) = bitcode::summarise_after(was, bitcode, lines).ok()?;
+        let (summary, reading) = bitcode::summarise_after(was, bitcode, reads).ok()?;
         let by_name = match before.filter(|before| before.reading.is_alike(&reading)) {
             Some(before) => before.by_name.clone(),
             None => Arc::new(by_name(&summary)),
@@ -91,7 +91,7 @@ impl Indexed {
     }
 
     /// The same for a variable.
-    fn variable(&self, name: &str) -> Option<usize> {
+    pub(super) fn variable(&self, name: &str) -> Option<usize> {
         match self.by_name.get(name) {
             Some(&item @ Item::Variable(at)) if self.defines(item) => Some(at as usize),
             _ => None,
@@ -110,11 +110,16 @@ fn by_name(summary: &Summary) -> Names<Item> {
 
 impl Known {
     /// What there is to know of a whole module that is compiled at one level; `None` where its
-    /// source is not understood. Of `before`, another version, much may still hold. With `lines`
-    /// functions that stand elsewhere in the source are others; that is the same for all versions.
-    pub(crate) fn of(bitcode: &Source, before: Option<&Known>, level: Level, lines: bool) -> Option<Self> {
+    /// source is not understood. Of `before`, another version, much may still hold. `reads` is the same
+    /// for all versions.
+    pub(crate) fn of(
+        bitcode: &Source,
+        before: Option<&Known>,
+        level: Level,
+        reads: Reads<'_>,
+    ) -> Option<Self> {
         let before = before.map(|before| &*before.source);
-        let source = Arc::new(Indexed::read(before, bitcode.bytes(), lines)?);
+        let source = Arc::new(Indexed::read(before, bitcode.bytes(), reads)?);
         let code = vec![Code::of(level); source.summary.functions.len()];
         Some(Self { source, code, calls: 0 })
     }
@@ -129,7 +134,7 @@ impl Known {
             way: Way::None,
         };
         let functions = functions.map(|function| (function.name.to_string(), role(function))).collect();
-        Roles { functions, ..Roles::default() }
+        Roles { functions, entered_once: extent::entered_once(&self.source.summary), ..Roles::default() }
     }
 
     /// Whether the module defines a function of this name.

@@ -26,7 +26,7 @@ use super::machine::{self, Machine};
 use super::part::{self, Roles};
 use super::{
     CompileOptions, CompileTimes, Compiled, Interface, OptLevel, Source, SourceKind, aliases, assembly,
-    debug_info, ir, types,
+    debug_info, inlining, ir, types,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -98,6 +98,13 @@ fn compile_for(
         Goal::Part(roles) | Goal::Object(Some(roles)) => part::locals(&module, roles),
         _ => Locals::of(&module),
     };
+    if options.level != OptLevel::O0 {
+        let names = &options.entered_once;
+        inlining::keep_apart(&module, |function| match goal {
+            Goal::Part(roles) | Goal::Object(Some(roles)) => roles.entered_once.contains(function),
+            _ => names.iter().any(|name| name == function),
+        });
+    }
     let before = ir::prepare(&module, options.call_form, &locals, options.level);
     times.parse = started.elapsed();
 

@@ -4,6 +4,8 @@
 //! so must be compiled again beside whoever calls them, variables. Deliberately does not know
 //! why these functions are compiled; [`super::diff`] does.
 
+use std::collections::HashSet;
+
 use super::Level;
 use super::bitcode::{self, Definition, Digest, Function, Linkage, Others, Reading, Summary};
 use super::diff::{Code, Names, Provided, Way};
@@ -23,6 +25,12 @@ pub(super) fn is_defined(function: &Function) -> bool {
 
 pub(super) fn is_local(function: &Function) -> bool {
     function.linkage.is_local()
+}
+
+/// Names of functions that are entered once.
+pub(super) fn entered_once(summary: &Summary) -> HashSet<String, foldhash::fast::RandomState> {
+    let functions = summary.functions.iter().filter(|function| function.entered_once && function.is_defined);
+    functions.map(|function| function.name.to_string()).collect()
 }
 
 /// Whether it is only there as long as something calls it.
@@ -238,7 +246,9 @@ impl<'a> Plan<'a> {
                     Level::Optimised => function.is_inline_candidate,
                 };
                 let seen = match user {
-                    Item::Function(_) => true,
+                    Item::Function(at) => {
+                        !self.summary.functions[at as usize].entered_once || function.flags.always_inline
+                    }
                     // The optimiser reads constants: a call by a table's entry may get the body.
                     Item::Variable(at) => {
                         self.summary.variables[at as usize].is_constant && !function.is_hidden_in_constants
@@ -256,7 +266,7 @@ impl<'a> Plan<'a> {
     }
 
     fn roles(&self) -> Roles {
-        let mut roles = Roles::default();
+        let mut roles = Roles { entered_once: entered_once(self.summary), ..Roles::default() };
         for (at, function) in self.summary.functions.iter().enumerate().filter(|(_, f)| f.is_defined) {
             let way = self.way(function);
             let role = match self.functions[at] {

@@ -1,9 +1,10 @@
-//! Having a function inlined at its only call.
+//! Having a function inlined at its only call, or nowhere in a function.
 //!
 //! LLVM gives the last call of a static function a bonus that no other function gets. Owns
 //! asking for the same of one that is no longer static, by the one way there is, which asks no
-//! questions: so all that LLVM would have asked is asked here. Deliberately does not choose
-//! the functions.
+//! questions: so all that LLVM would have asked is asked here. Owns also keeping everything
+//! out of functions that are entered once and stay, which code of today would be a part of for
+//! ever. Deliberately does not choose the functions.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ use inkwell::llvm_sys::LLVMAttributeFunctionIndex;
 use inkwell::llvm_sys::core::*;
 use inkwell::llvm_sys::prelude::*;
 use inkwell::llvm_sys::target::LLVMGetModuleDataLayout;
+use inkwell::module::Module;
 
-use super::llvm::instructions;
+use super::llvm::{instructions, is_defined, symbol_name, values};
 use super::storage::size_of;
 
 /// Stack that a function may take and still be inlined: every call of the caller takes it then.
@@ -57,6 +59,32 @@ pub(super) unsafe fn favour(call: LLVMValueRef, function: LLVMValueRef) {
             let context = LLVMGetModuleContext(LLVMGetGlobalParent(function));
             let attribute = LLVMCreateEnumAttribute(context, kind, 0);
             LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, attribute);
+        }
+    }
+}
+
+/// Has nothing inlined into the functions that `chosen` names, but what says that it must be. That
+/// counts for calls through pointers as well: the optimiser may find out what they call.
+pub(super) fn keep_apart(module: &Module<'_>, chosen: impl Fn(&str) -> bool) {
+    let module = module.as_mut_ptr();
+    let key = "noinline";
+    // SAFETY: a live, verified module, that nobody else uses.
+    unsafe {
+        let kind = LLVMGetEnumAttributeKindForName(key.as_ptr().cast(), key.len());
+        let attribute = LLVMCreateEnumAttribute(LLVMGetModuleContext(module), kind, 0);
+        let mut functions = values(LLVMGetFirstFunction(module), LLVMGetNextFunction);
+        functions.retain(|&function| is_defined(function) && chosen(&symbol_name(function)));
+        for call in functions.into_iter().flat_map(|function| instructions(function)) {
+            if LLVMIsACallInst(call).is_null() && LLVMIsAInvokeInst(call).is_null() {
+                continue;
+            }
+            let called = LLVMIsAFunction(LLVMGetCalledValue(call));
+            let assembly = !LLVMIsAInlineAsm(LLVMGetCalledValue(call)).is_null();
+            // What is only declared cannot be inlined, and LLVM knows functions of the C library by it.
+            let open = called.is_null() || is_defined(called) && !has(called, "alwaysinline");
+            if open && !assembly {
+                LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, attribute);
+            }
         }
     }
 }

@@ -159,7 +159,7 @@ mod tests {
         let good = bitcode("define i32 @f() { ret i32 1 }");
         let bad = bitcode("define i32 @bad() { %x = call i32 asm \"no such\", \"=r\"() ret i32 %x }");
         let roles = Roles::default();
-        let options = |level, call_form| CompileOptions { level, call_form, cpu: None };
+        let options = |level, call_form| CompileOptions { level, call_form, ..CompileOptions::default() };
         assert!(!is_wanted());
         let last = one_child(|| {
             let compiled = compile(&good, &options(OptLevel::O0, CallForm::Slot), &roles).unwrap();

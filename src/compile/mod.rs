@@ -40,6 +40,7 @@ mod request;
 mod signature;
 mod source;
 mod storage;
+mod tables;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -58,6 +59,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub(crate) use bitcode::Reads;
 pub(crate) use debug_info::interface_of_object;
 pub(crate) use diff::{Known, Patch, Staying, Way, again, plan, upgrade};
 use emit::Goal;
@@ -70,6 +72,7 @@ pub(crate) use signature::callable_as;
 pub(crate) use signature::compatible;
 pub use source::Source;
 pub(crate) use source::SourceKind;
+pub(crate) use tables::moved as moved_tables;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -105,6 +108,8 @@ pub(crate) struct CompileOptions {
     pub call_form: CallForm,
     /// The processor's name for LLVM; the host's when `None`.
     pub cpu: Option<String>,
+    /// Functions that are entered once and stay: what they call is not copied into them.
+    pub entered_once: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -200,11 +205,11 @@ fn run(source: &Source, options: &CompileOptions, goal: Goal<'_>) -> Result<Comp
 /// All that code depends on besides its source: the settings, the machine, LLVM, and this
 /// version of the compile stage.
 pub(crate) fn settings(options: &CompileOptions) -> Vec<String> {
-    let CompileOptions { level, call_form, cpu: _ } = options;
+    let CompileOptions { level, call_form, cpu: _, entered_once } = options;
     let mut all = vec![
         env!("HOTSLOT_COMPILE_STAGE").to_owned(),
         format!("{:?}", llvm_version()),
-        format!("{level:?} {call_form:?}"),
+        format!("{level:?} {call_form:?} {entered_once:?}"),
     ];
     all.extend(machine::described(options));
     all

@@ -41,6 +41,8 @@ pub(super) enum Role {
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
     pub(super) functions: HashMap<String, Role, foldhash::fast::RandomState>,
+    /// Those that are entered once and stay: nothing is copied into them.
+    pub(super) entered_once: HashSet<String, foldhash::fast::RandomState>,
     /// Functions of the module that are compiled later, and whose types are to be known now.
     pub(super) lazy: HashSet<String, foldhash::fast::RandomState>,
 }

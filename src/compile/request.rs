@@ -27,7 +27,8 @@ fn place<T: PartialEq>(list: &[T], item: &T) -> u8 {
 /// The request, its length before it.
 pub(super) fn encode(bitcode: &[u8], options: &CompileOptions, roles: &Roles) -> Vec<u8> {
     let mut out = Out::default();
-    let CompileOptions { level, call_form, cpu } = options;
+    // Who is entered once is among the roles.
+    let CompileOptions { level, call_form, cpu, entered_once: _ } = options;
     out.bytes(&[place(&LEVELS, level), place(&FORMS, call_form), u8::from(cpu.is_some())]);
     out.bytes(cpu.as_deref().unwrap_or_default().as_bytes());
     out.number(roles.functions.len() as u64);
@@ -41,8 +42,10 @@ pub(super) fn encode(bitcode: &[u8], options: &CompileOptions, roles: &Roles) ->
         });
         out.bytes(name.as_bytes());
     }
-    out.number(roles.lazy.len() as u64);
-    roles.lazy.iter().for_each(|name| out.bytes(name.as_bytes()));
+    for names in [&roles.lazy, &roles.entered_once] {
+        out.number(names.len() as u64);
+        names.iter().for_each(|name| out.bytes(name.as_bytes()));
+    }
     out.bytes(bitcode);
     let fields = out.finish();
     [&(fields.len() as u64).to_le_bytes(), &fields[..]].concat()
@@ -55,7 +58,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Request> {
     let cpu = fields.text()?;
     let cpu = (chosen == 1).then_some(cpu);
     let level = *LEVELS.get(usize::from(level))?;
-    let options = CompileOptions { level, call_form: *FORMS.get(usize::from(form))?, cpu };
+    let call_form = *FORMS.get(usize::from(form))?;
+    let options = CompileOptions { level, call_form, cpu, ..CompileOptions::default() };
     let functions = fields.list(|fields| {
         let [kind, once, candidate, kept, way]: [u8; 5] = fields.bytes()?.try_into().ok()?;
         let once = once == 1;
@@ -70,7 +74,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Request> {
         Some((fields.text()?, role))
     })?;
     let lazy = fields.list(Fields::text)?.into_iter().collect();
-    let roles = Roles { functions: functions.into_iter().collect(), lazy };
+    let entered_once = fields.list(Fields::text)?.into_iter().collect();
+    let roles = Roles { functions: functions.into_iter().collect(), lazy, entered_once };
     let bitcode = fields.bytes()?.to_vec();
     fields.bytes().is_none().then_some(Request { bitcode, options, roles })
 }
@@ -91,18 +96,20 @@ mod tests {
             roles.functions.insert(format!("f{at}"), *role);
         }
         roles.lazy.extend(["one".to_owned(), "two".to_owned()]);
+        roles.entered_once.insert("main".to_owned());
         for level in LEVELS {
             for (call_form, cpu) in [(CallForm::Slot, None), (CallForm::Stub, Some("x86-64".to_owned()))] {
-                let options = CompileOptions { level, call_form, cpu };
+                let options = CompileOptions { level, call_form, cpu, ..CompileOptions::default() };
                 let bytes = encode(b"code", &options, &roles);
                 let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
                 assert_eq!(u64::from_le_bytes(*length), rest.len() as u64);
                 let request = decode(rest).unwrap();
-                let CompileOptions { level, call_form, cpu } = request.options;
+                let CompileOptions { level, call_form, cpu, .. } = request.options;
                 assert_eq!((level, call_form, cpu), (options.level, options.call_form, options.cpu));
                 assert_eq!(request.bitcode, b"code");
                 assert_eq!(request.roles.functions, roles.functions);
                 assert_eq!(request.roles.lazy, roles.lazy);
+                assert_eq!(request.roles.entered_once, roles.entered_once);
                 assert!((0..rest.len()).all(|end| decode(&rest[..end]).is_none()));
             }
         }

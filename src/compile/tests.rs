@@ -10,7 +10,7 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags
 use super::*;
 
 pub(super) fn options(level: OptLevel, call_form: CallForm) -> CompileOptions {
-    CompileOptions { level, call_form, cpu: None }
+    CompileOptions { level, call_form, ..CompileOptions::default() }
 }
 
 pub(super) fn compiled(ir: &str, level: OptLevel, form: CallForm) -> Compiled {

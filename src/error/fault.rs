@@ -2,8 +2,13 @@
 //!
 //! Owns the description and its words. It deliberately knows nothing of how faults are caught.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
+
+/// How many functions of a recursion that call each other are told as one, and how often they have
+/// to be there.
+const LONGEST_TURN: usize = 8;
+const LEAST_TURNS: usize = 3;
 
 /// Where generated code was when it was ended, and why that was.
 ///
@@ -63,17 +68,39 @@ impl Fault {
         }
     }
 
-    /// The frames, one a line.
+    /// The frames, one a line; those that are there again and again, of a recursion, once.
     pub fn backtrace(&self) -> String {
         let mut text = String::new();
-        for (number, frame) in self.frames.iter().enumerate() {
-            let _ = fmt::Write::write_fmt(&mut text, format_args!("  #{number:<2} {frame}\n"));
+        let frames: Vec<String> = self.frames.iter().map(Frame::to_string).collect();
+        let mut number = 0;
+        while number < frames.len() {
+            let (length, turns) = turns(&frames[number..]);
+            for (place, frame) in frames[number..number + length].iter().enumerate() {
+                let _ = writeln!(text, "  #{:<2} {frame}", number + place);
+            }
+            number += length * turns;
+            let and_more = if self.more_frames && number == frames.len() { " at least" } else { "" };
+            let what = if length == 1 { "this".to_owned() } else { format!("these {length},") };
+            if turns > 1 {
+                let _ = writeln!(text, "      ... {what} {} more times{and_more}", turns - 1);
+            }
         }
         if self.more_frames {
             text.push_str("  ... and more\n");
         }
         text
     }
+}
+
+/// How many of the first frames there are again and again, and how often; 1 and 1 where they are not.
+fn turns(frames: &[String]) -> (usize, usize) {
+    let of = |length: usize| {
+        let (first, rest) = frames.split_at(length);
+        1 + rest.chunks_exact(length).take_while(|next| *next == first).count()
+    };
+    let lengths = 1..=LONGEST_TURN.min(frames.len());
+    let found = lengths.map(|length| (length, of(length))).find(|&(_, turns)| turns >= LEAST_TURNS);
+    found.unwrap_or((1, 1))
 }
 
 impl fmt::Display for Frame {
@@ -115,5 +142,22 @@ mod tests {
         let fault = Fault { signal: 11, frames: vec![Frame::default(), lined], ..Fault::default() };
         assert_eq!(fault.culprit().unwrap().function.as_deref(), Some("f"));
         assert_eq!(fault.backtrace().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_recursion_is_told_once() {
+        let frame = |name: &str| Frame { function: Some(name.to_owned()), ..Frame::default() };
+        let told = |names: &str, more_frames| {
+            let frames = names.split(' ').map(frame).collect();
+            Fault { frames, more_frames, ..Fault::default() }.backtrace().replace("+0x0", "")
+        };
+        assert_eq!(told("a a b", false), "  #0  a\n  #1  a\n  #2  b\n");
+        assert_eq!(told("a b b b b c", false), "  #0  a\n  #1  b\n      ... this 3 more times\n  #5  c\n");
+        assert_eq!(
+            told("x a b a b a b a", true),
+            "  #0  x\n  #1  a\n  #2  b\n      ... these 2, 2 more times\n  #7  a\n  ... and more\n"
+        );
+        let all = ["a"; 64].join(" ");
+        assert_eq!(told(&all, true), "  #0  a\n      ... this 63 more times at least\n  ... and more\n");
     }
 }

@@ -129,6 +129,18 @@ impl Builder {
         self
     }
 
+    /// Functions of modules in IR or bitcode that are entered once and stay, as `main` does; none
+    /// unless said otherwise. What they call is not copied into them (inlined), except what says that
+    /// it must be (`always_inline`): a new version of it reaches them with their next call of it,
+    /// where a copy would be called for ever. If there are any, the same goes for functions that are
+    /// named in a call of `pthread_create` or `thrd_create`, which a thread is in while it lives.
+    ///
+    /// It costs such a function what calls cost, where it calls small functions in a loop of its own.
+    pub fn entered_once<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.compile.entered_once = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The processor to generate code for, as LLVM names it (`x86-64-v3`), for functions
     /// that do not say themselves; the host's own unless said otherwise.
     pub fn cpu(mut self, name: impl Into<String>) -> Self {

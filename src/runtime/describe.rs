@@ -91,6 +91,7 @@ impl Batch<'_> {
             report.new_variables = fitted.fresh;
             report.reset_variables = fitted.reset;
             report.migrated_variables = fitted.migrated;
+            report.virtual_tables = fitted.tables;
             report.ineffective = ineffective(image, before);
         }
         (report, run)

@@ -47,6 +47,8 @@ pub(super) struct Rules {
     /// For variables without one of their own.
     pub all: Option<Rule>,
     pub named: HashMap<String, Rule>,
+    /// Tables of virtual functions keep their order.
+    pub keep_tables: bool,
 }
 
 /// What becomes of a module's variables.
@@ -57,6 +59,8 @@ pub(super) struct Fitted {
     /// Those that start anew.
     pub reset: Vec<String>,
     pub migrated: Vec<String>,
+    /// Tables of virtual functions in another order.
+    pub tables: Vec<String>,
 }
 
 /// A module whose variables have been placed.

@@ -13,7 +13,7 @@ use super::state::Base;
 use super::stored::{self, Task};
 use super::units::{Incoming, Ready};
 use super::verify;
-use crate::compile::{self, CompileTimes, Interface, Known, Level, Patch, Source, SourceKind};
+use crate::compile::{self, CompileTimes, Interface, Known, Level, Patch, Reads, Source, SourceKind};
 use crate::error::Result;
 
 /// How the object of a module was made.
@@ -56,7 +56,8 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
         code
     };
     let before = base.as_ref().map(|base| &base.known);
-    let known = Known::of(&bitcode, before, inner.compile.full_level(), inner.lines);
+    let reads = Reads { lines: inner.lines, entered_once: &inner.compile.entered_once };
+    let known = Known::of(&bitcode, before, inner.compile.full_level(), reads);
     if inner.lazy
         && !module.replace
         && let Some(begin) = known.as_ref().and_then(|known| compile::begin(known, level))

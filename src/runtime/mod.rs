@@ -46,6 +46,7 @@ mod upgrade;
 mod variables;
 mod verify;
 mod view;
+mod virtual_tables;
 
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};

@@ -76,6 +76,11 @@ pub struct ModuleReport {
     /// done: the only function that could is for variables that were kept, too. So it is with
     /// objects, and with IR that was optimised before hotslot got it.
     pub uninitialised: Vec<String>,
+    /// C++: symbols of tables of virtual functions that have other functions in their places, because
+    /// virtual functions came, went or changed their order. Objects that were made before keep the
+    /// old table, and code that goes by the new order calls wrong functions of theirs. Known for
+    /// modules that came as IR or bitcode; see [`Update::keep_tables`](crate::Update::keep_tables).
+    pub virtual_tables: Vec<String>,
     /// Variables that keep their value although their definition has another initial value
     /// now: that change has no effect.
     pub ineffective: Vec<String>,

@@ -15,6 +15,7 @@ use super::patch::Carried;
 use super::prepare::{Batch, Current, Input, Settings, Staged};
 use super::resolve::{KeptStorage, scoped_name};
 use super::units::Incoming;
+use super::virtual_tables;
 use crate::compile::Interface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::step;
@@ -104,6 +105,11 @@ impl Batch<'_> {
             let replacement = Replacement { name: &module.name, id: replaces, interface: &interface };
             let mut fitted = self.apply_rules(settings.rules, &replacement, misfits, &mut problems);
             let fresh = std::mem::take(&mut placement.fresh_variables);
+            fitted.tables = self.moved_tables(replaces, &made);
+            if settings.rules.keep_tables {
+                let refused = |table: &String| virtual_tables::refused(table, &module.name);
+                problems.extend(fitted.tables.iter().map(refused));
+            }
             fitted.fresh = fresh.into_iter().map(String::from).collect();
             self.index = index as u64;
             let (definitions, borrowed) = self.share_thread_locals(id, &placement, &ids);

@@ -100,6 +100,7 @@ mod tests {
             CompileOptions { level: OptLevel::O0, ..plain() },
             CompileOptions { level: OptLevel::O3, ..plain() },
             CompileOptions { call_form: CallForm::Stub, ..plain() },
+            CompileOptions { entered_once: vec!["main".into()], ..plain() },
             CompileOptions { cpu: Some("x86-64".into()), ..plain() },
             CompileOptions { cpu: Some("x86-64-v2".into()), ..plain() },
         ];

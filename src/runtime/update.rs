@@ -145,6 +145,14 @@ impl<'rt> Update<'rt> {
         self
     }
 
+    /// Whether the update is refused with [`ErrorKind::Storage`] if it gives a table of virtual
+    /// functions another order ([`ModuleReport::virtual_tables`](super::ModuleReport::virtual_tables));
+    /// it is not unless this says so.
+    pub fn keep_tables(&mut self, keep: bool) -> &mut Self {
+        self.rules.keep_tables = keep;
+        self
+    }
+
     /// Has `by` fill the new storage of the variable `name` from the old, if it no longer
     /// fits. It runs when the update is committed, before anything changes, and must not use
     /// the runtime; code that writes to the old storage afterwards writes in vain.

@@ -52,10 +52,24 @@ fn a_crash_is_reported_and_ends_the_program_as_its_signal_does() {
     }
     let outcome = place.run(&["-O0", "a.c", "--", "o"]);
     ended_by(&outcome, libc::SIGSEGV);
-    says(&outcome, &["stack overflow in deep+0x", "  ... and more\n"]);
+    says(&outcome, &["stack overflow in deep+0x", "  ... this 62 more times at least\n  ... and more\n"]);
     let outcome = place.run(&["--on-crash", "exit", "a.c", "--", "s"]);
     ended_by(&outcome, libc::SIGSEGV);
     assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn names_of_cxx_are_told_as_they_are_written() {
+    let place = Place::new(&[(
+        "a.cc",
+        "#include <cstdio>\nnamespace game { int step(int *p) { return *p; } int gone(long); }\n\
+         int main(int argc, char **) { std::puts(\"begins\"); std::fflush(stdout); return game::step(nullptr) MORE; }\n",
+    )]);
+    let outcome = place.run(&["-O0", "--cflags", "-DMORE=", "a.cc"]);
+    ended_by(&outcome, libc::SIGSEGV);
+    says(&outcome, &["SIGSEGV at address 0x0 in game::step(int*)+0x", "  #0  game::step(int*)+0x"]);
+    let outcome = place.run(&["--cflags", "-DMORE=+game::gone(2)", "a.cc"]);
+    says(&outcome, &["hotslot: undefined symbol: game::gone(long), wanted by a.cc\n"]);
 }
 
 #[test]

@@ -41,6 +41,13 @@ fn runtime() -> hotslot::Builder {
     Runtime::builder().arena_size(32 << 20).verify_diff(true)
 }
 
+/// The same where what some functions call is not copied into them, static ones among them.
+fn entered_once() -> hotslot::Builder {
+    runtime().entered_once(
+        (0..40).step_by(2).map(|n| format!("e{n}")).chain((0..40).step_by(3).map(|n| format!("f{n}"))),
+    )
+}
+
 /// A way to compile what changes, and how often its better code is waited for.
 struct Way {
     name: &'static str,
@@ -55,6 +62,8 @@ fn run(seed: u64, steps: usize) {
     let ways = [
         Way { name: "O0", runtime: runtime().opt_level(OptLevel::O0).build().unwrap(), settle: 0 },
         Way { name: "O2", runtime: runtime().tiered(false).build().unwrap(), settle: 0 },
+        Way { name: "O2, entered once", runtime: entered_once().tiered(false).build().unwrap(), settle: 0 },
+        Way { name: "tiered, entered once", runtime: entered_once().build().unwrap(), settle: 40 },
         Way { name: "tiered", runtime: runtime().build().unwrap(), settle: 100 },
         Way { name: "tiered, sometimes", runtime: runtime().build().unwrap(), settle: 30 },
     ];
@@ -121,7 +130,7 @@ fn run(seed: u64, steps: usize) {
         }
         update = Some(source);
         if random.chance(20) {
-            ways[random.below(4) as usize].runtime.reclaim();
+            ways[random.below(ways.len() as u64) as usize].runtime.reclaim();
         }
     }
 }

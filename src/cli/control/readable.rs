@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::super::names;
 use super::protocol::{Answer, ModuleChange, Problem, Refused, Status, Updated, Why};
 
 /// The answer; empty for what is a complaint.
@@ -11,7 +12,7 @@ pub fn text(answer: &Answer) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = write_text(&mut text, answer);
-    text
+    names::readable(&text).into_owned()
 }
 
 fn write_text(text: &mut String, answer: &Answer) -> std::fmt::Result {
@@ -139,6 +140,10 @@ fn changes(new: &[String], changed: &[String], removed: &[String]) -> Option<Str
 
 /// What was refused and why, as a command of ours says that on stderr.
 pub fn complaint(answer: &Answer) -> String {
+    names::readable(&complained(answer)).into_owned()
+}
+
+fn complained(answer: &Answer) -> String {
     match answer {
         Answer::Refused(Refused { why, problems, compiler }) => {
             let mut text = compiler.clone();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hotslot::{Applied, Error, ErrorKind, Runtime, Times};
 
-use super::super::crash;
 use super::super::failure::{Failure, advice};
+use super::super::{crash, notes};
 use super::protocol::{Milliseconds, ModuleChange, Problem, Refused, Updated, Why};
 
 /// An update that is live.
@@ -54,8 +54,11 @@ pub fn updated(applied: &Applied, compiler: String, front_end: Duration, total: 
             .map(|stale| format!("{}: it goes on using the old place of {}", stale.module, stale.symbol)),
     );
     notes.extend(crash::lost(applied).map(|lost| format!("{lost:#}")));
+    notes.extend(notes::tables(report).into_iter().chain(notes::still_running(report)));
     let times = milliseconds(&report.times, front_end, applied.waited, total);
-    let effect = modules.iter().any(has_effect) || !report.removed.is_empty();
+    let effect = modules.iter().any(has_effect)
+        || !report.removed.is_empty()
+        || report.modules.iter().any(|m| !m.virtual_tables.is_empty() && !m.restored);
     Updated { effect, modules, removed: report.removed.clone(), notes, compiler, times }
 }
 

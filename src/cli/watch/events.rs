@@ -117,6 +117,8 @@ pub struct Module {
     pub migrated_variables: Vec<String>,
     /// Variables that have another initial value now, and keep the value that they have.
     pub kept_variables: Vec<String>,
+    /// C++: tables of virtual functions with another order, which objects made before do not follow.
+    pub virtual_tables: Vec<String>,
     /// Variables that may have to be constructed and were not.
     pub uninitialised: Vec<String>,
 }
@@ -170,7 +172,7 @@ pub struct Refusal {
 /// One of the reasons.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `signature`, `variable`, `missing`, `compile`, `link`, `held` or `other`.
+    /// `signature`, `variable`, `table`, `missing`, `compile`, `link`, `held` or `other`.
     pub kind: String,
     pub module: Option<String>,
     pub symbol: Option<String>,

@@ -13,7 +13,7 @@ use super::apart::Waits;
 use super::events::{Errors, Module, Problem, Then, UnitError, Update, What, round};
 use super::options::OnIncompatible;
 use super::session::{Burst, Live, Session, State, Watched};
-use super::update::Change;
+use super::update::{Change, Rules};
 use super::{Reply, outcome, restart};
 use crate::cli::colours;
 
@@ -211,9 +211,11 @@ impl Session {
             return Ok((outcome::without_effect(update), said));
         }
         let before = self.target.runtime.modules();
-        let result = match self.target.commit(&changes, false) {
+        let decides = matches!(self.policy, OnIncompatible::Restart | OnIncompatible::Ask);
+        let rules = Rules { reset: false, keep_tables: decides && !reset };
+        let result = match self.target.commit(&changes, rules) {
             Err(error) if reset && outcome::is_misfit(&error, ErrorKind::Storage) => {
-                self.target.commit(&changes, true)
+                self.target.commit(&changes, Rules { reset, ..rules })
             }
             result => result,
         };

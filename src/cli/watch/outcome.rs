@@ -5,6 +5,7 @@
 
 use hotslot::{Error, ErrorKind, ModuleReport, Report};
 
+use super::super::notes;
 use super::events::{Module, Problem, Refusal, Then, Times, Update, Version, What, round};
 use crate::cli::failure;
 
@@ -21,6 +22,7 @@ pub fn module(report: &ModuleReport, loaded: bool) -> Module {
         new_variables: names(&report.new_variables),
         reset_variables: names(&report.reset_variables),
         migrated_variables: names(&report.migrated_variables),
+        virtual_tables: names(&report.virtual_tables),
         kept_variables: names(&report.ineffective),
         uninitialised: names(&report.uninitialised),
     }
@@ -35,6 +37,7 @@ fn has_effect(module: &Module) -> bool {
         &module.new_variables,
         &module.reset_variables,
         &module.migrated_variables,
+        &module.virtual_tables,
     ];
     module.loaded || lists.iter().any(|list| !list.is_empty())
 }
@@ -53,6 +56,8 @@ pub fn committed(report: &Report, loaded: impl Fn(&str) -> bool, front_end_ms: f
             why.push(format!("{name} was not constructed: that is done at a new start"));
         }
     }
+    why.extend(notes::tables(report));
+    why.extend(notes::still_running(report));
     for stale in &report.stale {
         why.push(format!("{} goes on using the old place of {}", stale.module, stale.symbol));
     }
@@ -88,7 +93,7 @@ pub fn without_effect(mut update: Update) -> What {
 /// Why an update was not committed.
 pub fn refused(problems: Vec<Problem>, units: Vec<String>, waiting: Vec<String>, then: Then) -> What {
     let has = |kinds: &[&str]| problems.iter().any(|problem| kinds.contains(&problem.kind.as_str()));
-    let (misfit, open) = (has(&["signature", "variable"]), has(&["missing", "double", "link"]));
+    let (misfit, open) = (has(&["signature", "variable", "table"]), has(&["missing", "double", "link"]));
     // What does not link would not start either.
     let then = if open && then == Then::Restart { Then::Kept } else { then };
     let refusal = Refusal { units, waiting, problems, then };
@@ -110,6 +115,9 @@ pub fn problem(error: &Error) -> Problem {
                     .to_owned(),
             ),
         ),
+        ErrorKind::Storage if notes::is_table(error) => {
+            ("table", Some("take the change back; --on-incompatible restart starts the program anew".to_owned()))
+        }
         ErrorKind::Storage => (
             "variable",
             Some(

@@ -3,6 +3,7 @@
 //! Owns the words and where colours go. Takes the same values that `--events` writes; where the
 //! lines go is in `terminal.rs`.
 
+use super::super::names;
 use super::events::{Errors, Module, Refusal, Then, Times, Update, What};
 
 /// With or without colours.
@@ -29,6 +30,10 @@ impl Paint {
 
 /// The lines for an event; empty where there is nothing to say.
 pub fn tell(what: &What, paint: Paint) -> String {
+    names::readable(&told(what, paint)).into_owned()
+}
+
+fn told(what: &What, paint: Paint) -> String {
     match what {
         What::Live(update) => live(update, paint),
         What::NoEffect(update) => {
@@ -83,6 +88,8 @@ fn live(update: &Update, paint: Paint) -> String {
     part(count(|m| &m.new_variables), "new", variable);
     part(count(|m| &m.reset_variables), "reset", variable);
     part(count(|m| &m.migrated_variables), "migrated", variable);
+    let table = Some(["table of virtual functions", "tables of virtual functions"]);
+    part(count(|m| &m.virtual_tables), "changed", table);
     part(update.unloaded.len(), "gone", Some(["module", "modules"]));
     let mut what = parts.join(", ");
     if what.is_empty() {

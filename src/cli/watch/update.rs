@@ -20,6 +20,15 @@ pub struct Change {
     pub on_demand: bool,
 }
 
+/// What becomes of what does not fit.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// Variables start anew.
+    pub reset: bool,
+    /// C++: tables of virtual functions keep their order, or nothing becomes of it all.
+    pub keep_tables: bool,
+}
+
 /// Where modules are made live.
 pub struct Target {
     pub runtime: Runtime,
@@ -29,13 +38,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// Makes the changes live, all or none. With `reset`, variables that do not fit start anew.
-    pub fn commit(&self, changes: &[Change], reset: bool) -> Result<Report, Error> {
+    /// Makes the changes live, all or none, as the rules want it.
+    pub fn commit(&self, changes: &[Change], rules: Rules) -> Result<Report, Error> {
         let loaded = self.modules();
-        match self.attempt(changes, &loaded, reset, false) {
+        match self.attempt(changes, &loaded, rules, false) {
             // As a linker: what is missing may be in a library, or the compiler's own.
             Err(error) if error.problems().any(|one| one.kind() == ErrorKind::Resolve) => {
-                let found = self.attempt(changes, &loaded, reset, true);
+                let found = self.attempt(changes, &loaded, rules, true);
                 found.map_err(|again| if again.kind() == ErrorKind::Resolve { again } else { error })
             }
             result => result,
@@ -56,7 +65,7 @@ impl Target {
         &self,
         changes: &[Change],
         loaded: &[String],
-        reset: bool,
+        rules: Rules,
         libraries: bool,
     ) -> Result<Report, Error> {
         let mut update = self.runtime.update();
@@ -80,9 +89,10 @@ impl Target {
                 update.load(name, support);
             }
         }
-        if reset {
+        if rules.reset {
             update.reset_all();
         }
+        update.keep_tables(rules.keep_tables);
         commit(update.strict())
     }
 }

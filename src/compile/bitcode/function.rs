@@ -316,6 +316,14 @@ impl<'m, 'a> Walker<'m, 'a> {
         Ok(())
     }
 
+    /// Notes that a thread begins with this value, if that is a function.
+    pub fn begins_thread(&mut self, value: u64) {
+        let global = self.contents.outline.globals.get(value as usize);
+        if global.is_some_and(|global| global.kind == Kind::Function) {
+            self.uses.push(Use::Started(value as u32));
+        }
+    }
+
     /// Notes what a value leads to when it occurs for the first time.
     fn reach(&mut self, value: u64, is_called: bool) -> Understood<()> {
         let Self { contents, uses, globals, taken, references, seen, .. } = self;

@@ -330,7 +330,11 @@ impl Walker<'_, '_> {
         self.returns_twice |= flags.returns_twice;
         self.returns_twice |= self.module.returns_twice.get(callee as usize) == Some(&true);
         let count = self.contents.outline.types.parameters(self.contents.outline.types.get(id)?).len();
+        let starts_with = self.module.starts_with.get(callee as usize).copied().flatten();
         for index in 0..count {
+            if starts_with == Some(index) {
+                self.starts(self.next)?;
+            }
             let outline = &self.contents.outline;
             let parameter = outline.types.parameters(outline.types.get(id)?)[index];
             match outline.types.get(u64::from(parameter))?.kind {
@@ -348,6 +352,13 @@ impl Walker<'_, '_> {
         }
         let result = self.contents.outline.types.get(u64::from(result))?.kind;
         Ok(if result == types::Kind::Void { Defines::No } else { Defines::Yes })
+    }
+
+    /// A thread begins with the operand at `place`.
+    fn starts(&mut self, place: usize) -> Understood<()> {
+        let begin = self.absolute(self.record.op(place)?);
+        self.begins_thread(begin);
+        Ok(())
     }
 
     fn left(&self) -> usize {

@@ -29,6 +29,7 @@ mod needed;
 mod slice;
 mod summary;
 mod summing;
+mod tables;
 #[cfg(test)]
 mod tests_again;
 #[cfg(test)]
@@ -52,7 +53,7 @@ pub(crate) use digest::Digest;
 pub(crate) use slice::{Definition, Others, slice};
 #[cfg(test)]
 pub(crate) use summary::summarise;
-pub(crate) use summary::{Function, Linkage, Reading, Summary, Variable, summarise_after};
+pub(crate) use summary::{Function, Linkage, Reading, Reads, Summary, Variable, summarise_after};
 
 /// The bitcode is damaged, or of a form that is not known; what was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,8 @@ pub(super) struct Module {
     pub is_debug: Vec<bool>,
     /// For each global whether it is a function like `setjmp`.
     pub returns_twice: Vec<bool>,
+    /// For each global, if it starts threads, which of its arguments they begin with.
+    pub starts_with: Vec<Option<usize>>,
     /// Triple, data layout, assembly, flags.
     pub whole: Digest,
 }
@@ -74,6 +76,11 @@ impl Module {
         }
         for global in &outline.globals {
             module.is_debug.push(global.is_function() && global.name.starts_with("llvm.dbg."));
+            module.starts_with.push(match &global.name[..] {
+                "pthread_create" => Some(2),
+                "thrd_create" => Some(1),
+                _ => None,
+            });
             let attributes = if global.is_function() { global.op(place::function::ATTRIBUTES) } else { 0 };
             module.returns_twice.push(module.attributes.get(attributes)?.1.returns_twice);
         }

@@ -103,6 +103,9 @@ pub(crate) struct Function {
     /// It calls a function that returns twice.
     #[allow(dead_code, reason = "for tests")]
     pub calls_returns_twice: bool,
+    /// It is entered once and stays ([`Reads::entered_once`]): nothing is copied into it but what
+    /// must be.
+    pub entered_once: bool,
     /// See [`is_inline_candidate`].
     pub is_inline_candidate: bool,
     /// The optimiser does not look into it by what constants name.
@@ -122,15 +125,27 @@ pub(crate) struct Variable {
     pub declaration: Digest,
     /// `None` for a declaration.
     pub initialiser: Option<Digest>,
+    /// Of a table of virtual functions: the names of its entries, empty for what is no function.
+    pub table: Option<Arc<[Arc<str>]>>,
     /// What its initialiser refers to.
     pub functions: Arc<[u32]>,
     pub variables: Arc<[u32]>,
 }
 
+/// What the reading of a module depends on besides its bitcode. It is the same for all versions.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reads<'a> {
+    /// Where in the source code stands counts.
+    pub lines: bool,
+    /// Functions that are entered once and stay. If there are any, those that a call of
+    /// `pthread_create` or `thrd_create` names as a thread's beginning are such functions, too.
+    pub entered_once: &'a [String],
+}
+
 /// Reads bitcode and digests what its code depends on.
 #[cfg(test)]
 pub(crate) fn summarise(bitcode: &[u8]) -> Understood<Summary> {
-    summarise_after(None, &Arc::from(bitcode), false).map(|(summary, _)| summary)
+    summarise_after(None, &Arc::from(bitcode), Reads::default()).map(|(summary, _)| summary)
 }
 
 /// What was read for a summary: another version of the module is read with less work.
@@ -158,13 +173,13 @@ pub(super) struct Placed {
 }
 
 /// Reads bitcode and digests what its code depends on. What is the same as in `before`, another
-/// version, is taken from there: most versions differ in one body and in nothing else. With
-/// `lines` it counts where in the source code stands.
+/// version, is taken from there: most versions differ in one body and in nothing else.
 pub(crate) fn summarise_after(
     before: Option<(&Summary, &Reading)>,
     bitcode: &Arc<[u8]>,
-    lines: bool,
+    reads: Reads<'_>,
 ) -> Understood<(Summary, Reading)> {
+    let lines = reads.lines;
     let file = File::read(bitcode)?;
     if let Some((summary, reading)) = before
         && let Ok(was) = File::read(&reading.bitcode)
@@ -186,7 +201,7 @@ pub(crate) fn summarise_after(
         block.map(|block| Placed { block, body: walker.read(index, &block).ok().map(Arc::new) })
     };
     let bodies: Vec<_> = blocks.into_iter().enumerate().map(read).collect();
-    let fixed = Arc::new(Fixed::new(module, contents)?);
+    let fixed = Arc::new(Fixed::new(module, contents, reads.entered_once)?);
     let (summary, summed) = fixed.sum(&bodies, None)?;
     let bitcode = bitcode.clone();
     Ok((summary, Reading { bitcode, frame, bodies, fixed, summed }))

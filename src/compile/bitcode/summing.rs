@@ -18,6 +18,7 @@ use super::function::Body;
 use super::globals::{Global, Kind, place};
 use super::module::Module;
 use super::summary::{Alias, Function, Placed, Summary, Variable, linkage_of};
+use super::tables;
 use super::uses::Uses;
 
 /// What a module is outside of bodies.
@@ -32,6 +33,8 @@ pub(super) struct Fixed {
     uses: Uses,
     /// For each global whether a variable has the address of a block of it.
     block_address_kept: Vec<bool>,
+    /// For each global whether it is named as a function that is entered once; empty if none is.
+    entered_once: Vec<bool>,
     /// For each global whether an alias or a list of LLVM's own leads to it.
     is_listed: Vec<bool>,
     variables: Arc<[Variable]>,
@@ -55,12 +58,17 @@ pub(super) struct Before<'b> {
 }
 
 impl Fixed {
-    pub fn new(module: Module, contents: Contents) -> Understood<Self> {
+    pub fn new(module: Module, contents: Contents, entered_once: &[String]) -> Understood<Self> {
         let count = contents.outline.globals.len();
         let (leads, places, variables, aliases) = Default::default();
         let (uses, block_address_kept, is_listed) =
             (Uses::new(count), vec![false; count], vec![false; count]);
         let indirections = Digest::default();
+        let named = |global: &Global| entered_once.iter().any(|name| **name == *global.name);
+        let entered_once = match entered_once {
+            [] => Vec::new(),
+            _ => contents.outline.globals.iter().map(named).collect(),
+        };
         let tables = Mutex::new((module, contents));
         let mut fixed = Self {
             tables,
@@ -68,6 +76,7 @@ impl Fixed {
             places,
             uses,
             block_address_kept,
+            entered_once,
             is_listed,
             variables,
             aliases,
@@ -128,6 +137,7 @@ impl Fixed {
                     has_section: global.op(place::variable::SECTION) != 0,
                     declaration: contents.declared[index],
                     initialiser: global.initialiser().map(|value| contents.digest(value)).transpose()?,
+                    table: tables::entries(&contents.outline, global)?,
                     functions,
                     variables: others,
                 }),
@@ -263,7 +273,7 @@ impl<'s> Summing<'s> {
     fn staying(&self, described: &[Option<Function>]) -> Vec<bool> {
         let Some(before) = &self.before else { return vec![false; described.len()] };
         // What digests have in them of what their functions refer to.
-        let flags = |f: &Function| (f.is_inline_candidate, f.is_called_once());
+        let flags = |f: &Function| (f.is_inline_candidate, f.is_called_once(), f.entered_once);
         let other = |(index, function): (usize, &Option<Function>)| {
             let known = |placed: &Option<Placed>| placed.as_ref().is_some_and(|p| p.body.is_some());
             known(&self.bodies[index]) != known(&before.bodies[index])
@@ -289,6 +299,8 @@ impl<'s> Summing<'s> {
         function.address_taken = self.uses.address_taken[index];
         function.block_address_taken = self.uses.block_address_taken[index];
         function.direct_calls = self.uses.direct_calls[index];
+        let named = self.fixed.entered_once.get(index);
+        function.entered_once = named.is_some_and(|named| *named || self.uses.started[index]);
         function.is_inline_candidate = is_inline_candidate(&function) && body.is_some();
         Ok(function)
     }
@@ -314,6 +326,7 @@ impl<'s> Summing<'s> {
             flags: self.module.attributes.get(global.op(place::function::ATTRIBUTES))?.1,
             has_prefix: global.op(place::function::PREFIX) != 0 || global.op(place::function::PROLOGUE) != 0,
             calls_returns_twice: body.is_some_and(|b| b.calls_returns_twice),
+            entered_once: false,
             is_inline_candidate: false,
             is_hidden_in_constants: global.is_local()
                 && !global.name.is_empty()
@@ -334,8 +347,10 @@ impl<'s> Summing<'s> {
             let (body, described) = (self.body(index)?, described[index].as_ref()?);
             let mut content = Content::default();
             content.digest(body.digest);
-            content.number(u64::from(described.is_inline_candidate));
-            for other in body.references.iter().filter_map(function) {
+            let once = u64::from(described.entered_once) << 1;
+            content.number(u64::from(described.is_inline_candidate) | once);
+            let seen = |other: &&Function| !described.entered_once || other.flags.always_inline;
+            for other in body.references.iter().filter_map(function).filter(seen) {
                 content.number(u64::from(other.is_inline_candidate));
             }
             Some(content.finish())
@@ -364,15 +379,20 @@ impl<'s> Summing<'s> {
         for (index, global) in globals.iter().enumerate() {
             let by_constant = global.kind == Kind::Variable;
             let hidden = |i: &u32| described[*i as usize].as_ref().is_some_and(|f| f.is_hidden_in_constants);
-            let seen = |i: &u32| looked_into(i) && !(by_constant && hidden(i));
+            let once = described[index].as_ref().is_some_and(|function| function.entered_once);
+            let apart = |i: &u32| described[*i as usize].as_ref().is_some_and(|f| !f.flags.always_inline);
+            let seen = |i: &u32| looked_into(i) && !(by_constant && hidden(i)) && !(once && apart(i));
             graph.push(self.references(index).iter().copied().filter(seen));
         }
         let content = |index: usize| {
-            if described[index].is_none() {
+            let Some(function) = &described[index] else {
                 return Some(self.contents.referred[index]);
-            }
+            };
             let mut content = Content::default();
             content.digest(own[index]?);
+            if function.entered_once {
+                return Some(content.finish());
+            }
             // An internal one that is called nowhere else is copied even where it is large.
             for other in self.references(index).iter().filter_map(|other| described[*other as usize].as_ref())
             {

@@ -11,13 +11,19 @@ use super::*;
 /// Summarises versions one after the other and each by itself; returns how many were made from
 /// the one before.
 fn alike(versions: &[Vec<u8>]) -> usize {
+    let entered_once = &["f".to_owned(), "main".to_owned()][..];
+    alike_as(versions, Reads { entered_once, ..Reads::default() });
+    alike_as(versions, Reads::default())
+}
+
+fn alike_as(versions: &[Vec<u8>], reads: Reads<'_>) -> usize {
     let mut before: Option<(Summary, Reading)> = None;
     let mut counted = 0;
     for version in versions {
         let version: Arc<[u8]> = version[..].into();
-        let by_itself = summarise_after(None, &version, false);
+        let by_itself = summarise_after(None, &version, reads);
         let after = before.as_ref().map(|(summary, reading)| (summary, reading));
-        let Ok((summary, reading)) = summarise_after(after, &version, false) else {
+        let Ok((summary, reading)) = summarise_after(after, &version, reads) else {
             assert!(by_itself.is_err());
             continue;
         };
@@ -30,6 +36,7 @@ fn alike(versions: &[Vec<u8>]) -> usize {
 
 const EDITED: &str = r#"
 extern int printf(const char *, ...);
+extern int pthread_create(void *, void *, int (*)(int), int);
 static int counter = 7;
 static inline int small(int x) { return x * 3; }
 static int once(int x) { return small(x) + counter; }
@@ -39,7 +46,7 @@ static int round_and_round(int x) { return round(x - 2) + 5; }
 __attribute__((always_inline)) static inline int must(int x) { return x ^ 21; }
 static int (*const table[])(int) = {small, round};
 int f(int x) { return once(x) + must(x) + table[x & 1](x); }
-int g(int x) { return printf("%d\n", round(x)) + must(counter); }
+int g(int x) { return printf("%d\n", round(x)) + must(counter) + pthread_create(0, 0, round_and_round, x); }
 int h(int x) { for (int i = 0; i < x; i++) counter += i ^ 11; return counter; }
 __attribute__((constructor)) static void begin(void) { counter = h(2); }
 "#;
@@ -57,6 +64,7 @@ fn edits_of_c() {
         ("{small, round}", "{small, once}"),
         ("i ^ 11", "i ^ 12"),
         ("h(2)", "h(3)"),
+        ("0, round_and_round", "0, round"),
         ("once(x) +", "(int)(long)&once +"),
         // What a constant leads to no longer may be looked into.
         ("return x * 3;", "here: return x * 3 + (int)(long)&&here;"),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use inkwell::context::Context;
 use inkwell::memory_buffer::MemoryBuffer;
 
-use super::{Definition, Others, Understood, slice, summarise_after};
+use super::{Definition, Others, Reads, Understood, slice, summarise_after};
 
 #[path = "../../../tests/common/crates.rs"]
 #[allow(dead_code)] // shared with tests that need more of it
@@ -49,7 +49,7 @@ pub(super) fn from_ir(text: &str) -> Result<Vec<u8>, String> {
 
 /// A slice that declares what it needs.
 pub(super) fn sliced(bitcode: &[u8], keep: &dyn Fn(Definition, &str) -> bool) -> Understood<Vec<u8>> {
-    let (_, reading) = summarise_after(None, &bitcode.into(), false)?;
+    let (_, reading) = summarise_after(None, &bitcode.into(), Reads::default())?;
     slice(&reading, Others::AsNeeded, keep)
 }
 

@@ -69,7 +69,7 @@ fn places_in_the_source_count_where_they_are_to() {
     let moved = text.replace("/* */", "\n\n");
     let read = |text: &str, lines| {
         let bitcode = from_text("clang-19", text, &["-g"]);
-        summarise_after(None, &Arc::from(bitcode), lines).unwrap().0
+        summarise_after(None, &Arc::from(bitcode), Reads { lines, ..Reads::default() }).unwrap().0
     };
     for lines in [false, true] {
         let (before, after) = (read(text, lines), read(&moved, lines));
@@ -234,4 +234,41 @@ fn constants_in_circles() {
     assert_eq!(differ(&base.replace("i32 1 }", "i32 10 }")), [true, false, false]);
     assert_eq!(differ(&base.replace("i32 2 }", "i32 20 }")), [true, true, false]);
     assert_eq!(differ(&base.replace("i32 3", "i32 30")), [true, true, true]);
+}
+
+#[test]
+fn nothing_is_in_what_is_entered_once_but_what_must() {
+    let base = r#"
+        extern int pthread_create(void *, void *, void *(*)(void *), void *);
+        static int tick(int x) { return x * 2; }
+        static int deeper(int x) { return x * 7; }
+        static inline __attribute__((always_inline)) int must(int x) { return deeper(x) + 3; }
+        static void *loop(void *p) { return p + tick(4); }
+        int start(void) { return pthread_create(0, 0, loop, 0); }
+        int twice(void) { return tick(1) + tick(2) + must(3); }
+        int main(void) { return tick(1) + must(2); }
+    "#;
+    let entered_once = &["main".to_owned()][..];
+    let of = |text: &str, entered_once| {
+        let bitcode = Arc::from(from_text("clang-19", text, &[]));
+        summarise_after(None, &bitcode, Reads { entered_once, ..Reads::default() }).unwrap().0
+    };
+    let once = of(base, entered_once);
+    let named: Vec<&str> = once.functions.iter().filter(|f| f.entered_once).map(|f| &*f.name).collect();
+    assert_eq!(named, ["loop", "main"]);
+    assert!(of(base, &[]).functions.iter().all(|f| !f.entered_once));
+    // Whose optimised code is another one.
+    let others = |from: &str, to: &str, entered_once| -> Vec<String> {
+        let (before, after) = (of(base, entered_once), of(&base.replace(from, to), entered_once));
+        let (before, after) = (digests(&before), digests(&after));
+        let changed = before.iter().filter(|(name, digests)| digests.1 != after[*name].1);
+        changed.map(|(name, _)| (*name).to_owned()).collect()
+    };
+    assert_eq!(others("x * 2", "x * 4", entered_once), ["tick", "twice"]);
+    assert_eq!(others("x * 2", "x * 4", &[]), ["loop", "main", "start", "tick", "twice"]);
+    // What must be a part of it is.
+    assert_eq!(others("+ 3", "+ 5", entered_once), ["main", "must", "twice"]);
+    assert_eq!(others("x * 7", "x * 8", entered_once), ["deeper", "main", "must", "twice"]);
+    // It is not called any more where it is entered.
+    assert_eq!(others("0, loop, 0", "loop, 0, 0", entered_once), ["loop", "start"]);
 }

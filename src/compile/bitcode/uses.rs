@@ -15,6 +15,8 @@ pub(super) enum Use {
     Taken(u32),
     /// The address of a block of it is.
     BlockTaken(u32),
+    /// A thread is started with it.
+    Started(u32),
 }
 
 /// What bodies and initialisers say of other global values.
@@ -23,6 +25,7 @@ pub(super) struct Uses {
     pub direct_calls: Vec<u32>,
     pub address_taken: Vec<bool>,
     pub block_address_taken: Vec<bool>,
+    pub started: Vec<bool>,
 }
 
 impl Uses {
@@ -31,6 +34,7 @@ impl Uses {
             direct_calls: vec![0; count],
             address_taken: vec![false; count],
             block_address_taken: vec![false; count],
+            started: vec![false; count],
         }
     }
 
@@ -51,6 +55,7 @@ impl Uses {
                 Use::Called(function) => self.direct_calls[function as usize] += 1,
                 Use::Taken(global) => self.address_taken[global as usize] = true,
                 Use::BlockTaken(function) => self.block_address_taken[function as usize] = true,
+                Use::Started(function) => self.started[function as usize] = true,
             }
         }
     }

@@ -104,7 +104,7 @@ fn errors() -> Vec<Step> {
     vec![
         step("a syntax error in a header of many")
             .sub(PHYSICS, "using Vec2 = Vec<double, 2>;", "using Vec2 = Vec<double, 2>")
-            .compile_error("expected ';'"),
+            .compile_error("unknown type name 'Vec2'"),
         step("mended, with other code")
             .sub(PHYSICS, "using Vec2 = Vec<double, 2>\n", "using Vec2 = Vec<double, 2>;\n")
             .sub("physics/drag.cpp", "(-0.1 * body.mass)", "(-0.6 * body.mass)")
@@ -150,7 +150,10 @@ fn state() -> Vec<Step> {
 fn headers() -> Vec<Step> {
     vec![
         step("a template of many files").sub(PHYSICS, "sum[i] = v[i] + other[i];", "sum[i] = v[i] + other[i] * 1.5;").live_with(some(1)),
-        step("a structure of all files in C").sub("include/world/life.h", "int species, x, y, energy;", "int species; long hot_field; int x, y, energy;").at_rest().live_with(some(8)).quietly(),
+        step("a structure of all files in C")
+            .sub("include/world/life.h", "int species, x, y, energy;", "int species; long hot_field; int x, y, energy;")
+            .sub("app/scene.cpp", "being{species, x, y,", "being{species, 0, x, y,")
+            .at_rest().live_with(some(8)).quietly(),
         step("a virtual function more").sub(PHYSICS, "    virtual std::string name() const = 0;", "    virtual double hot(double value) const { return value; }\n    virtual std::string name() const = 0;").at_rest().live_with(Changes { new_variables: "*", ..some(4) }).quietly(),
         step("and its use").sub("physics/integrate.cc", "sum + force->on(body, turn);", "sum + force->on(body, turn) * force->hot(2);").live_with(some(1)),
     ]

@@ -56,7 +56,6 @@ fn zstd() {
 }
 
 #[test]
-#[ignore = "was never played to its end: the edits after the first ten are not tried under hotslot"]
 fn world() {
     session(subject::world(), &world::steps());
 }

@@ -82,9 +82,12 @@ impl Inner {
             }
             Build::CMake { target } => {
                 let build = self.scratch.path().join("build");
-                let mut configure = Command::new("cmake");
-                configure.arg("-S").arg(&tree).arg("-B").arg(&build).args(super::subject::CMAKE);
-                checked(&mut configure);
+                // Later the build itself sees whether the project has changed.
+                if !build.is_dir() {
+                    let mut configure = Command::new("cmake");
+                    configure.arg("-S").arg(&tree).arg("-B").arg(&build).args(super::subject::CMAKE);
+                    checked(&mut configure);
+                }
                 checked(Command::new("cmake").arg("--build").arg(&build).args(["--target", target, "-j2"]));
                 super::subject::built(&build, target)
             }

@@ -135,6 +135,8 @@ impl Session<'_> {
     }
 
     fn wrong(&mut self, step: &str, why: &str) {
+        // At once: the session may not come to its end because of it.
+        println!("{step}: {why}");
         self.wrong.push(format!("{step}: {why}"));
     }
 

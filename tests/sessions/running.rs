@@ -73,7 +73,10 @@ impl Running {
         let mut answer = String::new();
         loop {
             match self.lines.recv_timeout(LIMIT) {
-                Ok(line) if line == "." => return answer,
+                Ok(line) if line == "." => {
+                    self.history.push(format!("{what}: {answer}"));
+                    return answer;
+                }
                 Ok(line) => answer = answer + &line + "\n",
                 Err(RecvTimeoutError::Timeout) => self.fail(&format!("{what}: no answer")),
                 Err(RecvTimeoutError::Disconnected) => self.fail(&format!("{what}: the program has ended")),
@@ -113,7 +116,7 @@ impl Running {
         let said = fs::read_to_string(&self.said).unwrap_or_default();
         let said: Vec<&str> = said.lines().rev().take(40).collect();
         let said: Vec<&str> = said.into_iter().rev().collect();
-        let events = &self.history[self.history.len().saturating_sub(6)..];
+        let events = &self.history[self.history.len().saturating_sub(8)..];
         panic!("{why}\n--- events\n{}\n--- stderr\n{}\n", events.join("\n"), said.join("\n"))
     }
 

@@ -15,7 +15,7 @@ pub struct Step {
     pub edits: Vec<Edit>,
     pub save: Save,
     /// Threads stop for it, and what lives from turn to turn is ended: old frames and objects
-    /// would not be what the new code takes them for.
+    /// would not be what the new code takes them for, or new objects are not made yet.
     pub at_rest: bool,
     /// The project's build system runs afterwards.
     pub configure: bool,

@@ -2,8 +2,9 @@
 //!
 //! This file is how the rest of the command talks to the session: its [`Event`]s, the channel
 //! they go through, and the [`Request`]s that others make of it. What the session does with them
-//! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what came of an
-//! update in `outcome.rs`, how that is told in `story.rs` and `events.rs`.
+//! is in `session.rs`; who changed which file in `files.rs` and `directories.rs`; what can go live
+//! apart from what cannot in `apart.rs`; what came of an update in `outcome.rs`, how that is told
+//! in `story.rs` and `events.rs`.
 
 mod apart;
 mod compile;

@@ -90,6 +90,10 @@ const WORDS: &[(&str, &str)] = &[
         "Update::reset, Update::migrate",
         "--watch --on-incompatible reset, or a HOTSLOT_MIGRATION in the program",
     ),
+    (
+        "allow it where no such objects live on: Update::keep_tables(false)",
+        "start the program anew; where no such objects live on, --on-incompatible reset lets it go live",
+    ),
     ("(Builder::arena_size)", "(--arena)"),
     ("open it with Runtime::open_library, or -l", "name it with -l"),
     ("use load to add it", "`hotslot ctl PATH status` lists those there are"),

@@ -68,6 +68,23 @@ fn what_is_refused_does_not_hold_up_others() {
 }
 
 #[test]
+fn what_mends_a_refusal_may_share_its_header() {
+    let header = format!("{STEP_H}typedef int number;\n");
+    let half = HALF.replace("int x", "number x").replace("long half", "#include \"step.h\"\nlong half");
+    let files = [FILES[0], ("step.h", &*header), ("step.c", CALLER), ("half.c", &*half)];
+    let mut session = Session::start(&files, &[]);
+    assert_eq!(session.ask(), "1 2");
+    session.save("step.h", &header.replace("typedef int", "typedef double"));
+    let event = session.expect("refused");
+    assert_eq!(names(&event["units"]), ["half.c"]);
+    assert!(names(&event["waiting"]).contains(&"step.c".to_owned()), "{event:?}");
+    // It waits for that one, and that one for it.
+    session.save("step.c", &CALLER.replace("half(int)", "half(double)").replace("+ BY", "+ 7"));
+    assert_eq!(session.expect("live").modules(), ["half.c", "step.c"]);
+    assert_eq!(session.ask(), "2 8");
+}
+
+#[test]
 fn of_several_saved_at_once_those_that_fit_go_live() {
     let mut session = start();
     assert_eq!(session.ask(), "1 2");

@@ -64,8 +64,9 @@ impl Session {
         let is_new = |at: usize| self.units[at].waits.is_none();
         let news = broken.iter().any(|&at| matches!(self.units[at].state, State::Broken { told: false, .. }))
             || acts && waiting.iter().any(|&(at, _)| is_new(at) || burst.wanted.contains(&at));
-        // What waits has nothing new to go live with.
-        let tries = acts && (!self.fresh(&free).is_empty() || burst.asked && !free.is_empty());
+        // What waits has nothing new to go live with, unless one of those is new itself.
+        let any_new = free.iter().any(|&at| is_new(at)) || !self.fresh(&free).is_empty();
+        let tries = acts && (any_new || burst.asked && !free.is_empty());
         self.hold(&waiting);
         if news {
             self.say_broken(&broken, waiting.iter().map(|(at, _)| *at).collect(), &mut told);

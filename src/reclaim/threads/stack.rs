@@ -26,6 +26,8 @@ pub(crate) struct Left {
     here: u64,
     /// Where the stack that was left ends.
     sp: u64,
+    /// Whose stack that is: what others left may be in the same mapping.
+    thread: u64,
 }
 
 static MARK: u8 = 0;
@@ -34,21 +36,24 @@ impl Left {
     /// Bytes to leave free at the top.
     pub(crate) const SIZE: u64 = 32;
 
-    /// To be put at the address `here`, and taken away when the thread is back. `sp` is a stack
-    /// pointer of the thread from before.
+    /// To be put at the address `here` by the thread that it is for, and taken away when that is
+    /// back. `sp` is a stack pointer of the thread from before.
     pub(crate) fn new(here: u64, sp: u64) -> Self {
-        Self { mark: &raw const MARK as u64, here, sp }
+        // SAFETY: asks a number.
+        let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u64;
+        Self { mark: &raw const MARK as u64, here, sp, thread }
     }
 
     /// What is there when the thread is back.
     pub(crate) fn none() -> Self {
-        Self { mark: 0, here: 0, sp: 0 }
+        Self { mark: 0, here: 0, sp: 0, thread: 0 }
     }
 
-    /// The stack pointer of one at this address, if there is one.
-    fn at(at: u64, word: u64) -> Option<u64> {
-        let mut rest = [0; 2];
-        (word == &raw const MARK as u64 && read(at + 8, &mut rest) == 2 && rest[0] == at).then_some(rest[1])
+    /// The stack pointer of one at this address, if there is one of this thread.
+    fn at(at: u64, word: u64, thread: i32) -> Option<u64> {
+        let mut rest = [0; 3];
+        let whole = word == &raw const MARK as u64 && read(at + 8, &mut rest) == rest.len();
+        (whole && (rest[0], rest[2]) == (at, thread as u64)).then_some(rest[1])
     }
 }
 
@@ -124,7 +129,7 @@ impl Memory<'_> {
                 on_alternate = true;
             }
             // Not where it left from here: that is searched already.
-            left = Left::at(at, word).filter(|left| !(sp..at).contains(left));
+            left = Left::at(at, word, number).filter(|left| !(sp..at).contains(left));
             if left.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if !whole {

@@ -134,12 +134,22 @@ fn a_suspended_context_holds_its_code() {
     drop(context);
 }
 
+/// Puts above the context's stack what another thread's handler may have there.
+fn leave_by_another_thread(context: &mut Context) {
+    let here = 0u64;
+    let (top, sp) = ((context.stack.as_mut_ptr_range().end as u64 & !15) - Left::SIZE, &raw const here as u64);
+    let left = std::thread::spawn(move || Left::new(top, sp)).join().unwrap();
+    // SAFETY: the stack's own memory, of which the context leaves the end alone.
+    unsafe { (top as *mut Left).write_volatile(left) };
+}
+
 fn on_context(run: bool, known: bool) {
     let (native, inner) = (Code::new(), Code::new());
     let other = Other::start({
         let (native, inner) = (native.clone(), inner.clone());
         move |inside| {
             let mut context = Context::new(known);
+            leave_by_another_thread(&mut context);
             let work = || inner.call(|| if run { inside.run() } else { inside.block() });
             set_work(&work);
             native.call(|| context.enter());

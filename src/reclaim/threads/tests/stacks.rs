@@ -137,7 +137,8 @@ fn a_suspended_context_holds_its_code() {
 /// Puts above the context's stack what another thread's handler may have there.
 fn leave_by_another_thread(context: &mut Context) {
     let here = 0u64;
-    let (top, sp) = ((context.stack.as_mut_ptr_range().end as u64 & !15) - Left::SIZE, &raw const here as u64);
+    let (top, sp) =
+        ((context.stack.as_mut_ptr_range().end as u64 & !15) - Left::SIZE, &raw const here as u64);
     let left = std::thread::spawn(move || Left::new(top, sp)).join().unwrap();
     // SAFETY: the stack's own memory, of which the context leaves the end alone.
     unsafe { (top as *mut Left).write_volatile(left) };

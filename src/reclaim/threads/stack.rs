@@ -8,7 +8,7 @@
 use std::ops::{ControlFlow, Range};
 
 use super::contexts::Contexts;
-use super::memory::{Mappings, is_thread_pointer, read, sweep};
+use super::memory::{Mappings, is_thread_pointer, read, sweep, this_thread};
 use super::wanted::Wanted;
 use crate::seeded::{Bug, bug};
 
@@ -39,9 +39,7 @@ impl Left {
     /// To be put at the address `here` by the thread that it is for, and taken away when that is
     /// back. `sp` is a stack pointer of the thread from before.
     pub(crate) fn new(here: u64, sp: u64) -> Self {
-        // SAFETY: asks a number.
-        let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u64;
-        Self { mark: &raw const MARK as u64, here, sp, thread }
+        Self { mark: &raw const MARK as u64, here, sp, thread: this_thread() as u64 }
     }
 
     /// What is there when the thread is back.

@@ -102,6 +102,11 @@ impl Context {
         Self { there, back, stack }
     }
 
+    /// Above what it uses of its stack.
+    fn place_of_left(&mut self) -> u64 {
+        (self.stack.as_mut_ptr_range().end as u64 & !15) - Left::SIZE
+    }
+
     fn enter(&mut self) {
         // SAFETY: a context that was made, or left.
         unsafe { libc::swapcontext(&mut *self.back, &*self.there) };
@@ -137,8 +142,7 @@ fn a_suspended_context_holds_its_code() {
 /// Puts above the context's stack what another thread's handler may have there.
 fn leave_by_another_thread(context: &mut Context) {
     let here = 0u64;
-    let (top, sp) =
-        ((context.stack.as_mut_ptr_range().end as u64 & !15) - Left::SIZE, &raw const here as u64);
+    let (top, sp) = (context.place_of_left(), &raw const here as u64);
     let left = std::thread::spawn(move || Left::new(top, sp)).join().unwrap();
     // SAFETY: the stack's own memory, of which the context leaves the end alone.
     unsafe { (top as *mut Left).write_volatile(left) };
@@ -185,8 +189,7 @@ fn a_stack_that_a_handler_left_its_own_for() {
                 let mut context = Context::new(false);
                 let work = || inner.call(|| inside.block());
                 set_work(&work);
-                let end = context.stack.as_mut_ptr_range().end as u64;
-                let top = (end & !15) - Left::SIZE;
+                let top = context.place_of_left();
                 middle.call(|| {
                     let here = 0u64;
                     // SAFETY: the stack's own memory, of which the context leaves the end alone.

@@ -35,6 +35,7 @@ mod probe;
 mod program;
 mod progress;
 mod project;
+mod repl;
 mod rule;
 mod run;
 mod signals;

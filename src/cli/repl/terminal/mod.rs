@@ -1,0 +1,1 @@
+//! The line editor: colours, completion, history, more than one line.

@@ -1,0 +1,1 @@
+//! Values as text, by the types that debug information gives.

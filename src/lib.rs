@@ -74,7 +74,7 @@ pub use faults::Interrupt;
 pub use hooks::{Applied, Hooks};
 pub use observe::Profiler;
 pub use runtime::{
-    AbiType, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
+    AbiType, Anonymous, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
     Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,
     Update,
 };

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 
 use runtime_stubs::{Arch, STUB_SIZE, TableLayout};
 
@@ -280,6 +280,7 @@ impl Builder {
             state,
             reclaiming,
             odd_stack: AtomicI32::new(0),
+            anonymous: AtomicU64::new(0),
             retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
             missing,
             dso,

@@ -7,11 +7,13 @@
 //! [`generation`] and [`history`], their end in [`retire`]. [`function`] is the typed way in.
 //! Everything below this module does one thing and knows nothing of the others.
 
+mod anonymous;
 mod archives;
 mod builder;
 mod commit;
 mod describe;
 mod entry;
+mod escaped;
 mod faulted;
 mod first_calls;
 mod fitting;
@@ -51,9 +53,10 @@ mod virtual_tables;
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 use std::time::Duration;
 
+pub use anonymous::Anonymous;
 pub use builder::Builder;
 pub use fitting::Migrated;
 pub use function::{AbiType, Function, Signature};
@@ -118,6 +121,8 @@ struct Inner {
     threads: usize,
     /// What constructors get as argc and argv.
     arguments: Arguments,
+    /// How many anonymous modules there have been.
+    anonymous: AtomicU64,
     arena: Arc<Arena>,
 }
 
@@ -217,7 +222,19 @@ impl Runtime {
     pub unsafe fn function<F: Signature>(&self, name: &str) -> Result<Function<F>> {
         let _loading = process::loading();
         let mut state = self.inner.state.lock();
-        let (id, target, owner) = self.lookup(&mut state, name)?;
+        let found = self.lookup(&mut state, name)?;
+        let function = self.handle(&mut state, name, found)?;
+        state.symbols.get_mut(found.0).pinned = true;
+        Ok(function)
+    }
+
+    /// A handle to the function `name`, which was found as that, if it is one of type `F`.
+    fn handle<F: Signature>(
+        &self,
+        state: &mut State,
+        name: &str,
+        (id, target, owner): (SymbolId, Target, Owner),
+    ) -> Result<Function<F>> {
         if !matches!(target, Target::Function(_) | Target::Process(_)) {
             return Err(Error::new(ErrorKind::Signature, format!("{name} is not a function"))
                 .about(name)
@@ -240,9 +257,7 @@ impl Runtime {
                 .hint("ask for the function with the type it was compiled with"));
             }
         }
-        let symbol = state.symbols.get_mut(id);
-        symbol.pinned = true;
-        let token = symbol.rare_mut().handles.hold(&F::ir_type());
+        let token = state.symbols.get_mut(id).rare_mut().handles.hold(&F::ir_type());
         let stub = state.symbols.slots.stub(id.0);
         Ok(Function::new(stub as *const c_void, self.clone(), token))
     }
@@ -256,14 +271,7 @@ impl Runtime {
         let _loading = process::loading();
         let mut state = self.inner.state.lock();
         let (id, target, _) = self.lookup(&mut state, name)?;
-        let address = state.symbols.address(id, Some(target)).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Resolve,
-                format!("{name} is thread-local: it has an address for each thread"),
-            )
-            .about(name)
-            .hint("load a function that returns its address")
-        })?;
+        let address = state.symbols.address(id, Some(target)).ok_or_else(|| state::thread_local(name))?;
         state.symbols.get_mut(id).pinned = true;
         Ok(address as *const c_void)
     }
@@ -342,7 +350,9 @@ impl Runtime {
 
     /// The modules loaded, with their generation, in no particular order.
     pub fn modules(&self) -> Vec<(String, u64)> {
-        self.inner.state.lock().live().map(|m| (m.name.to_string(), m.current.number)).collect()
+        let state = self.inner.state.lock();
+        let named = state.live().filter(|module| !module.anonymous);
+        named.map(|m| (m.name.to_string(), m.current.number)).collect()
     }
 
     /// Returns `module` to its `generation`: an [`Update`] of one, and as fast as the commit of
@@ -405,7 +415,7 @@ impl Runtime {
         let state = self.inner.state.lock();
         let usage = self.inner.arena.usage();
         Stats {
-            modules: state.live().count(),
+            modules: state.live().filter(|module| !module.anonymous).count(),
             lazy_functions: state
                 .live()
                 .filter_map(|m| m.current.known.as_ref())

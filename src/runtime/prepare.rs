@@ -43,6 +43,7 @@ pub(super) struct Staged {
     pub replace: bool,
     /// The generation stays the same, with better code.
     pub upgrade: bool,
+    pub anonymous: bool,
     /// Still without layers.
     pub generation: Generation,
     pub layer: Layer,
@@ -202,7 +203,8 @@ pub(super) struct Batch<'s> {
 #[derive(Default)]
 pub(super) struct Current {
     pub(super) id: u32,
-    pub(super) name: Arc<str>,
+    /// See [`Incoming::scope`].
+    pub(super) scope: String,
     pub(super) definitions: Vec<Definition>,
     /// Functions that only it knows, and whose addresses it uses.
     pub(super) exposed: Vec<SymbolId>,

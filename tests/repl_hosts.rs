@@ -1,0 +1,180 @@
+//! What a host needs that runs lines typed at a prompt: code without a name that goes after it ran.
+#![allow(unsafe_code)] // handles to generated code are made with a promise
+
+use std::ffi::c_void;
+
+use hotslot::{ErrorKind, Runtime, Source};
+
+type Get = extern "C" fn() -> i64;
+
+fn runtime() -> Runtime {
+    Runtime::builder().arena_size(64 << 20).build().unwrap()
+}
+
+fn ir(text: &str) -> Source {
+    Source::ir(text).trusted()
+}
+
+fn call(module: &hotslot::Anonymous, name: &str) -> i64 {
+    // SAFETY: the tests' functions have this type.
+    unsafe { module.function::<Get>(name) }.unwrap().call()
+}
+
+/// A line that says something, with a variable, a thread-local and a string of its own.
+fn line(n: usize) -> Source {
+    ir(&format!(
+        "@text = private unnamed_addr constant [16 x i8] c\"line {n:010}\\00\"
+         @count = global i64 {n}
+         @mine = thread_local global i64 1
+         declare i64 @strlen(ptr)
+         define internal i64 @once(i64 %x) noinline {{ %y = add i64 %x, 0 ret i64 %y }}
+         define i64 @line{n}() {{
+           %l = call i64 @strlen(ptr @text)
+           %c = load i64, ptr @count
+           %m = load i64, ptr @mine
+           %s = add i64 %l, %c
+           %t = add i64 %s, %m
+           %r = call i64 @once(i64 %t)
+           ret i64 %r
+         }}"
+    ))
+}
+
+#[test]
+fn two_of_a_name_know_nothing_of_each_other_and_nobody_of_them() {
+    let rt = runtime();
+    rt.load("base", ir("define i64 @twice(i64 %x) { %y = mul i64 %x, 2 ret i64 %y }")).unwrap();
+    let text = |n: i64| {
+        format!("declare i64 @twice(i64) define i64 @f() {{ %r = call i64 @twice(i64 {n}) ret i64 %r }}")
+    };
+    let one = rt.anonymous(ir(&text(1))).unwrap();
+    let two = rt.anonymous(ir(&text(2))).unwrap();
+    assert_eq!((call(&one, "f"), call(&two, "f")), (2, 4));
+    rt.replace("base", ir("define i64 @twice(i64 %x) { %y = mul i64 %x, 20 ret i64 %y }")).unwrap();
+    assert_eq!((call(&one, "f"), call(&two, "f")), (20, 40));
+    assert_eq!(rt.address_of("f").unwrap_err().kind(), ErrorKind::Resolve);
+    assert_eq!(one.address_of("g").unwrap_err().kind(), ErrorKind::Resolve);
+    let wants = rt.load("wants", ir("declare i64 @f() define i64 @g() { %r = call i64 @f() ret i64 %r }"));
+    assert_eq!(wants.unwrap().undefined[0].symbol, "f");
+    assert_eq!(rt.modules().len(), 2);
+    assert_eq!(rt.stats().modules, 2);
+    // It is none of the updates that can be taken back.
+    rt.undo().unwrap();
+    assert_eq!(call(&one, "f"), 20, "the load of wants is what was last");
+    rt.undo().unwrap();
+    assert_eq!(call(&one, "f"), 2);
+    // SAFETY: as above.
+    let wrong = unsafe { one.function::<extern "C" fn(i64) -> f64>("f") };
+    assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Signature);
+}
+
+#[test]
+fn a_handle_keeps_its_module() {
+    let rt = runtime();
+    let module = rt.anonymous(line(5)).unwrap();
+    // SAFETY: it has this type.
+    let function = unsafe { module.function::<Get>("line5") }.unwrap();
+    drop(module);
+    rt.reclaim();
+    assert!(rt.stats().code_bytes > 0);
+    let again = function.clone();
+    drop(function);
+    rt.reclaim();
+    assert_eq!(again.try_call().unwrap(), 15 + 5 + 1);
+    assert_eq!(again.guarded().call().unwrap(), 15 + 5 + 1);
+    drop(again);
+    rt.reclaim();
+    assert!(rt.pending().is_empty(), "{:?}", rt.pending());
+}
+
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
+
+#[test]
+fn ten_thousand_lines_leave_nothing() {
+    let rt = runtime();
+    let run = |from: usize, to: usize| {
+        for n in from..to {
+            let module = rt.anonymous(line(n)).unwrap();
+            assert_eq!(call(&module, &format!("line{n}")), 15 + n as i64 + 1);
+        }
+        rt.reclaim();
+    };
+    run(0, 1000);
+    let (before, memory, maps) = (rt.stats(), resident(), mappings());
+    run(1000, 10_000);
+    let after = rt.stats();
+    assert_eq!(
+        (after.symbols, after.code_bytes, after.constant_bytes, after.variable_bytes, after.retired),
+        (before.symbols, before.code_bytes, before.constant_bytes, before.variable_bytes, before.retired),
+    );
+    assert_eq!(after.retired, 0, "{:?}", rt.pending());
+    // 9,000 of them with a page each would be 36 MB.
+    assert!(resident() < memory + (4 << 20), "{memory} bytes became {}", resident());
+    assert!(mappings() <= maps + 16, "{maps} mappings became {}", mappings());
+}
+
+#[test]
+fn what_a_variable_leads_to_stays_until_it_leads_elsewhere() {
+    let rt = runtime();
+    rt.load("vars", ir("@name = global ptr null")).unwrap();
+    let name = rt.address_of("name").unwrap().cast::<*const c_void>().cast_mut();
+    let sources = [
+        // A string, a variable of its own, a function.
+        "@s = private unnamed_addr constant [4 x i8] c\"Bob\\00\" @name = external global ptr
+         define i64 @f() { store ptr @s, ptr @name ret i64 0 }",
+        "@v = internal global i64 7 @name = external global ptr
+         define i64 @f() { store ptr @v, ptr @name ret i64 0 }",
+        "@name = external global ptr define internal i64 @g() { ret i64 3 }
+         define i64 @f() { store ptr @g, ptr @name ret i64 0 }",
+    ];
+    for (at, source) in sources.into_iter().enumerate() {
+        let module = rt.anonymous(ir(source)).unwrap();
+        call(&module, "f");
+        drop(module);
+        assert_eq!(rt.reclaim().generations, 0, "source {at}");
+        // SAFETY: it leads to what the source says, which is still there.
+        unsafe {
+            match at {
+                0 => assert_eq!(std::ffi::CStr::from_ptr((*name).cast()), c"Bob"),
+                1 => assert_eq!(*(*name).cast::<i64>(), 7),
+                _ => assert_eq!(std::mem::transmute::<*const c_void, Get>(*name)(), 3),
+            }
+            *name = std::ptr::null();
+        }
+        assert_eq!(rt.reclaim().generations, 1, "source {at}");
+    }
+    let module = rt.anonymous(ir(sources[0])).unwrap();
+    call(&module, "f");
+    module.keep();
+    // SAFETY: as above.
+    unsafe { *name = std::ptr::null() };
+    assert_eq!(rt.reclaim().generations, 0);
+    assert_eq!(rt.pending().len(), 0);
+}
+
+#[test]
+fn bad_input_is_refused_and_leaves_nothing() {
+    let rt = runtime();
+    let before = rt.stats();
+    let bad = [
+        ("define i64 @f( {", ErrorKind::Parse),
+        ("@v = external thread_local(localexec) global i64 define i64 @f() { %r = load i64, ptr @v ret i64 %r }", ErrorKind::Link),
+    ];
+    for (source, kind) in bad {
+        match rt.anonymous(ir(source)) {
+            Err(error) => assert_eq!(error.kind(), kind, "{error}"),
+            Ok(module) => assert!(!module.report().undefined.is_empty(), "{source}"),
+        }
+    }
+    let archive = Source::archive(*b"!<arch>\n");
+    assert_eq!(rt.anonymous(archive).unwrap_err().kind(), ErrorKind::Update);
+    rt.reclaim();
+    assert_eq!(rt.stats().code_bytes, before.code_bytes);
+}

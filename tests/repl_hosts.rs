@@ -120,6 +120,19 @@ fn ten_thousand_lines_leave_nothing() {
     assert!(mappings() <= maps + 16, "{maps} mappings became {}", mappings());
 }
 
+/// Looks whether `name` leads to what source `at` says, and has it lead nowhere.
+fn look(at: usize, name: *mut *const c_void) {
+    // SAFETY: it leads to what the source says, which is still there.
+    unsafe {
+        match at {
+            0 => assert_eq!(std::ffi::CStr::from_ptr((*name).cast()), c"Bob"),
+            1 => assert_eq!(*(*name).cast::<i64>(), 7),
+            _ => assert_eq!(std::mem::transmute::<*const c_void, Get>(*name)(), 3),
+        }
+        *name = std::ptr::null();
+    }
+}
+
 #[test]
 fn what_a_variable_leads_to_stays_until_it_leads_elsewhere() {
     let rt = runtime();
@@ -139,15 +152,9 @@ fn what_a_variable_leads_to_stays_until_it_leads_elsewhere() {
         call(&module, "f");
         drop(module);
         assert_eq!(rt.reclaim().generations, 0, "source {at}");
-        // SAFETY: it leads to what the source says, which is still there.
-        unsafe {
-            match at {
-                0 => assert_eq!(std::ffi::CStr::from_ptr((*name).cast()), c"Bob"),
-                1 => assert_eq!(*(*name).cast::<i64>(), 7),
-                _ => assert_eq!(std::mem::transmute::<*const c_void, Get>(*name)(), 3),
-            }
-            *name = std::ptr::null();
-        }
+        // In a thread of its own, so that nothing of it stays on this stack.
+        let name = name as usize;
+        std::thread::spawn(move || look(at, name as *mut *const c_void)).join().unwrap();
         assert_eq!(rt.reclaim().generations, 1, "source {at}");
     }
     let module = rt.anonymous(ir(sources[0])).unwrap();

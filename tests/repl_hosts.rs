@@ -3,7 +3,7 @@
 
 use std::ffi::c_void;
 
-use hotslot::{ErrorKind, Runtime, Source};
+use hotslot::{ErrorKind, Origin, Runtime, Source, SymbolKind};
 
 type Get = extern "C" fn() -> i64;
 
@@ -104,7 +104,8 @@ fn ten_thousand_lines_leave_nothing() {
             let module = rt.anonymous(line(n)).unwrap();
             assert_eq!(call(&module, &format!("line{n}")), 15 + n as i64 + 1);
         }
-        rt.reclaim();
+        // A thread of another test may start just when it is to be asked.
+        (0..20).for_each(|_| _ = rt.reclaim());
     };
     run(0, 1000);
     let (before, memory, maps) = (rt.stats(), resident(), mappings());
@@ -172,7 +173,10 @@ fn bad_input_is_refused_and_leaves_nothing() {
     let before = rt.stats();
     let bad = [
         ("define i64 @f( {", ErrorKind::Parse),
-        ("@v = external thread_local(localexec) global i64 define i64 @f() { %r = load i64, ptr @v ret i64 %r }", ErrorKind::Link),
+        (
+            "@v = external thread_local(localexec) global i64 define i64 @f() { %r = load i64, ptr @v ret i64 %r }",
+            ErrorKind::Link,
+        ),
     ];
     for (source, kind) in bad {
         match rt.anonymous(ir(source)) {
@@ -184,4 +188,167 @@ fn bad_input_is_refused_and_leaves_nothing() {
     assert_eq!(rt.anonymous(archive).unwrap_err().kind(), ErrorKind::Update);
     rt.reclaim();
     assert_eq!(rt.stats().code_bytes, before.code_bytes);
+}
+
+#[test]
+fn every_symbol_is_listed_with_its_type() {
+    let rt = runtime();
+    extern "C" fn answer(x: i64) -> i64 {
+        x + 42
+    }
+    // SAFETY: it has this type, and stays.
+    unsafe { rt.define::<extern "C" fn(i64) -> i64>("answer", answer) }.unwrap();
+    rt.load(
+        "m",
+        ir("@v = global [3 x i32] zeroinitializer
+            @t = thread_local global i64 1
+            declare i64 @strlen(ptr)
+            define internal void @hidden() noinline { ret void }
+            define double @half(double %x, ptr %p) {
+              %n = call i64 @strlen(ptr %p) call void @hidden() %h = fmul double %x, 0.5 ret double %h }"),
+    )
+    .unwrap();
+    rt.replace(
+        "m",
+        ir("@v = global [3 x i32] zeroinitializer
+            @t = thread_local global i64 1
+            declare i64 @strlen(ptr)
+            define double @half(double %x, ptr %p) {
+              %n = call i64 @strlen(ptr %p) %h = fmul double %x, 0.25 ret double %h }"),
+    )
+    .unwrap();
+    let hidden = rt.anonymous(line(1)).unwrap();
+    let all = rt.symbols();
+    let find = |name: &str| all.iter().find(|symbol| symbol.name == name);
+    let half = find("half").unwrap();
+    let module = Origin::Module { name: "m".into(), generation: 2 };
+    assert_eq!((half.kind, &half.origin), (SymbolKind::Function, &module));
+    assert_eq!(half.signature.as_deref(), Some("double (double, ptr)"));
+    let v = find("v").unwrap();
+    assert_eq!((v.kind, &v.origin, v.size), (SymbolKind::Variable, &module, 12));
+    assert_eq!(find("t").unwrap().kind, SymbolKind::ThreadLocal);
+    let answer = find("answer").unwrap();
+    assert_eq!((&answer.origin, answer.signature.as_deref()), (&Origin::Host, Some("i64 (i64)")));
+    assert_eq!(find("atexit").unwrap().origin, Origin::Builtin);
+    assert_eq!(find("strlen").unwrap().origin, Origin::Library);
+    for name in ["line1", "once", "hidden", "count"] {
+        assert!(find(name).is_none(), "{name} is nobody else's");
+    }
+    assert!(all.is_sorted_by(|a, b| a.name < b.name));
+    assert_eq!(rt.symbol("half").as_ref(), Some(half));
+    assert_eq!(rt.symbol("puts").unwrap().origin, Origin::Library);
+    assert_eq!(rt.symbol("no such thing"), None);
+    drop(hidden);
+}
+
+#[test]
+fn a_module_is_built_from_what_others_export() {
+    let rt = runtime();
+    rt.load(
+        "m",
+        ir("@v = global i64 5 @t = thread_local global i64 6
+                     define i64 @\"odd name\"(i64 %x) { %r = mul i64 %x, 7 ret i64 %r }"),
+    )
+    .unwrap();
+    let head = rt.declarations(["odd name", "v", "t"]).unwrap();
+    let text = format!(
+        "{head} define i64 @f() {{ %v = load i64, ptr @v %t = load i64, ptr @t %s = add i64 %v, %t
+         %r = call i64 @\"odd name\"(i64 %s) ret i64 %r }}"
+    );
+    assert_eq!(call(&rt.anonymous(ir(&text)).unwrap(), "f"), 77);
+    let error = rt.declarations(["v", "nothing", "puts"]).unwrap_err();
+    let kinds: Vec<ErrorKind> = error.problems().map(hotslot::Error::kind).collect();
+    assert_eq!(kinds, [ErrorKind::Resolve, ErrorKind::Signature]);
+}
+
+const ASK: &str = "declare i64 @f(i64) define i64 @g() { %r = call i64 @f(i64 1) ret i64 %r }";
+
+#[test]
+fn a_declaration_that_is_wrong_is_refused() {
+    let rt = runtime();
+    rt.load("m", ir("define double @f(i64 %x) { ret double 1.0 }")).unwrap();
+    let error = rt.load("n", ir(ASK)).unwrap_err();
+    assert_eq!((error.kind(), error.symbol(), error.module()), (ErrorKind::Signature, Some("f"), Some("n")));
+    let text = error.to_string();
+    assert!(text.contains("module n declares f as i64 (i64); module m defines it as double (i64)"), "{text}");
+    assert_eq!(rt.anonymous(ir(ASK)).unwrap_err().kind(), ErrorKind::Signature);
+    // Both at once, in either order.
+    let mut both = rt.update();
+    both.load("n", ir(ASK)).replace("m", ir("define i64 @f(i64 %x) { ret i64 2 }"));
+    both.commit().unwrap();
+    // The one that is defined first learns of it later.
+    let rt = Runtime::builder().arena_size(64 << 20).build().unwrap();
+    rt.load("n", ir(ASK)).unwrap();
+    let error = rt.load("m", ir("define double @f(i64 %x) { ret double 1.0 }"));
+    // Nothing defined it before, so nothing changes its type: the declaration is not new.
+    assert!(error.is_ok());
+    rt.replace("n", ir(ASK)).unwrap();
+    // What takes any arguments fits, and a result may be left.
+    for fits in [
+        "declare i64 @f(...) define i64 @g() { %r = call i64 (...) @f(i64 1) ret i64 %r }",
+        "declare void @f(i64) define i64 @g() { call void @f(i64 1) ret i64 1 }",
+    ] {
+        let rt = runtime();
+        rt.load("m", ir("define i64 @f(i64 %x) { ret i64 1 }")).unwrap();
+        if let Err(error) = rt.load("n", ir(fits)) {
+            panic!("{fits}: {error}");
+        }
+    }
+    // Who does not want to know.
+    let rt = Runtime::builder().arena_size(64 << 20).check_declarations(false).build().unwrap();
+    rt.load("m", ir("define double @f(i64 %x) { ret double 1.0 }")).unwrap();
+    rt.load("n", ir(ASK)).unwrap();
+}
+
+extern "C" fn one(x: i64) -> i64 {
+    x
+}
+
+extern "C" fn two(x: i64) -> i64 {
+    x * 2
+}
+
+extern "C" fn other(x: f64) -> f64 {
+    x
+}
+
+#[test]
+fn the_newest_definition_of_host_and_modules_is_used() {
+    let rt = runtime();
+    // SAFETY: they have these types, and stay.
+    let define = |f: extern "C" fn(i64) -> i64| unsafe { rt.define("f", f) };
+    define(one).unwrap();
+    rt.load("n", ir(ASK)).unwrap();
+    // SAFETY: it has this type.
+    let g = unsafe { rt.function::<Get>("g") }.unwrap();
+    assert_eq!(g.call(), 1);
+    define(two).unwrap();
+    assert_eq!(g.call(), 2);
+    let report = rt.load("m", ir("define i64 @f(i64 %x) { ret i64 3 }")).unwrap();
+    assert_eq!(report.shadowed.len(), 1);
+    assert_eq!((report.shadowed[0].used.as_str(), report.shadowed[0].shadowed.as_str()), ("m", "the host"));
+    assert_eq!(g.call(), 3);
+    define(one).unwrap();
+    assert_eq!(g.call(), 1);
+    rt.replace("m", ir("define i64 @f(i64 %x) { ret i64 4 }")).unwrap();
+    assert_eq!(g.call(), 4, "the newest of the two");
+    rt.remove("m").unwrap();
+    assert_eq!(g.call(), 1, "the host's is there again");
+    // A type that somebody was not compiled against.
+    let error = rt.load("k", ir("define double @f(double %x) { ret double %x }")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Signature, "{error}");
+    // SAFETY: as above.
+    let error = unsafe { rt.define::<extern "C" fn(f64) -> f64>("f", other) }.unwrap_err();
+    assert_eq!((error.kind(), error.symbol()), (ErrorKind::Signature, Some("f")));
+    assert!(error.to_string().contains("compiled against another one: n"), "{error}");
+    assert_eq!(g.call(), 1);
+    // SAFETY: as above.
+    assert_eq!(
+        unsafe { rt.define::<extern "C" fn(i64) -> i64>("", one) }.unwrap_err().kind(),
+        ErrorKind::Update
+    );
+    let wrong =
+        "declare double @f(double) define double @k() { %r = call double @f(double 1.0) ret double %r }";
+    let error = rt.load("k", ir(wrong)).unwrap_err();
+    assert!(error.to_string().contains("the host defines it as i64 (i64)"), "{error}");
 }

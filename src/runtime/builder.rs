@@ -41,6 +41,7 @@ pub struct Builder {
     tiered: bool,
     lazy: bool,
     verify_diff: bool,
+    declarations: bool,
     cache: Option<Cache>,
     debugger: bool,
     profilers: Vec<Profiler>,
@@ -60,6 +61,7 @@ impl Default for Builder {
             tiered: true,
             lazy: false,
             verify_diff: false,
+            declarations: true,
             cache: None,
             debugger: false,
             profilers: Vec::new(),
@@ -120,6 +122,18 @@ impl Builder {
     /// it costs more than the patch saves.
     pub fn verify_diff(mut self, verify: bool) -> Self {
         self.verify_diff = verify;
+        self
+    }
+
+    /// Whether a module that declares a function with another type than the one it is defined with is
+    /// refused with [`ErrorKind::Signature`], as far as both types are known; on unless said otherwise.
+    /// It concerns declarations that are new, in modules that come as IR or bitcode. That a function
+    /// changes its type under those compiled against the old one is refused in any case.
+    ///
+    /// Whole programs in C may rely on declarations that differ where the processor sees no difference,
+    /// in files that no compiler has seen together.
+    pub fn check_declarations(mut self, check: bool) -> Self {
+        self.declarations = check;
         self
     }
 
@@ -288,6 +302,7 @@ impl Builder {
             tiered: self.tiered && self.compile.full_level() == Level::Optimised,
             compile: self.compile,
             verify_diff: self.verify_diff,
+            declarations: self.declarations,
             lines: self.debugger,
             cache: self.cache,
             threads: self.threads,

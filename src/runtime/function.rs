@@ -74,6 +74,10 @@ pub unsafe trait Signature: Copy + Send + Sync + 'static {
     /// There is a function of type `Self` at `address`.
     #[doc(hidden)]
     unsafe fn from_address(address: *const c_void) -> Self;
+
+    /// The address of the function.
+    #[doc(hidden)]
+    fn address(self) -> *const c_void;
 }
 
 macro_rules! signature {
@@ -92,6 +96,10 @@ macro_rules! signature {
             unsafe fn from_address(address: *const c_void) -> Self {
                 // SAFETY: both are thin pointers; the rest is the caller's promise.
                 unsafe { std::mem::transmute::<*const c_void, $pointer>(address) }
+            }
+
+            fn address(self) -> *const c_void {
+                self as *const c_void
             }
         }
 

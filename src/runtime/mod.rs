@@ -36,6 +36,7 @@ mod staging;
 mod state;
 mod stats;
 mod stored;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod thunks;
@@ -65,6 +66,7 @@ pub use history::Generation;
 pub use report::{ModuleReport, Report, Shadowed, StaleReader, Times, TypesFrom, Undefined};
 pub use retire::{Holder, Pending, Reclaimed};
 pub use stats::{Stats, Totals};
+pub use symbols::{Origin, Symbol, SymbolKind};
 pub use transaction::PreparedUpdate;
 pub use update::Update;
 
@@ -113,6 +115,8 @@ struct Inner {
     tiered: bool,
     /// Functions are compiled on their first call.
     lazy: bool,
+    /// Functions are what modules declare them to be.
+    declarations: bool,
     /// What is not compiled again is checked to be the same.
     verify_diff: bool,
     /// Where functions stand in the source counts.
@@ -289,8 +293,30 @@ impl Runtime {
         Ok((state.find(name)?, provider.target, Owner::Process))
     }
 
-    /// Defines a function of the host under `name`, for modules to call. Defining it again
-    /// redirects every caller.
+    /// Defines a function of the host under `name`, for modules to call, with its type: modules that
+    /// come as IR or bitcode and take it for another one are refused.
+    ///
+    /// Defining it again redirects every caller. A module that defines the name later takes its place,
+    /// and a definition after that the module's: the newest is used. When the module is removed, the
+    /// host's is used again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Update`] for an impossible name, [`ErrorKind::Signature`] where modules were compiled
+    /// against another type.
+    ///
+    /// # Safety
+    /// `function` is callable for as long as the runtime or until it is defined again, also by unwinding
+    /// or guarded calls as far as modules bring that about, and by any thread that they start.
+    #[allow(unsafe_code)]
+    pub unsafe fn define<F: Signature>(&self, name: &str, function: F) -> Result<()> {
+        let target = Target::Function(function.address() as u64);
+        let mut state = self.inner.state.lock();
+        let signature = state.host_type(name, &F::ir_type())?;
+        state.define_as(name, Owner::Host, Rank::Strong, target, signature)
+    }
+
+    /// Defines a function of the host under `name`, for modules to call. Its type is not checked;
+    /// otherwise as [`Self::define`].
     ///
     /// # Errors
     /// [`ErrorKind::Update`] for an impossible name.

@@ -134,6 +134,8 @@ pub(super) struct Settings<'a> {
     pub missing_entry_cell: u64,
     /// Undefined and multiply defined symbols are errors.
     pub strict: bool,
+    /// Functions are what modules declare them to be, or that is an error.
+    pub declarations: bool,
     /// What becomes of variables that no longer fit.
     pub rules: &'a Rules,
 }
@@ -230,7 +232,7 @@ impl Batch<'_> {
             self.index = index as u64;
             self.link(settings, module)?;
         }
-        step("checks").and_then(|()| self.check_signatures(outdated))?;
+        step("checks").and_then(|()| self.check_signatures(outdated, settings.declarations))?;
         self.find_changes();
         self.make_missing_thunks(settings)?;
         self.prepared.winners = self.prepared.changed.iter().map(|&id| self.winner(id).copied()).collect();

@@ -241,7 +241,16 @@ impl Batch<'_> {
             report,
         };
         let carried = carried.layers;
-        self.prepared.staged.push(Staged { name, id, replace, upgrade, anonymous: anonymous.is_some(), generation, layer, carried });
+        self.prepared.staged.push(Staged {
+            name,
+            id,
+            replace,
+            upgrade,
+            anonymous: anonymous.is_some(),
+            generation,
+            layer,
+            carried,
+        });
         Ok(())
     }
 

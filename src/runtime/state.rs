@@ -216,6 +216,18 @@ impl State {
 
     /// Defines a symbol on behalf of the host or of hotslot itself.
     pub(super) fn define(&mut self, name: &str, owner: Owner, rank: Rank, target: Target) -> Result<()> {
+        self.define_as(name, owner, rank, target, SignatureId::UNKNOWN)
+    }
+
+    /// The same for a function whose type is known.
+    pub(super) fn define_as(
+        &mut self,
+        name: &str,
+        owner: Owner,
+        rank: Rank,
+        target: Target,
+        signature: SignatureId,
+    ) -> Result<()> {
         if name.is_empty() || name.contains('\0') {
             return Err(Error::new(
                 ErrorKind::Update,
@@ -229,7 +241,7 @@ impl State {
         let symbol = self.symbols.get_mut(id);
         symbol.pinned = true;
         symbol.retract(owner);
-        symbol.provide(Provider { owner, rank, order, target, size: 0, signature: SignatureId::UNKNOWN });
+        symbol.provide(Provider { owner, rank, order, target, size: 0, signature });
         self.epoch.advance();
         self.latest.clear();
         self.settle_pending(id);

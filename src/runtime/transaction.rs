@@ -282,6 +282,7 @@ impl Work {
             direct: inner.compile.call_form == CallForm::Stub,
             missing_entry_cell: inner.missing.cell(),
             strict: self.strict,
+            declarations: inner.declarations,
             rules: &self.rules,
         };
         let request = Request { inputs, restored, removed, groups };
@@ -301,7 +302,8 @@ impl Work {
             };
             let Some(source) = source else { return Err(unknown_module(&name)) };
             let source = source.rebuild().map_err(|e| e.in_module(&name))?;
-            let module = Incoming { name, source, replace: true, number: None, upgrade: false, anonymous: None };
+            let module =
+                Incoming { name, source, replace: true, number: None, upgrade: false, anonymous: None };
             units.push(Unit { module, on_demand: false, patch: true });
         }
         self.ready.extend(compile_all(inner, units, &mut self.times)?);

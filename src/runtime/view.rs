@@ -16,7 +16,8 @@ impl Batch<'_> {
         for definition in definitions {
             let mut signature = SignatureId::UNKNOWN;
             if matches!(definition.target, Target::Function(_))
-                && let Some(text) = interface.type_of(exported_name(&self.state.symbols.get(definition.id).name))
+                && let Some(text) =
+                    interface.type_of(exported_name(&self.state.symbols.get(definition.id).name))
             {
                 signature = self.state.signatures.intern(text);
             }

@@ -8,7 +8,32 @@ use std::ops::Range;
 
 use super::generation::{Layer, Retired};
 use super::state::State;
+use super::{Inner, retire};
 use crate::memory::Arena;
+
+impl Inner {
+    /// Holds those of `freed` that are anonymous and that some variable leads to; whether there are
+    /// any. Those are variables of others then, to be looked at again.
+    pub(super) fn hold_escaped(&self, held: &mut Vec<Retired>, freed: &mut Vec<Retired>) -> bool {
+        if !freed.iter().any(|retired| retired.anonymous) {
+            return false;
+        }
+        let state = self.state.lock();
+        let mut all: Vec<(Range<u64>, usize)> = Vec::new();
+        for (index, retired) in freed.iter().enumerate().filter(|(_, retired)| retired.anonymous) {
+            let own = retire::ranges(&retired.layer.image).chain(ranges(&state, &retired.layer));
+            all.extend(own.map(|range| (range, index)));
+        }
+        all.sort_by_key(|(range, _)| range.start);
+        let (ranges, owners): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        let found = find(&state, &self.arena, freed, &ranges, &owners);
+        drop(state);
+        for &index in found.iter().rev() {
+            held.push(freed.remove(index));
+        }
+        !found.is_empty()
+    }
+}
 
 /// Where a word leads that keeps an anonymous module: its variables, and the stubs of functions
 /// whose addresses its code uses. Its code and constants keep any module.
@@ -21,7 +46,7 @@ pub(super) fn ranges<'l>(state: &'l State, layer: &'l Layer) -> impl Iterator<It
 
 /// Which of `owners` are led to from a variable of those that stay, given the sorted `ranges` that
 /// are theirs. `going` are themselves not looked at.
-pub(super) fn find(
+fn find(
     state: &State,
     arena: &Arena,
     going: &[Retired],

@@ -92,7 +92,7 @@ impl Inner {
             let findings = self.ask(&ranges, caller);
             unknown = is_unknown(&findings);
             let (mut held, mut freed) = candidates.split(&findings, &owners);
-            while self.hold_escaped(&mut held, &mut freed) {}
+            while self.hold_escaped(&mut held.retired, &mut freed.retired) {}
             (held, freed)
         };
         let mut result = Reclaimed::default();
@@ -120,26 +120,6 @@ impl Inner {
         state.totals.reclaimed += result.generations as u64;
         state.totals.reclaimed_bytes += result.bytes as u64;
         result
-    }
-
-    /// Holds those anonymous modules that some variable leads to; whether there are any.
-    fn hold_escaped(&self, held: &mut Candidates, freed: &mut Candidates) -> bool {
-        if !freed.retired.iter().any(|retired| retired.anonymous) {
-            return false;
-        }
-        let state = self.state.lock();
-        let mut all: Vec<(Range<u64>, usize)> = Vec::new();
-        for (index, retired) in freed.retired.iter().enumerate().filter(|(_, retired)| retired.anonymous) {
-            let own = ranges(&retired.layer.image).chain(escaped::ranges(&state, &retired.layer));
-            all.extend(own.map(|range| (range, index)));
-        }
-        all.sort_by_key(|(range, _)| range.start);
-        let (ranges, owners): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        let found = escaped::find(&state, &self.arena, &freed.retired, &ranges, &owners);
-        for &index in found.iter().rev() {
-            held.retired.push(freed.retired.remove(index));
-        }
-        !found.is_empty()
     }
 
     /// Ends everything, newest first: the unwinder finds what it was told of last at once.
@@ -277,7 +257,7 @@ impl Inner {
 }
 
 /// Where a word leads that keeps `image`: its code, and constants that end with it.
-fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
+pub(super) fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
     image.code.iter().chain(&image.constants).map(Block::range)
 }
 

@@ -46,6 +46,7 @@ pub struct Builder {
     debugger: bool,
     profilers: Vec<Profiler>,
     contain_faults: bool,
+    contain_aborts: bool,
 }
 
 impl Default for Builder {
@@ -66,6 +67,7 @@ impl Default for Builder {
             debugger: false,
             profilers: Vec::new(),
             contain_faults: true,
+            contain_aborts: false,
         }
     }
 }
@@ -237,6 +239,21 @@ impl Builder {
         self
     }
 
+    /// Whether a guarded call ends with [`ErrorKind::Aborted`] where its code would end the process; off
+    /// unless said otherwise. That is: `abort`, a failed `assert`, `raise(SIGABRT)`, `std::terminate`,
+    /// `exit` and its kin with their status ([`Error::exit_code`]), and a C++ exception that nothing
+    /// catches on its way to the guard, whose destructors are run. Nothing that was registered to run at
+    /// the end does so. What is given up is said at [`Guarded`](super::Guarded).
+    ///
+    /// Not contained: an abort of the C library's allocator, which has found the heap damaged; ends that a
+    /// library or the host asks for; what happens in threads that the code has started, and in
+    /// children of fork. SIGABRT has a handler of hotslot's then, until the program installs its own;
+    /// any other is passed on to the handler that was there before.
+    pub fn contain_aborts(mut self, contain: bool) -> Self {
+        self.contain_aborts = contain;
+        self
+    }
+
     /// The program's arguments, its name first, which the C library passes to constructors;
     /// none unless said otherwise. A word ends at its first zero byte.
     pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -276,6 +293,9 @@ impl Builder {
             for (name, address) in builtins::functions() {
                 state.define(name, Owner::Builtin, Rank::Builtin, Target::Function(address))?;
             }
+            for (name, address) in builtins::ends().into_iter().filter(|_| self.contain_aborts) {
+                state.define(name, Owner::Builtin, Rank::Builtin, Target::Function(address))?;
+            }
             let table = arena.table_layout().calls;
             state.define("__dso_handle", Owner::Builtin, Rank::Builtin, Target::Data(dso.address()))?;
             state.define("_GLOBAL_OFFSET_TABLE_", Owner::Builtin, Rank::Builtin, Target::Data(table))?;
@@ -286,11 +306,14 @@ impl Builder {
         state.lock().observers = Arc::new(observers);
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
-        faults::add(missing.identity(), start..end, self.contain_faults);
+        faults::add(missing.identity(), start..end, self.contain_faults, self.contain_aborts);
+        if self.contain_aborts {
+            faults::contain_ends();
+        }
         let reclaiming = Arc::new(Forkable::new(()));
         forks::add(&reclaiming, &state, &arena);
         let inner = Arc::new(Inner {
-            contain_faults: self.contain_faults,
+            prepares_threads: self.contain_faults || self.contain_aborts,
             state,
             reclaiming,
             odd_stack: AtomicI32::new(0),

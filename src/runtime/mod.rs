@@ -106,8 +106,8 @@ struct Inner {
     /// How many bytes may be retired before updates are refused.
     retained_limit: usize,
     missing: MissingEntry,
-    /// Guarded calls end where code faults.
-    contain_faults: bool,
+    /// Guarded calls may end in the handler of a signal: of a fault, or an abort.
+    prepares_threads: bool,
     /// What `__dso_handle` is in this runtime.
     dso: Block,
     compile: CompileOptions,

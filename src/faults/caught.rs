@@ -16,6 +16,14 @@ pub(crate) enum Why {
     NoCode(u64),
     Interrupt,
     Deadline,
+    /// The code asked for the end of the process, by SIGABRT.
+    Abort,
+    /// The same, with this status.
+    Exit(i32),
+    /// An exception that nothing would have caught.
+    Exception,
+    /// The host wanted it.
+    Host,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +44,13 @@ pub(crate) struct Caught {
 impl Caught {
     pub(super) const fn new(signal: i32, code: i32, address: u64) -> Self {
         Self { why: Why::Fault, signal, code, address, frames: [0; MOST_FRAMES], count: 0, more: false }
+    }
+
+    /// Without a signal, and without a place.
+    pub(super) const fn because(why: Why) -> Self {
+        let mut caught = Self::new(0, 0, 0);
+        caught.why = why;
+        caught
     }
 
     pub(super) fn push(&mut self, address: u64) {

@@ -9,12 +9,13 @@ use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 #[cfg(target_arch = "x86_64")]
-use runtime_stubs::entry::{RecoveryFrame, hotslot_guarded_call, hotslot_recover};
+use runtime_stubs::entry::{RecoveryFrame, THROWN, hotslot_guarded_call, hotslot_recover};
 
 use super::caught::Caught;
+use super::exceptions;
 use super::interrupt::Call;
 use crate::error::{Error, ErrorKind};
 
@@ -25,7 +26,8 @@ pub(crate) struct Identity(pub *const c_void);
 /// Why a guarded call did not come to its end.
 pub(crate) enum GivenUp {
     Error(Error),
-    Caught(Box<Caught>),
+    /// And what there is to say beside that.
+    Caught(Box<Caught>, Option<String>),
 }
 
 /// One guarded call, in the frame that made it.
@@ -42,6 +44,20 @@ pub(super) struct Guard {
     caught: UnsafeCell<MaybeUninit<Caught>>,
     /// How the call is interrupted, if it can be.
     pub(super) call: *const Call,
+    /// [`FORKS`] as it was made.
+    forks: u32,
+    /// What else there is to say of what was caught.
+    said: Cell<Option<String>>,
+    /// The exception that ends the call, and its class.
+    pub(super) thrown: Cell<(*mut c_void, u64)>,
+}
+
+/// How many forks there are between this process and the first with a guard.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Says that this process is the child of the one that made the guards there are.
+pub(super) fn start_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
 thread_local! {
@@ -64,6 +80,9 @@ impl Guard {
             error: Cell::new(None),
             caught: UnsafeCell::new(MaybeUninit::uninit()),
             call,
+            forks: FORKS.load(Ordering::Relaxed),
+            said: Cell::new(None),
+            thrown: Cell::new((ptr::null_mut(), 0)),
         };
         // A handler in this thread finds it complete.
         compiler_fence(Ordering::Release);
@@ -81,14 +100,38 @@ impl Guard {
         unsafe { (*self.frame.get()).stack_pointer() }
     }
 
+    /// Whether it was made in this process, not in one that this is forked from.
+    pub(super) fn is_own(&self) -> bool {
+        self.forks == FORKS.load(Ordering::Relaxed)
+    }
+
+    /// Ends its call, with what is `caught` and what else there is to say.
+    ///
+    /// # Safety
+    /// Its call is active, in this thread, and no frame in between has a value that must be dropped, as
+    /// far as this crate knows them.
+    pub(super) unsafe fn leave(&self, caught: &Caught, said: Option<String>) -> ! {
+        self.said.set(said);
+        // SAFETY: by the contract above.
+        unsafe {
+            self.give_up(caught);
+            hotslot_recover(self.frame(), CAUGHT)
+        }
+    }
+
     /// Notes why it is given up, which the calling thread is about to do.
     ///
     /// # Safety
     /// Its call is active, in this thread, and goes on at the guard with [`CAUGHT`].
     pub(super) unsafe fn give_up(&self, caught: &Caught) {
-        // SAFETY: nobody reads or writes it while the call is active.
-        unsafe { (*self.caught.get()).write(*caught) };
+        self.note(caught);
         self.become_innermost();
+    }
+
+    /// Notes why its call may be about to end.
+    pub(super) fn note(&self, caught: &Caught) {
+        // SAFETY: nobody reads it while the call is active, and only this thread writes it.
+        unsafe { (*self.caught.get()).write(*caught) };
     }
 
     /// Gives up the guards further in, whose frames are about to be left: nothing in those is
@@ -139,7 +182,21 @@ pub(crate) fn run<T, C: FnOnce() -> T>(
             // SAFETY: `perform` came to its end, so it has stored the result; `data` is `work`.
             0 => Ok(unsafe { (*data.cast::<Work<T, C>>()).result.assume_init_read() }),
             // SAFETY: `give_up` has written it.
-            CAUGHT => Err(GivenUp::Caught(Box::new(unsafe { (*guard.caught.get()).assume_init() }))),
+            CAUGHT => {
+                let caught = unsafe { (*guard.caught.get()).assume_init() };
+                Err(GivenUp::Caught(Box::new(caught), guard.said.take()))
+            }
+            #[cfg(target_arch = "x86_64")]
+            THROWN => {
+                // SAFETY: it has been noted, or is as it was made here.
+                let caught = unsafe { (*guard.caught.get()).assume_init() };
+                let (exception, class) = guard.thrown.get();
+                // What its destructor does is no concern of this guard's.
+                INNERMOST.set(guard.outer);
+                // SAFETY: the personality has claimed it for this guard.
+                let said = unsafe { exceptions::end(of, exception, class) };
+                Err(GivenUp::Caught(Box::new(caught), said))
+            }
             _ => Err(GivenUp::Error(guard.error.take().unwrap_or_else(|| {
                 Error::new(ErrorKind::Resolve, "a guarded call was given up for no known reason")
             }))),
@@ -245,7 +302,7 @@ mod tests {
     fn run<T>(of: Identity, call: impl FnOnce() -> T) -> Result<T, Error> {
         super::run(of, None, call).map_err(|given_up| match given_up {
             GivenUp::Error(error) => error,
-            GivenUp::Caught(_) => Error::new(ErrorKind::Resolve, "caught"),
+            GivenUp::Caught(..) => Error::new(ErrorKind::Resolve, "caught"),
         })
     }
 

@@ -75,6 +75,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "builtins/exits.rs",
     // Runs destructors of generated code, and starts its threads.
     "builtins/contexts.rs",
+    "builtins/ends.rs",
     "builtins/thread_end.rs",
     "builtins/threads.rs",
     // Asks who the user is.
@@ -125,6 +126,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/tests_isolate.rs",
     // Handlers of signals: registers, stacks, the way out of a call.
     "faults/crash.rs",
+    "faults/ends.rs",
+    "faults/exceptions.rs",
     "faults/guard.rs",
     "faults/handler.rs",
     "faults/interrupt.rs",
@@ -157,6 +160,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "reclaim/threads/tests/stacks.rs",
     "reclaim/threads/tests/threads.rs",
     "reclaim/threads/waits.rs",
+    // `unsafe fn`s of the public interface.
+    "runtime/anonymous.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Asks the dynamic loader for names.
@@ -167,6 +172,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/entry.rs",
     // Typed handles: addresses as function pointers.
     "runtime/function.rs",
+    // `unsafe fn`s of the public interface.
+    "runtime/host.rs",
     // Locks held from one call of the C library to the next.
     "runtime/forks.rs",
     // Is called by generated code.

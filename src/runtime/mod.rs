@@ -7,6 +7,7 @@
 //! [`generation`] and [`history`], their end in [`retire`]. [`function`] is the typed way in.
 //! Everything below this module does one thing and knows nothing of the others.
 
+mod addresses;
 mod archives;
 mod builder;
 mod commit;
@@ -67,13 +68,13 @@ pub use update::Update;
 
 use crate::builtins;
 use crate::cache::Cache;
-use crate::compile::{CompileOptions, Level, Source, callable_as};
+use crate::compile::{CompileOptions, Level, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults;
 use crate::memory::{Arena, Block};
 use crate::process::{self, Library};
 use crate::reclaim::Caller;
-use crate::table::{Owner, Rank, SignatureId, SymbolId, Target};
+use crate::table::{Owner, Rank, SymbolId, Target};
 use crate::tls::Forkable;
 use entry::Arguments;
 use missing::MissingEntry;
@@ -218,28 +219,7 @@ impl Runtime {
         let _loading = process::loading();
         let mut state = self.inner.state.lock();
         let (id, target, owner) = self.lookup(&mut state, name)?;
-        if !matches!(target, Target::Function(_) | Target::Process(_)) {
-            return Err(Error::new(ErrorKind::Signature, format!("{name} is not a function"))
-                .about(name)
-                .hint("use address_of for variables"));
-        }
-        let signature = state.symbols.get(id).winner().map_or(SignatureId::UNKNOWN, |p| p.signature);
-        if let Owner::Module(module) = owner
-            && let Some(module) = state.module(module)
-            && let Some(actual) = state.signatures.text(signature)
-        {
-            let wanted = F::ir_type();
-            if !callable_as(actual, &wanted) {
-                return Err(Error::new(
-                    ErrorKind::Signature,
-                    format!("{name} has type {actual}, not {wanted} as asked for"),
-                )
-                .about(name)
-                .in_module(&module.name)
-                .in_file(module.current.source.file())
-                .hint("ask for the function with the type it was compiled with"));
-            }
-        }
+        addresses::check(&state, name, (id, target, owner), Some(&F::ir_type()))?;
         let symbol = state.symbols.get_mut(id);
         symbol.pinned = true;
         let token = symbol.rare_mut().handles.hold(&F::ir_type());

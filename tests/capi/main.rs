@@ -1,0 +1,3 @@
+//! The C interface: its header, and hosts in C and C++ that are built with it.
+
+mod header;

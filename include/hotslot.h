@@ -119,7 +119,7 @@
  * What came of a call: `HOTSLOT_CODE_OK`, or the phase that failed. The numbers never change;
  * later versions may have more of them.
  */
-typedef enum hotslot_code {
+typedef enum {
     /**
      * Nothing failed.
      */
@@ -235,7 +235,7 @@ typedef struct hotslot_update hotslot_update;
  * The settings of a runtime. Prepare it with `hotslot_init`; what is left at 0 or NULL is the
  * default. Nothing in it has to stay after the call.
  */
-typedef struct hotslot_options {
+typedef struct {
     /**
      * Bytes of this record, from `hotslot_init`.
      */
@@ -342,13 +342,13 @@ typedef struct hotslot_options {
  * the thread that makes the update, must not change the runtime, and returns after one call of
  * `hotslot_rebuilt_source` or `hotslot_rebuilt_failed` with `into`.
  */
-typedef void (*hotslot_rebuild_fn)(void *context, const struct hotslot_rebuilt *into);
+typedef void (*hotslot_rebuild_fn)(void *context, hotslot_rebuilt *into);
 
 /**
  * The code of a module. Prepare it with `hotslot_init`. The bytes are copied; nothing in it has
  * to stay after the call but what `rebuild` uses.
  */
-typedef struct hotslot_source {
+typedef struct {
     /**
      * Bytes of this record, from `hotslot_init`.
      */
@@ -396,7 +396,7 @@ typedef struct hotslot_source {
 /**
  * A variable that has new storage, to be filled from the old. Later versions may have more fields.
  */
-typedef struct hotslot_moved {
+typedef struct {
     /**
      * Bytes of this record.
      */
@@ -440,7 +440,7 @@ typedef struct hotslot_moved {
  * Fills a variable's new storage. It is called when the update is committed, before anything
  * changes, must return, and must not use the runtime.
  */
-typedef void (*hotslot_migrate_fn)(void *context, const struct hotslot_moved *variable);
+typedef void (*hotslot_migrate_fn)(void *context, const hotslot_moved *variable);
 
 /**
  * A function of any type: cast it to its own before it is called.
@@ -450,7 +450,7 @@ typedef void (*hotslot_fn)(void);
 /**
  * The limits of a guarded call. Prepare it with `hotslot_init`.
  */
-typedef struct hotslot_call_options {
+typedef struct {
     /**
      * Bytes of this record, from `hotslot_init`.
      */
@@ -462,66 +462,66 @@ typedef struct hotslot_call_options {
     /**
      * What ends the call from outside, or NULL. It has to stay for as long as the call.
      */
-    const struct hotslot_interrupt *interrupt;
+    hotslot_interrupt *interrupt;
 } hotslot_call_options;
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * The phase that failed. `HOTSLOT_CODE_OK` if `error` is NULL.
  */
-enum hotslot_code hotslot_error_code(const struct hotslot_error *error);
+hotslot_code hotslot_error_code(const hotslot_error *error);
 
 /**
  * The whole story, with places and advice: one line for each problem that the error stands for.
  * Empty if `error` is NULL.
  */
-const char *hotslot_error_text(const struct hotslot_error *error);
+const char *hotslot_error_text(const hotslot_error *error);
 
 /**
  * What went wrong, without places and advice. Empty if `error` is NULL.
  */
-const char *hotslot_error_message(const struct hotslot_error *error);
+const char *hotslot_error_message(const hotslot_error *error);
 
 /**
  * What to do about it, or NULL.
  */
-const char *hotslot_error_hint(const struct hotslot_error *error);
+const char *hotslot_error_hint(const hotslot_error *error);
 
 /**
  * The symbol that it is about, or NULL.
  */
-const char *hotslot_error_symbol(const struct hotslot_error *error);
+const char *hotslot_error_symbol(const hotslot_error *error);
 
 /**
  * The module that it is about, or NULL.
  */
-const char *hotslot_error_module(const struct hotslot_error *error);
+const char *hotslot_error_module(const hotslot_error *error);
 
 /**
  * The file that it is about, or NULL.
  */
-const char *hotslot_error_file(const struct hotslot_error *error);
+const char *hotslot_error_file(const hotslot_error *error);
 
 /**
  * Where generated code was when a fault or an interrupt ended it, one frame a line; or NULL if
  * the error is about neither.
  */
-const char *hotslot_error_backtrace(const struct hotslot_error *error);
+const char *hotslot_error_backtrace(const hotslot_error *error);
 
 /**
  * How many problems the error stands for: an update reports all that it finds. 0 if `error` is
  * NULL.
  */
-size_t hotslot_error_count(const struct hotslot_error *error);
+size_t hotslot_error_count(const hotslot_error *error);
 
 /**
  * One of these problems by its number from 0, which is `error` itself; NULL if there are not so
  * many. It is part of `error`, and not to be freed.
  */
-const struct hotslot_error *hotslot_error_problem(const struct hotslot_error *error, size_t number);
+const hotslot_error *hotslot_error_problem(const hotslot_error *error, size_t number);
 
 /**
  * All of the error as JSON, to be freed with `hotslot_string_free`; NULL if `error` is NULL:
@@ -529,12 +529,12 @@ const struct hotslot_error *hotslot_error_problem(const struct hotslot_error *er
  * the same. `fault` is null, or an object: `signal`, 0 for an interrupt, `signal_name`,
  * `address`, `stack_overflow`, `frames`, `more_frames`, `changed_before_us`.
  */
-char *hotslot_error_json(const struct hotslot_error *error);
+char *hotslot_error_json(const hotslot_error *error);
 
 /**
  * Frees an error that a function of this header has stored. NULL is ignored.
  */
-void hotslot_error_free(struct hotslot_error *error);
+void hotslot_error_free(hotslot_error *error);
 
 /**
  * Prepares a record of options: all of its `size` bytes become zero, which stands for the
@@ -576,16 +576,16 @@ char *hotslot_llvm_version(void);
  * Fails with `HOTSLOT_CODE_HOST` on a processor other than x86-64, and with
  * `HOTSLOT_CODE_MEMORY` where the kernel refuses the reservation or lacks a feature.
  */
-enum hotslot_code hotslot_runtime_new(const struct hotslot_options *options,
-                                      struct hotslot_runtime **runtime,
-                                      struct hotslot_error **error);
+hotslot_code hotslot_runtime_new(const hotslot_options *options,
+                                 hotslot_runtime **runtime,
+                                 hotslot_error **error);
 
 /**
  * Frees a runtime: destructors and exit handlers of its code run, and its memory is returned. No
  * thread may be in its code or use an address of it any more. Updates, prepared updates and
  * hooks of the runtime keep it alive until they are freed too. NULL is ignored.
  */
-void hotslot_runtime_free(struct hotslot_runtime *runtime);
+void hotslot_runtime_free(hotslot_runtime *runtime);
 
 /**
  * Loads a module: an update of one. An archive becomes one module a member, named
@@ -594,148 +594,146 @@ void hotslot_runtime_free(struct hotslot_runtime *runtime);
  *
  * Fails as `hotslot_update_commit` does; then nothing has changed, and `*report` is NULL.
  */
-enum hotslot_code hotslot_load(const struct hotslot_runtime *runtime,
-                               const char *module,
-                               const struct hotslot_source *source,
-                               char **report,
-                               struct hotslot_error **error);
+hotslot_code hotslot_load(hotslot_runtime *runtime,
+                          const char *module,
+                          const hotslot_source *source,
+                          char **report,
+                          hotslot_error **error);
 
 /**
  * Replaces a module: an update of one. Callers reach the new code with their next call; nobody is
  * stopped. Its variables keep their storage and value. For the rest as `hotslot_load`.
  */
-enum hotslot_code hotslot_replace(const struct hotslot_runtime *runtime,
-                                  const char *module,
-                                  const struct hotslot_source *source,
-                                  char **report,
-                                  struct hotslot_error **error);
+hotslot_code hotslot_replace(hotslot_runtime *runtime,
+                             const char *module,
+                             const hotslot_source *source,
+                             char **report,
+                             hotslot_error **error);
 
 /**
  * Removes a module: an update of one. A call of a function that nobody defines any more is an
  * error of the guarded call that it is in, and without one names the function and aborts. For
  * the rest as `hotslot_load`.
  */
-enum hotslot_code hotslot_remove(const struct hotslot_runtime *runtime,
-                                 const char *module,
-                                 char **report,
-                                 struct hotslot_error **error);
+hotslot_code hotslot_remove(hotslot_runtime *runtime,
+                            const char *module,
+                            char **report,
+                            hotslot_error **error);
 
 /**
  * Returns a module to a generation that is kept, see `hotslot_history`. Its variables keep their
  * value under the same rules as in a replacement. For the rest as `hotslot_load`.
  */
-enum hotslot_code hotslot_rollback(const struct hotslot_runtime *runtime,
-                                   const char *module,
-                                   uint64_t generation,
-                                   char **report,
-                                   struct hotslot_error **error);
+hotslot_code hotslot_rollback(hotslot_runtime *runtime,
+                              const char *module,
+                              uint64_t generation,
+                              char **report,
+                              hotslot_error **error);
 
 /**
  * Takes the last update back: its modules return to the generations before, in one step. Called
  * again it takes back the one before. `*report` is NULL if there is none. For the rest as
  * `hotslot_load`.
  */
-enum hotslot_code hotslot_undo(const struct hotslot_runtime *runtime,
-                               char **report,
-                               struct hotslot_error **error);
+hotslot_code hotslot_undo(hotslot_runtime *runtime, char **report, hotslot_error **error);
 
 /**
  * The same after a guarded call has ended with `cause`, and only if the last update is what to
  * blame: it brought the function at fault, took away the one that was called, or brought the
  * call. `*report` is NULL if it is not.
  */
-enum hotslot_code hotslot_undo_cause(const struct hotslot_runtime *runtime,
-                                     const struct hotslot_error *cause,
-                                     char **report,
-                                     struct hotslot_error **error);
+hotslot_code hotslot_undo_cause(hotslot_runtime *runtime,
+                                const hotslot_error *cause,
+                                char **report,
+                                hotslot_error **error);
 
 /**
  * Waits until all functions that went live without optimisation have been optimised. Without
  * effect if `runtime` is NULL.
  */
-void hotslot_settle(const struct hotslot_runtime *runtime);
+void hotslot_settle(hotslot_runtime *runtime);
 
 /**
  * Has no more functions optimised in the background from now on, and waits until that has come to
  * rest, `limit_ms` milliseconds at most. For the end of a process that does not free the runtime.
  */
-void hotslot_stop_optimising(const struct hotslot_runtime *runtime, uint64_t limit_ms);
+void hotslot_stop_optimising(hotslot_runtime *runtime, uint64_t limit_ms);
 
 /**
  * Says what a source is now. The record is as for `hotslot_load`; its own `rebuild` is ignored.
  *
  * Fails as reading or recognising a source does; then that is the update's error, too.
  */
-enum hotslot_code hotslot_rebuilt_source(const struct hotslot_rebuilt *into,
-                                         const struct hotslot_source *source,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_rebuilt_source(hotslot_rebuilt *into,
+                                    const hotslot_source *source,
+                                    hotslot_error **error);
 
 /**
  * Says that a source cannot be made anew, and why: a compiler's message, say. The update fails.
  */
-enum hotslot_code hotslot_rebuilt_failed(const struct hotslot_rebuilt *into,
-                                         const char *message,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_rebuilt_failed(hotslot_rebuilt *into,
+                                    const char *message,
+                                    hotslot_error **error);
 
 /**
  * Starts an update: nothing happens before `hotslot_update_commit`. NULL if `runtime` is NULL. Free
  * it with `hotslot_update_free`.
  */
-struct hotslot_update *hotslot_update_new(const struct hotslot_runtime *runtime);
+hotslot_update *hotslot_update_new(hotslot_runtime *runtime);
 
 /**
  * Frees an update; what was not committed does not happen. NULL is ignored.
  */
-void hotslot_update_free(struct hotslot_update *update);
+void hotslot_update_free(hotslot_update *update);
 
 /**
  * Adds a new module. An archive becomes one module a member, named `module(member)`.
  */
-enum hotslot_code hotslot_update_load(const struct hotslot_update *update,
-                                      const char *module,
-                                      const struct hotslot_source *source,
-                                      struct hotslot_error **error);
+hotslot_code hotslot_update_load(hotslot_update *update,
+                                 const char *module,
+                                 const hotslot_source *source,
+                                 hotslot_error **error);
 
 /**
  * Replaces a module. Its variables keep their storage and value where they still fit. Initialisers
  * and constructors run for new variables only.
  */
-enum hotslot_code hotslot_update_replace(const struct hotslot_update *update,
-                                         const char *module,
-                                         const struct hotslot_source *source,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_update_replace(hotslot_update *update,
+                                    const char *module,
+                                    const hotslot_source *source,
+                                    hotslot_error **error);
 
 /**
  * Removes a module.
  */
-enum hotslot_code hotslot_update_remove(const struct hotslot_update *update,
-                                        const char *module,
-                                        struct hotslot_error **error);
+hotslot_code hotslot_update_remove(hotslot_update *update,
+                                   const char *module,
+                                   hotslot_error **error);
 
 /**
  * Returns a module to an earlier generation, see `hotslot_rollback`.
  */
-enum hotslot_code hotslot_update_restore(const struct hotslot_update *update,
-                                         const char *module,
-                                         uint64_t generation,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_update_restore(hotslot_update *update,
+                                    const char *module,
+                                    uint64_t generation,
+                                    hotslot_error **error);
 
 /**
  * Adds `-l name`, see `hotslot_find_library`: it is looked for when the update is made. What is
  * shared is opened, whatever becomes of the update.
  */
-enum hotslot_code hotslot_update_library(const struct hotslot_update *update,
-                                         const char *name,
-                                         const char *const *directories,
-                                         size_t count,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_update_library(hotslot_update *update,
+                                    const char *name,
+                                    const char *const *directories,
+                                    size_t count,
+                                    hotslot_error **error);
 
 /**
  * Names a symbol that is going to be asked for: what is loaded on demand and defines it is loaded.
  */
-enum hotslot_code hotslot_update_want(const struct hotslot_update *update,
-                                      const char *symbol,
-                                      struct hotslot_error **error);
+hotslot_code hotslot_update_want(hotslot_update *update,
+                                 const char *symbol,
+                                 hotslot_error **error);
 
 /**
  * Compiles and links everything, then takes it back: tells whether `hotslot_update_commit` would
@@ -743,8 +741,7 @@ enum hotslot_code hotslot_update_want(const struct hotslot_update *update,
  *
  * Fails as `hotslot_update_commit` does.
  */
-enum hotslot_code hotslot_update_check(const struct hotslot_update *update,
-                                       struct hotslot_error **error);
+hotslot_code hotslot_update_check(hotslot_update *update, hotslot_error **error);
 
 /**
  * Prepares the update and commits it: everything happens, or nothing does. Constructors of new
@@ -757,51 +754,47 @@ enum hotslot_code hotslot_update_check(const struct hotslot_update *update,
  * or compile, relocations that cannot be applied, names already in use or unknown, types and
  * variables that do not fit what stays, a full arena, too much code still held by threads.
  */
-enum hotslot_code hotslot_update_commit(const struct hotslot_update *update,
-                                        char **report,
-                                        struct hotslot_error **error);
+hotslot_code hotslot_update_commit(hotslot_update *update,
+                                   char **report,
+                                   hotslot_error **error);
 
 /**
  * Makes the update fail, as a linker would, where one of its modules refers to a symbol that
  * nothing defines, or defines one that another module defines too.
  */
-enum hotslot_code hotslot_update_strict(const struct hotslot_update *update,
-                                        struct hotslot_error **error);
+hotslot_code hotslot_update_strict(hotslot_update *update, hotslot_error **error);
 
 /**
  * Has modules that were compiled against a function's old type, where the update changes it, made
  * anew from their sources and replaced in the same step. Without this the update is refused.
  */
-enum hotslot_code hotslot_update_rebuild_callers(const struct hotslot_update *update,
-                                                 struct hotslot_error **error);
+hotslot_code hotslot_update_rebuild_callers(hotslot_update *update, hotslot_error **error);
 
 /**
  * Has `hotslot_undo` never take back this update, nor what was committed before.
  */
-enum hotslot_code hotslot_update_keep(const struct hotslot_update *update,
-                                      struct hotslot_error **error);
+hotslot_code hotslot_update_keep(hotslot_update *update, hotslot_error **error);
 
 /**
  * Whether the update is refused with `HOTSLOT_CODE_STORAGE` if it gives a C++ table of virtual
  * functions another order: `keep` is not 0.
  */
-enum hotslot_code hotslot_update_keep_tables(const struct hotslot_update *update,
-                                             int keep,
-                                             struct hotslot_error **error);
+hotslot_code hotslot_update_keep_tables(hotslot_update *update,
+                                        int keep,
+                                        hotslot_error **error);
 
 /**
  * Lets a variable start anew, with its initial value, if it no longer fits its storage: another
  * size, alignment or type. Without a rule the update is refused.
  */
-enum hotslot_code hotslot_update_reset(const struct hotslot_update *update,
-                                       const char *variable,
-                                       struct hotslot_error **error);
+hotslot_code hotslot_update_reset(hotslot_update *update,
+                                  const char *variable,
+                                  hotslot_error **error);
 
 /**
  * The same for every variable without a rule of its own.
  */
-enum hotslot_code hotslot_update_reset_all(const struct hotslot_update *update,
-                                           struct hotslot_error **error);
+hotslot_code hotslot_update_reset_all(hotslot_update *update, hotslot_error **error);
 
 /**
  * Has `migrate` called with `context` to fill a variable's new storage from the old, if it no
@@ -809,19 +802,19 @@ enum hotslot_code hotslot_update_reset_all(const struct hotslot_update *update,
  * until the update, and what was prepared of it, are freed, and may be used by whatever thread
  * commits it.
  */
-enum hotslot_code hotslot_update_migrate(const struct hotslot_update *update,
-                                         const char *variable,
-                                         hotslot_migrate_fn migrate,
-                                         void *context,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_update_migrate(hotslot_update *update,
+                                    const char *variable,
+                                    hotslot_migrate_fn migrate,
+                                    void *context,
+                                    hotslot_error **error);
 
 /**
  * The same for every variable without a rule of its own.
  */
-enum hotslot_code hotslot_update_migrate_all(const struct hotslot_update *update,
-                                             hotslot_migrate_fn migrate,
-                                             void *context,
-                                             struct hotslot_error **error);
+hotslot_code hotslot_update_migrate_all(hotslot_update *update,
+                                        hotslot_migrate_fn migrate,
+                                        void *context,
+                                        hotslot_error **error);
 
 /**
  * Compiles, links and checks everything. Nothing that anyone could observe changes; what was
@@ -830,24 +823,24 @@ enum hotslot_code hotslot_update_migrate_all(const struct hotslot_update *update
  *
  * Fails as `hotslot_update_commit` does.
  */
-enum hotslot_code hotslot_update_prepare(const struct hotslot_update *update,
-                                         struct hotslot_prepared **prepared,
-                                         struct hotslot_error **error);
+hotslot_code hotslot_update_prepare(hotslot_update *update,
+                                    hotslot_prepared **prepared,
+                                    hotslot_error **error);
 
 /**
  * Stores in `*report` what the update will do, as JSON, to be freed with `hotslot_string_free`.
  *
  * Fails with `HOTSLOT_CODE_UPDATE` if it has been committed already.
  */
-enum hotslot_code hotslot_prepared_report(const struct hotslot_prepared *prepared,
-                                          char **report,
-                                          struct hotslot_error **error);
+hotslot_code hotslot_prepared_report(hotslot_prepared *prepared,
+                                     char **report,
+                                     hotslot_error **error);
 
 /**
  * 1 if nothing was committed since it was prepared, so that `hotslot_prepared_commit` cannot
  * fail; otherwise 0.
  */
-int hotslot_prepared_is_current(const struct hotslot_prepared *prepared);
+int hotslot_prepared_is_current(hotslot_prepared *prepared);
 
 /**
  * Makes the update live: every function that changes does so in one step. Constructors of new
@@ -857,14 +850,14 @@ int hotslot_prepared_is_current(const struct hotslot_prepared *prepared);
  * Fails if another update was committed since it was prepared and it no longer fits, and with
  * `HOTSLOT_CODE_UPDATE` if it has been committed already.
  */
-enum hotslot_code hotslot_prepared_commit(const struct hotslot_prepared *prepared,
-                                          char **report,
-                                          struct hotslot_error **error);
+hotslot_code hotslot_prepared_commit(hotslot_prepared *prepared,
+                                     char **report,
+                                     hotslot_error **error);
 
 /**
  * Frees what was prepared: if it was not committed, everything stays as it was. NULL is ignored.
  */
-void hotslot_prepared_free(struct hotslot_prepared *prepared);
+void hotslot_prepared_free(hotslot_prepared *prepared);
 
 /**
  * The address of a function as generated code sees it: its stub, which stays the same over every
@@ -877,10 +870,10 @@ void hotslot_prepared_free(struct hotslot_prepared *prepared);
  * Fails with `HOTSLOT_CODE_RESOLVE` for an unknown name, with `HOTSLOT_CODE_SIGNATURE` for another
  * type and for a variable.
  */
-hotslot_fn hotslot_function(const struct hotslot_runtime *runtime,
+hotslot_fn hotslot_function(hotslot_runtime *runtime,
                             const char *name,
                             const char *type,
-                            struct hotslot_error **error);
+                            hotslot_error **error);
 
 /**
  * The address of a variable: its storage. NULL where there is none. An update that gives the
@@ -888,9 +881,7 @@ hotslot_fn hotslot_function(const struct hotslot_runtime *runtime,
  *
  * Fails with `HOTSLOT_CODE_RESOLVE` for an unknown name and a thread-local variable.
  */
-void *hotslot_data(const struct hotslot_runtime *runtime,
-                   const char *name,
-                   struct hotslot_error **error);
+void *hotslot_data(hotslot_runtime *runtime, const char *name, hotslot_error **error);
 
 /**
  * Defines a function of the host under `name`, for modules to call. To define it again redirects
@@ -900,19 +891,19 @@ void *hotslot_data(const struct hotslot_runtime *runtime,
  * Names that the host's program exports need not be defined: they are found. An executable
  * exports its functions if it is linked with `-rdynamic`.
  */
-enum hotslot_code hotslot_define_function(const struct hotslot_runtime *runtime,
-                                          const char *name,
-                                          hotslot_fn function,
-                                          struct hotslot_error **error);
+hotslot_code hotslot_define_function(hotslot_runtime *runtime,
+                                     const char *name,
+                                     hotslot_fn function,
+                                     hotslot_error **error);
 
 /**
  * Defines a variable of the host under `name`, for modules to use. It has to stay for as long as
  * the runtime.
  */
-enum hotslot_code hotslot_define_data(const struct hotslot_runtime *runtime,
-                                      const char *name,
-                                      void *data,
-                                      struct hotslot_error **error);
+hotslot_code hotslot_define_data(hotslot_runtime *runtime,
+                                 const char *name,
+                                 void *data,
+                                 hotslot_error **error);
 
 /**
  * Opens a shared library, whose symbols modules can then use. Its constructors run before this
@@ -920,9 +911,9 @@ enum hotslot_code hotslot_define_data(const struct hotslot_runtime *runtime,
  *
  * Fails with `HOTSLOT_CODE_READ` where the dynamic linker refuses it.
  */
-enum hotslot_code hotslot_open_library(const struct hotslot_runtime *runtime,
-                                       const char *path,
-                                       struct hotslot_error **error);
+hotslot_code hotslot_open_library(hotslot_runtime *runtime,
+                                  const char *path,
+                                  hotslot_error **error);
 
 /**
  * Finds and opens a library as a linker does for `-l name`: in `count` `directories`, then in the
@@ -931,11 +922,11 @@ enum hotslot_code hotslot_open_library(const struct hotslot_runtime *runtime,
  *
  * Fails with `HOTSLOT_CODE_RESOLVE` where there is none, and as opening and loading it do.
  */
-enum hotslot_code hotslot_find_library(const struct hotslot_runtime *runtime,
-                                       const char *name,
-                                       const char *const *directories,
-                                       size_t count,
-                                       struct hotslot_error **error);
+hotslot_code hotslot_find_library(hotslot_runtime *runtime,
+                                  const char *name,
+                                  const char *const *directories,
+                                  size_t count,
+                                  hotslot_error **error);
 
 /**
  * Calls `function` with `data`, and comes back with an error where generated code of `runtime`
@@ -954,11 +945,11 @@ enum hotslot_code hotslot_find_library(const struct hotslot_runtime *runtime,
  * Fails with `HOTSLOT_CODE_FAULT`, `HOTSLOT_CODE_INTERRUPTED`, and with `HOTSLOT_CODE_RESOLVE` for
  * a function that nothing defines. What the code has done until then is done.
  */
-enum hotslot_code hotslot_call_guarded(const struct hotslot_runtime *runtime,
-                                       void (*function)(void *data),
-                                       void *data,
-                                       const struct hotslot_call_options *options,
-                                       struct hotslot_error **error);
+hotslot_code hotslot_call_guarded(hotslot_runtime *runtime,
+                                  void (*function)(void *data),
+                                  void *data,
+                                  const hotslot_call_options *options,
+                                  hotslot_error **error);
 
 /**
  * Makes a handle that no call has yet, stored in `*interrupt`; NULL is stored where that fails.
@@ -966,8 +957,7 @@ enum hotslot_code hotslot_call_guarded(const struct hotslot_runtime *runtime,
  *
  * Fails with `HOTSLOT_CODE_HOST` where no thread can be started.
  */
-enum hotslot_code hotslot_interrupt_new(struct hotslot_interrupt **interrupt,
-                                        struct hotslot_error **error);
+hotslot_code hotslot_interrupt_new(hotslot_interrupt **interrupt, hotslot_error **error);
 
 /**
  * Ends the calls that run under this handle at the moment, each with `HOTSLOT_CODE_INTERRUPTED`;
@@ -976,28 +966,26 @@ enum hotslot_code hotslot_interrupt_new(struct hotslot_interrupt **interrupt,
  * host, it goes on until generated code is reached again. Calls that begin later are not
  * concerned. Any thread may call this, but no handler of a signal. 0 if it is NULL.
  */
-size_t hotslot_interrupt_raise(const struct hotslot_interrupt *interrupt);
+size_t hotslot_interrupt_raise(hotslot_interrupt *interrupt);
 
 /**
  * The same for handlers of signals, such as that of SIGINT: it is async-signal-safe. A thread of
  * hotslot's ends the calls a moment later, those included that have begun in between. NULL is
  * ignored.
  */
-void hotslot_interrupt_raise_in_signal(const struct hotslot_interrupt *interrupt);
+void hotslot_interrupt_raise_in_signal(hotslot_interrupt *interrupt);
 
 /**
  * Frees a handle. Calls under it go on without. No handler of a signal may use it any more. NULL
  * is ignored.
  */
-void hotslot_interrupt_free(struct hotslot_interrupt *interrupt);
+void hotslot_interrupt_free(hotslot_interrupt *interrupt);
 
 /**
  * The modules loaded, in order of names, as a JSON list of objects: `name`, `generation`. `*json`
  * is to be freed with `hotslot_string_free`, here and below.
  */
-enum hotslot_code hotslot_modules(const struct hotslot_runtime *runtime,
-                                  char **json,
-                                  struct hotslot_error **error);
+hotslot_code hotslot_modules(hotslot_runtime *runtime, char **json, hotslot_error **error);
 
 /**
  * The generations of a module that are in memory, oldest first, as a JSON list of objects:
@@ -1005,34 +993,28 @@ enum hotslot_code hotslot_modules(const struct hotslot_runtime *runtime,
  *
  * Fails with `HOTSLOT_CODE_UPDATE` for an unknown module.
  */
-enum hotslot_code hotslot_history(const struct hotslot_runtime *runtime,
-                                  const char *module,
-                                  char **json,
-                                  struct hotslot_error **error);
+hotslot_code hotslot_history(hotslot_runtime *runtime,
+                             const char *module,
+                             char **json,
+                             hotslot_error **error);
 
 /**
  * What the runtime holds and has done, as a JSON object of numbers.
  */
-enum hotslot_code hotslot_stats(const struct hotslot_runtime *runtime,
-                                char **json,
-                                struct hotslot_error **error);
+hotslot_code hotslot_stats(hotslot_runtime *runtime, char **json, hotslot_error **error);
 
 /**
  * Frees the replaced generations that no thread is in or will return to, as updates do by
  * themselves now and then. `json` may be NULL, or gets an object: `generations`, `bytes`,
  * `pending_bytes`.
  */
-enum hotslot_code hotslot_reclaim(const struct hotslot_runtime *runtime,
-                                  char **json,
-                                  struct hotslot_error **error);
+hotslot_code hotslot_reclaim(hotslot_runtime *runtime, char **json, hotslot_error **error);
 
 /**
  * The replaced generations that have not been freed, and what holds them, as a JSON list of
  * objects: `module`, `generation`, `bytes`, `holders`, `kept_because`.
  */
-enum hotslot_code hotslot_pending(const struct hotslot_runtime *runtime,
-                                  char **json,
-                                  struct hotslot_error **error);
+hotslot_code hotslot_pending(hotslot_runtime *runtime, char **json, hotslot_error **error);
 
 /**
  * The text of the header that code for hooks includes as `hotslot.h`, not to be confused with
@@ -1044,30 +1026,30 @@ const char *hotslot_hooks_header(void);
  * Defines what that header refers to, and stores the hooks in `*hooks`; NULL where that fails. To
  * be called before code that uses it is loaded. Free them with `hotslot_hooks_free`.
  */
-enum hotslot_code hotslot_hooks_install(const struct hotslot_runtime *runtime,
-                                        struct hotslot_hooks **hooks,
-                                        struct hotslot_error **error);
+hotslot_code hotslot_hooks_install(hotslot_runtime *runtime,
+                                   hotslot_hooks **hooks,
+                                   hotslot_error **error);
 
 /**
  * Says how many milliseconds an update waits for a safe point: 10,000 unless this is called.
  */
-void hotslot_hooks_set_patience(const struct hotslot_hooks *hooks, uint64_t patience_ms);
+void hotslot_hooks_set_patience(hotslot_hooks *hooks, uint64_t patience_ms);
 
 /**
  * What `hotslot_generation()` is for the code: 1, and one more with each update that goes through
  * the hooks. 0 if `hooks` is NULL.
  */
-uint64_t hotslot_hooks_generation(const struct hotslot_hooks *hooks);
+uint64_t hotslot_hooks_generation(hotslot_hooks *hooks);
 
 /**
  * 1 if an update waits for a safe point, otherwise 0.
  */
-int32_t hotslot_hooks_is_waiting(const struct hotslot_hooks *hooks);
+int32_t hotslot_hooks_is_waiting(hotslot_hooks *hooks);
 
 /**
  * The program ends: no update waits for its safe point any more.
  */
-void hotslot_hooks_close(const struct hotslot_hooks *hooks);
+void hotslot_hooks_close(hotslot_hooks *hooks);
 
 /**
  * Prepares `update` and commits it where and when the code wants that: if it has safe points this
@@ -1082,36 +1064,34 @@ void hotslot_hooks_close(const struct hotslot_hooks *hooks);
  * Fails as `hotslot_update_commit` does, and with `HOTSLOT_CODE_SAFE_POINT` if no safe point came in
  * time.
  */
-enum hotslot_code hotslot_hooks_commit(const struct hotslot_hooks *hooks,
-                                       const struct hotslot_update *update,
-                                       char **applied,
-                                       struct hotslot_error **error);
+hotslot_code hotslot_hooks_commit(hotslot_hooks *hooks,
+                                  hotslot_update *update,
+                                  char **applied,
+                                  hotslot_error **error);
 
 /**
  * Takes the last update back as `hotslot_undo` does, where and when the code wants that.
  * `*applied` is NULL if there is none.
  */
-enum hotslot_code hotslot_hooks_undo(const struct hotslot_hooks *hooks,
-                                     char **applied,
-                                     struct hotslot_error **error);
+hotslot_code hotslot_hooks_undo(hotslot_hooks *hooks, char **applied, hotslot_error **error);
 
 /**
  * Takes the last update back as `hotslot_undo_cause` does, at once and here. `*applied` is NULL if
  * it is not to blame.
  */
-enum hotslot_code hotslot_hooks_undo_cause(const struct hotslot_hooks *hooks,
-                                           const struct hotslot_error *cause,
-                                           char **applied,
-                                           struct hotslot_error **error);
+hotslot_code hotslot_hooks_undo_cause(hotslot_hooks *hooks,
+                                      const hotslot_error *cause,
+                                      char **applied,
+                                      hotslot_error **error);
 
 /**
  * Frees hooks. Code that has registered itself goes on as before, and hears of nothing any more.
  * NULL is ignored.
  */
-void hotslot_hooks_free(struct hotslot_hooks *hooks);
+void hotslot_hooks_free(hotslot_hooks *hooks);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* HOTSLOT_HOST_H */

@@ -189,7 +189,7 @@ typedef enum {
      * A bug in hotslot: it has panicked. Nothing is promised of the runtime any more but that
      * it can be freed. The panic's message was printed on stderr.
      */
-    HOTSLOT_CODE_PANIC = 101,
+    HOTSLOT_CODE_PANIC = 101
 } hotslot_code;
 
 /**

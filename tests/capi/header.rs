@@ -1,6 +1,9 @@
 //! `include/hotslot.h` is what cbindgen makes of `src/capi`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::build::{WARNINGS, result, run, source};
 
 /// The head of the header, before what cbindgen writes.
 const PREAMBLE: &str = include_str!("preamble.h");
@@ -42,8 +45,8 @@ fn generated() -> String {
     in_plain_c(&String::from_utf8(text).unwrap())
 }
 
-/// What cbindgen cannot be told: comments that C89 knows too, and that objects which the host only
-/// passes on are no constants, as Rust's `&` makes them.
+/// What cbindgen cannot be told: what C89 knows, in comments and lists, and that objects which the host
+/// only passes on are no constants, as Rust's `&` makes them.
 fn in_plain_c(text: &str) -> String {
     let mut plain = String::new();
     for line in text.lines() {
@@ -56,7 +59,7 @@ fn in_plain_c(text: &str) -> String {
     for object in ["runtime", "update", "prepared", "hooks", "interrupt", "rebuilt"] {
         plain = plain.replace(&format!("const hotslot_{object} *"), &format!("hotslot_{object} *"));
     }
-    plain
+    plain.replace(",\n}", "\n}")
 }
 
 #[test]
@@ -73,4 +76,32 @@ fn the_header_is_current() {
         "include/hotslot.h is not what src/capi says: renew it with\n    \
          HOTSLOT_RENEW_HEADER=1 cargo test --test capi header"
     );
+}
+
+#[test]
+fn every_compiler_takes_it() {
+    // The other header, which is for code, has the same name.
+    let folder = result("both");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(source("src/hooks/hotslot.h"), folder.join("hooks.h")).unwrap();
+    for (compiler, standard, language) in [
+        ("gcc", "c99", "c"),
+        ("gcc", "c11", "c"),
+        ("gcc", "gnu2x", "c"),
+        ("clang-19", "c99", "c"),
+        ("clang-19", "c23", "c"),
+        ("g++", "c++11", "c++"),
+        ("g++", "c++20", "c++"),
+        ("clang++-19", "c++11", "c++"),
+        ("clang++-19", "c++23", "c++"),
+    ] {
+        let mut command = Command::new(compiler);
+        command.args(WARNINGS).arg(format!("-std={standard}")).args(["-x", language, "-fsyntax-only"]);
+        command.arg("-I").arg(source("include")).arg("-I").arg(&folder);
+        run(command.arg(source("tests/capi/both.c")));
+    }
+    // The header for hosts alone is good for C of 1989, with stdint.h.
+    let mut command = Command::new("gcc");
+    command.args(WARNINGS).args(["-std=c90", "-x", "c", "-fsyntax-only"]);
+    run(command.arg(source("include/hotslot.h")));
 }

@@ -594,6 +594,79 @@ static void is_used_by_threads(void) {
     hotslot_runtime_free(runtime);
 }
 
+static void *walk(void *data) {
+    hotslot_runtime *runtime = data;
+    while (go_on)
+        call_int(runtime, "step");
+    return NULL;
+}
+
+static void has_hooks(void) {
+    hotslot_runtime *runtime = new_runtime();
+    hotslot_error *error;
+    hotslot_hooks *hooks;
+    hotslot_update *update;
+    hotslot_source source;
+    pthread_t thread;
+    char *applied;
+    OK(hotslot_hooks_install(runtime, &hooks, &error));
+    SAYS(hotslot_hooks_header(), "hotslot_safe_point");
+    CHECK(hotslot_hooks_generation(hooks) == 1 && !hotslot_hooks_is_waiting(hooks));
+    /* What hotslot_safe_point of that header does. */
+    OK(load(runtime, "m",
+            "@hotslot_hooks_v1 = external constant { ptr, ptr, ptr, ptr, ptr, ptr }\n"
+            "define i32 @step() {\n  %self = load ptr, ptr @hotslot_hooks_v1\n"
+            "  %place = getelementptr i8, ptr @hotslot_hooks_v1, i64 16\n  %point = load ptr, ptr %place\n"
+            "  %r = call i32 %point(ptr %self) ret i32 %r }",
+            &error));
+    OK(load(runtime, "f", "define i32 @f() { ret i32 1 }", &error));
+    update = hotslot_update_new(runtime);
+    source = ir("define i32 @f() { ret i32 2 }");
+    OK(hotslot_update_replace(update, "f", &source, &error));
+    OK(hotslot_hooks_commit(hooks, update, &applied, &error));
+    SAYS(applied, "\"generation\":2");
+    SAYS(applied, "\"failed\":[]");
+    hotslot_string_free(applied);
+    CHECK(call_int(runtime, "f") == 2 && call_int(runtime, "step") == 0);
+    /* It has safe points now, and nobody comes by. */
+    hotslot_hooks_set_patience(hooks, 1);
+    source = ir("define i32 @f() { ret i32 3 }");
+    OK(hotslot_update_replace(update, "f", &source, &error));
+    FAILS(HOTSLOT_CODE_SAFE_POINT, hotslot_hooks_commit(hooks, update, &applied, &error));
+    CHECK(applied == NULL && call_int(runtime, "f") == 2);
+    hotslot_error_free(error);
+    hotslot_hooks_set_patience(hooks, 60000);
+    go_on = 1;
+    CHECK(pthread_create(&thread, NULL, walk, runtime) == 0);
+    OK(hotslot_update_replace(update, "f", &source, &error));
+    OK(hotslot_hooks_commit(hooks, update, NULL, &error));
+    CHECK(call_int(runtime, "f") == 3);
+    OK(hotslot_hooks_undo(hooks, &applied, &error));
+    SAYS(applied, "\"restored\":true");
+    hotslot_string_free(applied);
+    CHECK(call_int(runtime, "f") == 2 && hotslot_hooks_generation(hooks) == 4);
+    go_on = 0;
+    pthread_join(thread, NULL);
+    {
+        int_function function = (int_function)hotslot_function(runtime, "f", NULL, &error);
+        OK(replace(runtime, "f",
+                   "define i32 @f() { call void @llvm.trap() unreachable }\n declare void @llvm.trap()",
+                   &error));
+        FAILS(HOTSLOT_CODE_FAULT, hotslot_call_guarded(runtime, run_function, &function, NULL, &error));
+        CHECK(hotslot_hooks_undo_cause(hooks, error, &applied, NULL) == HOTSLOT_CODE_OK && applied);
+        hotslot_string_free(applied);
+        hotslot_error_free(error);
+        CHECK(function() == 2);
+    }
+    hotslot_hooks_close(hooks);
+    OK(hotslot_update_replace(update, "f", &source, &error));
+    FAILS(HOTSLOT_CODE_SAFE_POINT, hotslot_hooks_commit(hooks, update, &applied, &error));
+    hotslot_error_free(error);
+    hotslot_update_free(update);
+    hotslot_hooks_free(hooks);
+    hotslot_runtime_free(runtime);
+}
+
 int main(int argc, char **argv) {
     static const struct test tests[] = {
         {"loads_and_replaces", loads_and_replaces},
@@ -606,6 +679,7 @@ int main(int argc, char **argv) {
         {"reads_records", reads_records},
         {"keeps_a_cache", keeps_a_cache},
         {"is_used_by_threads", is_used_by_threads},
+        {"has_hooks", has_hooks},
     };
     return run_test(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : "");
 }

@@ -76,3 +76,13 @@ fn the_example_runs() {
         }
     }
 }
+
+#[test]
+fn the_first_host_of_the_guide_runs() {
+    let guide = std::fs::read_to_string(source("docs/c-api.md")).unwrap();
+    let (_, rest) = guide.split_once("```c\n").unwrap();
+    let file = result("first.c");
+    std::fs::write(&file, rest.split_once("```").unwrap().0).unwrap();
+    let program = host("gcc", &["-std=c11"], &[file.to_str().unwrap()], Kind::Shared);
+    assert_eq!(run(&mut Command::new(program)).stdout, b"42\n");
+}

@@ -226,8 +226,7 @@ typedef struct hotslot_rebuilt hotslot_rebuilt;
 typedef struct hotslot_runtime hotslot_runtime;
 
 /**
- * Any number of changes that take effect together: all of them, or none. It may be used by one
- * thread after the other.
+ * Any number of changes that take effect together: all of them, or none.
  */
 typedef struct hotslot_update hotslot_update;
 
@@ -1044,7 +1043,7 @@ uint64_t hotslot_hooks_generation(hotslot_hooks *hooks);
 /**
  * 1 if an update waits for a safe point, otherwise 0.
  */
-int32_t hotslot_hooks_is_waiting(hotslot_hooks *hooks);
+int hotslot_hooks_is_waiting(hotslot_hooks *hooks);
 
 /**
  * The program ends: no update waits for its safe point any more.

@@ -3,7 +3,7 @@
 //! What hooks are is the library's [`Hooks`].
 #![allow(unsafe_code)] // exports functions
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -76,7 +76,7 @@ pub extern "C" fn hotslot_hooks_generation(hooks: Option<&HotslotHooks>) -> u64 
 
 /// 1 if an update waits for a safe point, otherwise 0.
 #[unsafe(no_mangle)]
-pub extern "C" fn hotslot_hooks_is_waiting(hooks: Option<&HotslotHooks>) -> i32 {
+pub extern "C" fn hotslot_hooks_is_waiting(hooks: Option<&HotslotHooks>) -> c_int {
     run_or(0, || hooks.map_or(0, |this| this.get().is_waiting().into()))
 }
 

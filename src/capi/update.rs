@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // exports functions
 
 use std::ffi::c_char;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -17,16 +18,15 @@ use super::source::{HotslotSource, source};
 use super::symbols::paths;
 use crate::runtime::{Runtime, Update};
 
-/// Any number of changes that take effect together: all of them, or none. It may be used by one
-/// thread after the other.
+/// Any number of changes that take effect together: all of them, or none.
 pub struct HotslotUpdate {
     runtime: Runtime,
     said: Mutex<Said>,
 }
 
-type Saying = Box<dyn Fn(&mut Update<'_>) -> crate::error::Result<()> + Send + Sync>;
+type Saying = Arc<dyn Fn(&mut Update<'_>) -> crate::error::Result<()> + Send + Sync>;
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Said {
     /// Which modules change; they are gone once that has been tried.
     changes: Vec<Saying>,
@@ -39,24 +39,20 @@ impl HotslotUpdate {
     pub fn run<T>(&self, act: impl FnOnce(&mut Update<'_>) -> Result<T>) -> Result<T> {
         let said = {
             let mut said = self.said.lock();
-            Said { changes: std::mem::take(&mut said.changes), rules: std::mem::take(&mut said.rules) }
+            Said { changes: std::mem::take(&mut said.changes), rules: said.rules.clone() }
         };
-        let result = self.fill(&said).and_then(|mut update| act(&mut update));
-        self.give_back(Vec::new(), said.rules);
-        result
+        act(&mut self.fill(&said)?)
     }
 
     /// The same, and it stays as it is.
     fn look<T>(&self, act: impl FnOnce(&mut Update<'_>) -> Result<T>) -> Result<T> {
-        let said = std::mem::take(&mut *self.said.lock());
-        let result = self.fill(&said).and_then(|mut update| act(&mut update));
-        self.give_back(said.changes, said.rules);
-        result
+        let said = self.said.lock().clone();
+        act(&mut self.fill(&said)?)
     }
 
     /// Notes a rule.
     pub fn add_rule(&self, rule: impl Fn(&mut Update<'_>) + Send + Sync + 'static) {
-        self.said.lock().rules.push(Box::new(move |update| {
+        self.said.lock().rules.push(Arc::new(move |update| {
             rule(update);
             Ok(())
         }));
@@ -66,13 +62,6 @@ impl HotslotUpdate {
         let mut update = self.runtime.update();
         said.rules.iter().chain(&said.changes).try_for_each(|say| say(&mut update))?;
         Ok(update)
-    }
-
-    /// What was said before goes before what was said meanwhile.
-    fn give_back(&self, changes: Vec<Saying>, rules: Vec<Saying>) {
-        let mut said = self.said.lock();
-        said.changes.splice(..0, changes);
-        said.rules.splice(..0, rules);
     }
 }
 
@@ -91,7 +80,7 @@ unsafe fn say(
 
 /// Notes a change.
 fn change(said: &mut Said, change: impl Fn(&mut Update<'_>) + Send + Sync + 'static) {
-    said.changes.push(Box::new(move |update| {
+    said.changes.push(Arc::new(move |update| {
         change(update);
         Ok(())
     }));
@@ -200,7 +189,7 @@ pub unsafe extern "C" fn hotslot_update_library(
         say(update, error, |said| {
             let name = text(name, "name")?.to_owned();
             let directories = paths(directories, count)?;
-            said.changes.push(Box::new(move |update| update.library(&name, &directories).map(drop)));
+            said.changes.push(Arc::new(move |update| update.library(&name, &directories).map(drop)));
             Ok(())
         })
     }

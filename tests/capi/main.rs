@@ -4,3 +4,4 @@ mod build;
 mod header;
 mod hosts;
 mod nulls;
+mod panics;

@@ -5,6 +5,9 @@
 //! program's signals away from threads of ours.
 #![allow(unsafe_code)] // signal dispositions are process state behind libc calls
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Whether whoever started us ignores SIGPIPE. A disposition of "ignore" is
@@ -131,4 +134,29 @@ pub fn while_blocked<T>(start: impl FnOnce() -> T) -> T {
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
     }
     result
+}
+
+/// A file that these signals are read from; none of them does anything by itself any more. Call
+/// while this process has a single thread.
+pub fn as_file(signals: impl IntoIterator<Item = libc::c_int>) -> io::Result<File> {
+    // SAFETY: all bytes zero is a valid set; the calls change the calling thread's mask and a set
+    // that lives here, and the descriptor is new and nobody else's.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        signals.into_iter().for_each(|signal| _ = libc::sigaddset(&mut set, signal));
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        match libc::signalfd(-1, &set, libc::SFD_CLOEXEC) {
+            -1 => Err(io::Error::last_os_error()),
+            file => Ok(OwnedFd::from_raw_fd(file).into()),
+        }
+    }
+}
+
+/// The next signal out of such a file; waits for it.
+pub fn read(file: &mut File) -> io::Result<libc::c_int> {
+    let mut record = [0; size_of::<libc::signalfd_siginfo>()];
+    file.read_exact(&mut record)?;
+    // Its first field is the signal's number.
+    let number = u32::from_ne_bytes([record[0], record[1], record[2], record[3]]);
+    Ok(libc::c_int::try_from(number).unwrap_or(0))
 }

@@ -5,11 +5,11 @@
 //! program, which is the end of a pipe, and restores the terminal. It gets the terminal's signals
 //! as the program does: at Ctrl-Z it gives the terminal back, and takes it again afterwards. It is
 //! not the program's child, so that the program does not find it when it waits for its own.
-#![allow(unsafe_code)] // blocks signals and reads them from a file
+#![allow(unsafe_code)] // lets a signal through
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::{Command, ExitCode, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,6 +18,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{Termios, tcgetattr};
 
 use super::super::failure::Failure;
+use super::super::signals;
 use super::keys::{is_for_keys, is_ours, set, take_keys};
 use super::options::GuardOptions;
 
@@ -47,7 +48,7 @@ fn leave_one() -> std::io::Result<()> {
 fn stay() -> std::io::Result<()> {
     let (program, terminal) = (std::io::stdin(), std::io::stdout());
     let before = tcgetattr(&terminal)?;
-    let mut signals = signals()?;
+    let mut signals = signals::as_file(1..=64)?;
     // It holds no folder.
     std::env::set_current_dir("/")?;
     std::io::stderr().write_all(b".")?;
@@ -79,11 +80,7 @@ fn give_back(before: &Termios) {
 
 /// Does what a signal is for; whether to go on.
 fn serve_signal(signals: &mut File, before: &Termios) -> std::io::Result<bool> {
-    let mut record = [0; size_of::<libc::signalfd_siginfo>()];
-    signals.read_exact(&mut record)?;
-    // Its first field is the signal's number.
-    let number = u32::from_ne_bytes([record[0], record[1], record[2], record[3]]);
-    match i32::try_from(number).unwrap_or(0) {
+    match signals::read(signals)? {
         libc::SIGHUP => return Ok(false),
         libc::SIGTSTP => {
             give_back(before);
@@ -108,20 +105,5 @@ fn stop() {
         libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
         let _ = kill_process(getpid(), Signal::TSTP);
         libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
-    }
-}
-
-/// A file that signals are read from, which then do nothing by themselves.
-fn signals() -> std::io::Result<File> {
-    // SAFETY: all bytes zero is a valid set; the calls change the mask of the only thread, and
-    // the descriptor is new and nobody else's.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut set);
-        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
-        match libc::signalfd(-1, &set, libc::SFD_CLOEXEC) {
-            -1 => Err(std::io::Error::last_os_error()),
-            file => Ok(OwnedFd::from_raw_fd(file).into()),
-        }
     }
 }

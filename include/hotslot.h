@@ -181,6 +181,15 @@ typedef enum {
      */
     HOTSLOT_CODE_HOST = 14,
     /**
+     * A guarded call was ended where its code would have ended the process: `contain_aborts` of
+     * `hotslot_options`.
+     */
+    HOTSLOT_CODE_ABORTED = 15,
+    /**
+     * A guarded call was ended by `hotslot_give_up`.
+     */
+    HOTSLOT_CODE_GIVEN_UP = 16,
+    /**
      * An argument makes no sense: NULL where something must be, text that is not UTF-8, a
      * record that `hotslot_init` has not prepared, an unknown constant.
      */
@@ -191,6 +200,12 @@ typedef enum {
      */
     HOTSLOT_CODE_PANIC = 101
 } hotslot_code;
+
+/**
+ * A module that has no name: what it defines is visible to nobody else, and it is freed when nobody
+ * can be in its code any more.
+ */
+typedef struct hotslot_anonymous hotslot_anonymous;
 
 /**
  * What failed, where, and what to do about it. Free it with `hotslot_error_free`. The texts that
@@ -267,6 +282,12 @@ typedef struct {
      */
     int contain_faults;
     /**
+     * `HOTSLOT_ON`: guarded calls end with an error where generated code would end the process: by
+     * `abort`, a failed `assert`, `exit`, an exception that nothing catches before the guard. Off by
+     * default.
+     */
+    int contain_aborts;
+    /**
      * `HOTSLOT_ON`, the default: names that no module defines are looked up in the whole process:
      * the symbols that the host exports, and every library that it is linked with.
      */
@@ -279,6 +300,11 @@ typedef struct {
      * `HOTSLOT_ON`: what is not compiled again is checked to be the same. Off by default.
      */
     int verify_diff;
+    /**
+     * `HOTSLOT_ON`, the default: a module that declares a function with another type than the one it
+     * is defined with is refused, as far as both are known.
+     */
+    int check_declarations;
     /**
      * `HOTSLOT_CALL_SLOT` or `HOTSLOT_CALL_STUB`.
      */
@@ -505,10 +531,17 @@ const char *hotslot_error_module(const hotslot_error *error);
 const char *hotslot_error_file(const hotslot_error *error);
 
 /**
- * Where generated code was when a fault or an interrupt ended it, one frame a line; or NULL if
- * the error is about neither.
+ * Where generated code was when a guarded call of it was ended, one frame a line; or NULL if none
+ * was.
  */
 const char *hotslot_error_backtrace(const hotslot_error *error);
+
+/**
+ * Whether a guarded call was ended because its code called `exit`: 1 if so, and `*status` is what it
+ * exited with; otherwise 0. `status` may be NULL.
+ */
+int hotslot_error_exit_code(const hotslot_error *error,
+                            int *status);
 
 /**
  * How many problems the error stands for: an update reports all that it finds. 0 if `error` is
@@ -524,9 +557,10 @@ const hotslot_error *hotslot_error_problem(const hotslot_error *error, size_t nu
 
 /**
  * All of the error as JSON, to be freed with `hotslot_string_free`; NULL if `error` is NULL:
- * `code`, `message`, `text`, `hint`, `symbol`, `module`, `file`, `fault`, and `others`, a list of
- * the same. `fault` is null, or an object: `signal`, 0 for an interrupt, `signal_name`,
- * `address`, `stack_overflow`, `frames`, `more_frames`, `changed_before_us`.
+ * `code`, `message`, `text`, `hint`, `symbol`, `module`, `file`, `exit_code`, `fault`, and `others`,
+ * a list of the same. `fault` is null, or an object: `signal`, 0 where there was none,
+ * `signal_name`, `address`, `stack_overflow`, `in_allocator`, `frames`, `more_frames`,
+ * `changed_before_us`.
  */
 char *hotslot_error_json(const hotslot_error *error);
 
@@ -885,13 +919,15 @@ void *hotslot_data(hotslot_runtime *runtime, const char *name, hotslot_error **e
 /**
  * Defines a function of the host under `name`, for modules to call. To define it again redirects
  * every caller. It has to be of the type that modules declare it with, and stay for as long as
- * the runtime or until it is defined again.
+ * the runtime or until it is defined again. `type` is its LLVM type, as in `"i64 (ptr, i32)"`, or
+ * NULL: if it is given, modules that take it for another one are refused.
  *
  * Names that the host's program exports need not be defined: they are found. An executable
  * exports its functions if it is linked with `-rdynamic`.
  */
 hotslot_code hotslot_define_function(hotslot_runtime *runtime,
                                      const char *name,
+                                     const char *type,
                                      hotslot_fn function,
                                      hotslot_error **error);
 
@@ -935,20 +971,31 @@ hotslot_code hotslot_find_library(hotslot_runtime *runtime,
  *
  * `function` is generated code, or a function of the host that calls generated code and does
  * nothing else: between them the call may be left as by `longjmp`. No destructor runs then, no
- * lock is released. A fault of the host's own code is not contained. An exception passes through.
- * It must not be left by `longjmp`.
+ * lock is released. A fault of the host's own code is not contained. It must not be left by
+ * `longjmp`. An exception passes through, unless `contain_aborts` of `hotslot_options` is on: then one
+ * that nothing catches before is an error, too, as `abort` and `exit` are.
  *
  * The first guarded call of a process takes the handlers of these signals; what is no fault of
  * generated code goes to those that there were.
  *
- * Fails with `HOTSLOT_CODE_FAULT`, `HOTSLOT_CODE_INTERRUPTED`, and with `HOTSLOT_CODE_RESOLVE` for
- * a function that nothing defines. What the code has done until then is done.
+ * Fails with `HOTSLOT_CODE_FAULT`, `HOTSLOT_CODE_INTERRUPTED`, `HOTSLOT_CODE_ABORTED` and
+ * `HOTSLOT_CODE_GIVEN_UP`, and with `HOTSLOT_CODE_RESOLVE` for a function that nothing defines. What the code has done until then is done.
  */
 hotslot_code hotslot_call_guarded(hotslot_runtime *runtime,
                                   void (*function)(void *data),
                                   void *data,
                                   const hotslot_call_options *options,
                                   hotslot_error **error);
+
+/**
+ * Ends the innermost guarded call of `runtime` on this thread with `HOTSLOT_CODE_GIVEN_UP` and
+ * `message`: for a function of the host that generated code has called, and that finds that there is
+ * no going on. All frames in between are left as by `longjmp`. It comes back only where there is no
+ * such call, and where an argument makes no sense.
+ */
+hotslot_code hotslot_give_up(hotslot_runtime *runtime,
+                             const char *message,
+                             hotslot_error **error);
 
 /**
  * Makes a handle that no call has yet, stored in `*interrupt`; NULL is stored where that fails.
@@ -987,6 +1034,39 @@ void hotslot_interrupt_free(hotslot_interrupt *interrupt);
 hotslot_code hotslot_modules(hotslot_runtime *runtime, char **json, hotslot_error **error);
 
 /**
+ * Every symbol that something defines and that a module could refer to, in order of names, as a
+ * JSON list of objects: `name`, `kind` (`function`, `variable`, `thread_local`), `origin` (`module`,
+ * `host`, `builtin`, `library`), `module` and `generation`, which may be null, `signature`, the type
+ * of a function as LLVM prints it, as far as it is known, and `size`. Of libraries those are listed
+ * that somebody has asked for.
+ */
+hotslot_code hotslot_symbols(hotslot_runtime *runtime,
+                             char **json,
+                             hotslot_error **error);
+
+/**
+ * What modules get that refer to `name`, as such an object; `null`, as JSON, if nothing defines it, in
+ * a library either.
+ */
+hotslot_code hotslot_symbol(hotslot_runtime *runtime,
+                            const char *name,
+                            char **json,
+                            hotslot_error **error);
+
+/**
+ * Declarations of `count` names as text of LLVM IR, one a line: what a new module needs to use them.
+ * Variables are declared as bytes.
+ *
+ * Fails with `HOTSLOT_CODE_RESOLVE` for what nothing defines, with `HOTSLOT_CODE_SIGNATURE` for
+ * functions whose types are not known, as those of libraries.
+ */
+hotslot_code hotslot_declarations(hotslot_runtime *runtime,
+                                  const char *const *names,
+                                  size_t count,
+                                  char **ir,
+                                  hotslot_error **error);
+
+/**
  * The generations of a module that are in memory, oldest first, as a JSON list of objects:
  * `number`, `live`, `source_hash`, `bytes`, `report`.
  *
@@ -1014,6 +1094,51 @@ hotslot_code hotslot_reclaim(hotslot_runtime *runtime, char **json, hotslot_erro
  * objects: `module`, `generation`, `bytes`, `holders`, `kept_because`.
  */
 hotslot_code hotslot_pending(hotslot_runtime *runtime, char **json, hotslot_error **error);
+
+/**
+ * Loads a module without a name, for code that is run once, as a line that was typed at a prompt:
+ * stored in `*module`, NULL where that fails. What it defines is visible to nobody else; what it does
+ * not define it finds as any module does. It is in no list of modules and no history, and
+ * `hotslot_undo` knows nothing of it. `report` is as that of `hotslot_load`. End it with
+ * `hotslot_anonymous_free` or `hotslot_anonymous_keep`.
+ *
+ * Fails as `hotslot_update_commit` does, and with `HOTSLOT_CODE_UPDATE` for an archive.
+ */
+hotslot_code hotslot_anonymous_load(hotslot_runtime *runtime,
+                                    const hotslot_source *source,
+                                    hotslot_anonymous **module,
+                                    char **report,
+                                    hotslot_error **error);
+
+/**
+ * The address of a function of the module; for the rest as `hotslot_function`. It is valid until the
+ * module is freed.
+ */
+hotslot_fn hotslot_anonymous_function(hotslot_anonymous *module,
+                                      const char *name,
+                                      const char *type,
+                                      hotslot_error **error);
+
+/**
+ * The address of a variable of the module; for the rest as `hotslot_data`. It is valid until the
+ * module is freed.
+ */
+void *hotslot_anonymous_data(hotslot_anonymous *module,
+                             const char *name,
+                             hotslot_error **error);
+
+/**
+ * Frees the object, and leaves the module loaded for as long as the runtime: somebody may have an
+ * address of it on the heap, or in a variable of the host, where nobody looks for it. NULL is
+ * ignored.
+ */
+void hotslot_anonymous_keep(hotslot_anonymous *module);
+
+/**
+ * Frees the object. The module's memory is freed once no thread is in its code, and no variable of a
+ * module, register or stack holds an address of it. NULL is ignored.
+ */
+void hotslot_anonymous_free(hotslot_anonymous *module);
 
 /**
  * The text of the header that code for hooks includes as `hotslot.h`, not to be confused with

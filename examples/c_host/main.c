@@ -176,7 +176,7 @@ int main(void) {
     options.opt_level = HOTSLOT_OPT_O1;
     if (hotslot_runtime_new(&options, &runtime, &error) || hotslot_interrupt_new(&stop, &error))
         fail(error);
-    if (hotslot_define_function(runtime, "say", (hotslot_fn)say, &error))
+    if (hotslot_define_function(runtime, "say", "void (ptr)", (hotslot_fn)say, &error))
         fail(error);
 
     puts("1. The shop opens: an object, bitcode, and IR from memory.");

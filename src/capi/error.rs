@@ -4,11 +4,11 @@
 //! for as long as the error lives. What went wrong is the library's [`Error`].
 #![allow(unsafe_code)] // exports functions
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_int};
 
 use serde_json::{Value, json};
 
-use super::boundary::{c_string, put_string, run_or};
+use super::boundary::{c_string, put, put_string, run_or};
 use super::reports;
 use crate::error::{Error, ErrorKind};
 
@@ -47,6 +47,11 @@ pub enum HotslotCode {
     Interrupted = 13,
     /// The host lacks something hotslot needs (an architecture, a kernel feature).
     Host = 14,
+    /// A guarded call was ended where its code would have ended the process: `contain_aborts` of
+    /// `hotslot_options`.
+    Aborted = 15,
+    /// A guarded call was ended by `hotslot_give_up`.
+    GivenUp = 16,
     /// An argument makes no sense: NULL where something must be, text that is not UTF-8, a
     /// record that `hotslot_init` has not prepared, an unknown constant.
     Argument = 100,
@@ -72,6 +77,8 @@ impl From<ErrorKind> for HotslotCode {
             ErrorKind::Fault => Self::Fault,
             ErrorKind::Interrupted => Self::Interrupted,
             ErrorKind::Host => Self::Host,
+            ErrorKind::Aborted => Self::Aborted,
+            ErrorKind::GivenUp => Self::GivenUp,
         }
     }
 }
@@ -166,6 +173,7 @@ impl HotslotError {
             "symbol": of(&self.symbol),
             "module": of(&self.module),
             "file": of(&self.file),
+            "exit_code": self.cause.as_ref().and_then(Error::exit_code),
             "fault": self.cause.as_ref().and_then(Error::fault).map(reports::fault),
             "others": self.others.iter().map(Self::to_json).collect::<Vec<_>>(),
         })
@@ -229,11 +237,21 @@ pub extern "C" fn hotslot_error_file(error: Option<&HotslotError>) -> *const c_c
     part(error, |error| error.file.as_ref())
 }
 
-/// Where generated code was when a fault or an interrupt ended it, one frame a line; or NULL if
-/// the error is about neither.
+/// Where generated code was when a guarded call of it was ended, one frame a line; or NULL if none
+/// was.
 #[unsafe(no_mangle)]
 pub extern "C" fn hotslot_error_backtrace(error: Option<&HotslotError>) -> *const c_char {
     part(error, |error| error.backtrace.as_ref())
+}
+
+/// Whether a guarded call was ended because its code called `exit`: 1 if so, and `*status` is what it
+/// exited with; otherwise 0. `status` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hotslot_error_exit_code(error: Option<&HotslotError>, status: *mut c_int) -> c_int {
+    let Some(code) = error.and_then(HotslotError::cause).and_then(Error::exit_code) else { return 0 };
+    // SAFETY: the caller's promise, as the header says.
+    unsafe { put(status, code) };
+    1
 }
 
 /// How many problems the error stands for: an update reports all that it finds. 0 if `error` is
@@ -257,9 +275,10 @@ pub extern "C" fn hotslot_error_problem(
 }
 
 /// All of the error as JSON, to be freed with `hotslot_string_free`; NULL if `error` is NULL:
-/// `code`, `message`, `text`, `hint`, `symbol`, `module`, `file`, `fault`, and `others`, a list of
-/// the same. `fault` is null, or an object: `signal`, 0 for an interrupt, `signal_name`,
-/// `address`, `stack_overflow`, `frames`, `more_frames`, `changed_before_us`.
+/// `code`, `message`, `text`, `hint`, `symbol`, `module`, `file`, `exit_code`, `fault`, and `others`,
+/// a list of the same. `fault` is null, or an object: `signal`, 0 where there was none,
+/// `signal_name`, `address`, `stack_overflow`, `in_allocator`, `frames`, `more_frames`,
+/// `changed_before_us`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hotslot_error_json(error: Option<&HotslotError>) -> *mut c_char {
     let mut json = std::ptr::null_mut();

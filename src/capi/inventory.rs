@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::reports;
-use crate::runtime::{Generation, Holder, Pending, Reclaimed, Stats, Totals};
+use crate::runtime::{Generation, Holder, Origin, Pending, Reclaimed, Stats, Symbol, SymbolKind, Totals};
 
 /// Names of modules and the generations that are live, in order of names.
 pub fn modules(mut modules: Vec<(String, u64)>) -> Value {
@@ -13,6 +13,30 @@ pub fn modules(mut modules: Vec<(String, u64)>) -> Value {
     let each =
         modules.into_iter().map(|(name, generation)| json!({ "name": name, "generation": generation }));
     each.collect()
+}
+
+/// A name that modules may refer to.
+pub fn symbol(symbol: &Symbol) -> Value {
+    let Symbol { name, kind, origin, signature, size } = symbol;
+    let (origin, module, generation) = match origin {
+        Origin::Module { name, generation } => ("module", Some(name), Some(generation)),
+        Origin::Host => ("host", None, None),
+        Origin::Builtin => ("builtin", None, None),
+        Origin::Library => ("library", None, None),
+    };
+    json!({
+        "name": name,
+        "kind": match kind {
+            SymbolKind::Function => "function",
+            SymbolKind::Variable => "variable",
+            SymbolKind::ThreadLocal => "thread_local",
+        },
+        "origin": origin,
+        "module": module,
+        "generation": generation,
+        "signature": signature,
+        "size": size,
+    })
 }
 
 /// The generations of a module.

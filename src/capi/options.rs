@@ -56,6 +56,10 @@ pub struct HotslotOptions {
     pub lazy: c_int,
     /// `HOTSLOT_ON`, the default: guarded calls end with an error where generated code faults.
     pub contain_faults: c_int,
+    /// `HOTSLOT_ON`: guarded calls end with an error where generated code would end the process: by
+    /// `abort`, a failed `assert`, `exit`, an exception that nothing catches before the guard. Off by
+    /// default.
+    pub contain_aborts: c_int,
     /// `HOTSLOT_ON`, the default: names that no module defines are looked up in the whole process:
     /// the symbols that the host exports, and every library that it is linked with.
     pub process_symbols: c_int,
@@ -63,6 +67,9 @@ pub struct HotslotOptions {
     pub debugger: c_int,
     /// `HOTSLOT_ON`: what is not compiled again is checked to be the same. Off by default.
     pub verify_diff: c_int,
+    /// `HOTSLOT_ON`, the default: a module that declares a function with another type than the one it
+    /// is defined with is refused, as far as both are known.
+    pub check_declarations: c_int,
     /// `HOTSLOT_CALL_SLOT` or `HOTSLOT_CALL_STUB`.
     pub call_form: c_int,
     /// How many past generations of each module are kept to be returned to: 0 is the default, 4;
@@ -126,10 +133,12 @@ pub unsafe fn builder(options: &HotslotOptions) -> Result<Builder> {
         other => return Err(unknown("call_form", other)),
     };
     type Set = fn(Builder, bool) -> Builder;
-    let switches: [(&str, c_int, Set); 6] = [
+    let switches: [(&str, c_int, Set); 8] = [
         ("tiered", options.tiered, Builder::tiered),
         ("lazy", options.lazy, Builder::lazy),
         ("contain_faults", options.contain_faults, Builder::contain_faults),
+        ("contain_aborts", options.contain_aborts, Builder::contain_aborts),
+        ("check_declarations", options.check_declarations, Builder::check_declarations),
         ("process_symbols", options.process_symbols, Builder::process_symbols),
         ("debugger", options.debugger, Builder::debugger),
         ("verify_diff", options.verify_diff, Builder::verify_diff),

@@ -120,12 +120,13 @@ pub fn applied(applied: &Applied) -> Value {
 
 /// Where generated code was when it was ended.
 pub fn fault(fault: &Fault) -> Value {
-    let Fault { signal, address, stack_overflow, frames, more_frames, changed_before } = fault;
+    let Fault { signal, address, stack_overflow, frames, more_frames, in_allocator, changed_before } = fault;
     json!({
         "signal": signal,
         "signal_name": (*signal != 0).then(|| fault.signal_name()),
         "address": address,
         "stack_overflow": stack_overflow,
+        "in_allocator": in_allocator,
         "frames": frames.iter().map(frame).collect::<Vec<_>>(),
         "more_frames": more_frames,
         "changed_before_us": changed_before.map(micros),

@@ -34,9 +34,17 @@ pub unsafe extern "C" fn hotslot_function(
             let (name, wanted) = (text(name, "name")?, text_or_none(r#type, "type")?);
             Ok(runtime.function_address(name, wanted)?)
         });
-        // A stub, which is code: it is called as what it is by whoever casts it back.
-        address.ok().map(|address| std::mem::transmute::<*const c_void, unsafe extern "C" fn()>(address))
+        address.ok().and_then(|address| as_function(address))
     }
+}
+
+/// A stub as C takes it.
+///
+/// # Safety
+/// It is null, or code; it is called as what it is by whoever casts it back.
+pub unsafe fn as_function(stub: *const c_void) -> HotslotFn {
+    // SAFETY: by the contract above; null is `None`.
+    unsafe { std::mem::transmute::<*const c_void, HotslotFn>(stub) }
 }
 
 /// The address of a variable: its storage. NULL where there is none. An update that gives the
@@ -61,7 +69,8 @@ pub unsafe extern "C" fn hotslot_data(
 
 /// Defines a function of the host under `name`, for modules to call. To define it again redirects
 /// every caller. It has to be of the type that modules declare it with, and stay for as long as
-/// the runtime or until it is defined again.
+/// the runtime or until it is defined again. `type` is its LLVM type, as in `"i64 (ptr, i32)"`, or
+/// NULL: if it is given, modules that take it for another one are refused.
 ///
 /// Names that the host's program exports need not be defined: they are found. An executable
 /// exports its functions if it is linked with `-rdynamic`.
@@ -69,6 +78,7 @@ pub unsafe extern "C" fn hotslot_data(
 pub unsafe extern "C" fn hotslot_define_function(
     runtime: Option<&HotslotRuntime>,
     name: *const c_char,
+    r#type: *const c_char,
     function: HotslotFn,
     error: *mut *mut HotslotError,
 ) -> HotslotCode {
@@ -77,7 +87,11 @@ pub unsafe extern "C" fn hotslot_define_function(
         run(error, || {
             let runtime = &object(runtime, "runtime")?.runtime;
             let function = object(function, "function")? as *const c_void;
-            Ok(runtime.define_function(text(name, "name")?, function)?)
+            let name = text(name, "name")?;
+            match text_or_none(r#type, "type")? {
+                Some(is) => Ok(runtime.define_function_as(name, is, function)?),
+                None => Ok(runtime.define_function(name, function)?),
+            }
         })
     }
 }

@@ -38,19 +38,23 @@ impl Runtime {
     /// [`ErrorKind::Resolve`] for an unknown name and a thread-local variable,
     /// [`ErrorKind::Signature`] for a function.
     pub fn data_address(&self, name: &str) -> Result<*const c_void> {
-        let is_function = {
+        {
             let _loading = process::loading();
             let mut state = self.inner.state.lock();
-            let (_, target, _) = self.lookup(&mut state, name)?;
-            matches!(target, Target::Function(_))
-        };
-        if is_function {
-            return Err(Error::new(ErrorKind::Signature, format!("{name} is not a variable"))
-                .about(name)
-                .hint("ask for it as a function"));
+            check_data(name, self.lookup(&mut state, name)?.1)?;
         }
         self.address_of(name)
     }
+}
+
+/// Refuses a function where a variable was asked for.
+pub(super) fn check_data(name: &str, target: Target) -> Result<()> {
+    if matches!(target, Target::Function(_) | Target::Process(_)) {
+        return Err(Error::new(ErrorKind::Signature, format!("{name} is not a variable"))
+            .about(name)
+            .hint("ask for it as a function"));
+    }
+    Ok(())
 }
 
 /// Refuses what is no function, or one that cannot be called as `wanted`.

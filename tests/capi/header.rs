@@ -18,7 +18,7 @@ fn generated() -> String {
     files.sort_by_key(|file| {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         // As a reader wants to meet them.
-        const ORDER: [&str; 13] = [
+        const ORDER: [&str; 14] = [
             "error",
             "boundary",
             "options",
@@ -31,6 +31,7 @@ fn generated() -> String {
             "calls",
             "interrupt",
             "queries",
+            "anonymous",
             "hooks",
         ];
         (ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len()), name)
@@ -56,7 +57,7 @@ fn in_plain_c(text: &str) -> String {
         }
         plain.push('\n');
     }
-    for object in ["runtime", "update", "prepared", "hooks", "interrupt", "rebuilt"] {
+    for object in ["anonymous", "runtime", "update", "prepared", "hooks", "interrupt", "rebuilt"] {
         plain = plain.replace(&format!("const hotslot_{object} *"), &format!("hotslot_{object} *"));
     }
     plain.replace(",\n}", "\n}")

@@ -128,7 +128,7 @@ static void looks_names_up(void) {
     hotslot_error *error;
     int number = 5;
     hotslot_fn function;
-    OK(hotslot_define_function(runtime, "change", (hotslot_fn)added, &error));
+    OK(hotslot_define_function(runtime, "change", NULL, (hotslot_fn)added, &error));
     OK(hotslot_define_data(runtime, "number", &number, &error));
     OK(load(runtime, "m",
             "@number = external global i32\n @host_variable = external global i32\n @own = global i32 7\n"
@@ -140,7 +140,7 @@ static void looks_names_up(void) {
     CHECK(call_int(runtime, "mine") == 6);
     number = 8;
     CHECK(call_int(runtime, "mine") == 9);
-    OK(hotslot_define_function(runtime, "change", (hotslot_fn)doubled, &error));
+    OK(hotslot_define_function(runtime, "change", NULL, (hotslot_fn)doubled, &error));
     CHECK(call_int(runtime, "mine") == 16);
     CHECK(call_int(runtime, "yours") == 42);
     CHECK(*(int *)hotslot_data(runtime, "own", &error) == 7);
@@ -155,6 +155,39 @@ static void looks_names_up(void) {
     CHECK(hotslot_error_code(error) == HOTSLOT_CODE_SIGNATURE);
     SAYS(hotslot_error_text(error), "i32 ()");
     hotslot_error_free(error);
+    {
+        char *json;
+        const char *names[] = {"mine", "own"}, *unknown[] = {"strlen", "nothing"};
+        OK(hotslot_symbol(runtime, "mine", &json, &error));
+        SAYS(json, "\"kind\":\"function\",\"module\":\"m\",\"name\":\"mine\",\"origin\":\"module\"");
+        SAYS(json, "\"signature\":\"i32 ()\"");
+        hotslot_string_free(json);
+        OK(hotslot_symbol(runtime, "nothing", &json, &error));
+        CHECK(strcmp(json, "null") == 0);
+        hotslot_string_free(json);
+        OK(hotslot_symbols(runtime, &json, &error));
+        SAYS(json, "\"origin\":\"host\"");
+        SAYS(json, "\"name\":\"own\"");
+        hotslot_string_free(json);
+        OK(hotslot_declarations(runtime, names, 2, &json, &error));
+        CHECK(strcmp(json, "declare i32 @\"mine\"()\n@\"own\" = external global [4 x i8]\n") == 0);
+        hotslot_string_free(json);
+        FAILS(HOTSLOT_CODE_SIGNATURE, hotslot_declarations(runtime, unknown, 2, &json, &error));
+        CHECK(json == NULL && hotslot_error_count(error) == 2);
+        CHECK(hotslot_error_code(hotslot_error_problem(error, 1)) == HOTSLOT_CODE_RESOLVE);
+        hotslot_error_free(error);
+        /* With a type, whoever takes it for another one is refused. */
+        OK(hotslot_define_function(runtime, "typed", "i32 (i32)", (hotslot_fn)added, &error));
+        FAILS(HOTSLOT_CODE_SIGNATURE,
+              load(runtime, "wrong",
+                   "declare double @typed(double)\n"
+                   "define double @w() { %x = call double @typed(double 1.0) ret double %x }",
+                   &error));
+        hotslot_error_free(error);
+        FAILS(HOTSLOT_CODE_SIGNATURE,
+              hotslot_define_function(runtime, "typed", "no type", (hotslot_fn)added, &error));
+        hotslot_error_free(error);
+    }
     function = hotslot_function(runtime, "strlen", NULL, &error);
     CHECK(((size_t (*)(const char *))function)("four") == 4);
     hotslot_runtime_free(runtime);
@@ -383,6 +416,93 @@ static void survives_faults(void) {
     hotslot_runtime_free(runtime);
 }
 
+static hotslot_runtime *whose;
+
+static void gives_up(void) {
+    hotslot_error *error;
+    hotslot_code code = hotslot_give_up(whose, "no way on", &error);
+    /* Only without a guarded call. */
+    CHECK(code == HOTSLOT_CODE_GIVEN_UP && hotslot_error_code(error) == code);
+    hotslot_error_free(error);
+}
+
+static void is_ended_by_itself(void) {
+    hotslot_error *error;
+    hotslot_options options;
+    int_function function;
+    int status = 0;
+    char *json;
+    hotslot_init(&options, sizeof options);
+    options.arena_size = (size_t)64 << 20;
+    options.contain_aborts = HOTSLOT_ON;
+    OK(hotslot_runtime_new(&options, &whose, &error));
+    OK(hotslot_define_function(whose, "gives_up", "void ()", (hotslot_fn)gives_up, &error));
+    OK(load(whose, "m",
+            "declare void @abort()\n declare void @exit(i32)\n declare void @gives_up()\n"
+            "define i32 @aborts() { call void @abort() ret i32 0 }\n"
+            "define i32 @exits() { call void @exit(i32 7) ret i32 0 }\n"
+            "define i32 @asks() { call void @gives_up() ret i32 5 }",
+            &error));
+    function = (int_function)hotslot_function(whose, "aborts", NULL, &error);
+    FAILS(HOTSLOT_CODE_ABORTED, hotslot_call_guarded(whose, run_function, &function, NULL, &error));
+    SAYS(hotslot_error_backtrace(error), "aborts");
+    CHECK(hotslot_error_exit_code(error, &status) == 0);
+    hotslot_error_free(error);
+    function = (int_function)hotslot_function(whose, "exits", NULL, &error);
+    FAILS(HOTSLOT_CODE_ABORTED, hotslot_call_guarded(whose, run_function, &function, NULL, &error));
+    CHECK(hotslot_error_exit_code(error, &status) == 1 && status == 7);
+    json = hotslot_error_json(error);
+    SAYS(json, "\"exit_code\":7");
+    hotslot_string_free(json);
+    hotslot_error_free(error);
+    function = (int_function)hotslot_function(whose, "asks", NULL, &error);
+    FAILS(HOTSLOT_CODE_GIVEN_UP, hotslot_call_guarded(whose, run_function, &function, NULL, &error));
+    SAYS(hotslot_error_text(error), "no way on");
+    SAYS(hotslot_error_backtrace(error), "asks");
+    hotslot_error_free(error);
+    CHECK(function() == 5);
+    hotslot_runtime_free(whose);
+}
+
+static void runs_lines(void) {
+    hotslot_runtime *runtime = new_runtime();
+    hotslot_error *error;
+    hotslot_anonymous *line, *other;
+    hotslot_source source;
+    int_function first, second;
+    char *text;
+    OK(load(runtime, "m", "@total = global i32 40", &error));
+    source = ir("@total = external global i32\n @more = global i32 2\n"
+                "define i32 @line() { %a = load i32, ptr @total %b = load i32, ptr @more\n"
+                "  %c = add i32 %a, %b store i32 %c, ptr @total ret i32 %c }");
+    OK(hotslot_anonymous_load(runtime, &source, &line, &text, &error));
+    SAYS(text, "\"undefined\":[]");
+    hotslot_string_free(text);
+    OK(hotslot_anonymous_load(runtime, &source, &other, NULL, &error));
+    first = (int_function)hotslot_anonymous_function(line, "line", "i32 ()", &error);
+    second = (int_function)hotslot_anonymous_function(other, "line", NULL, &error);
+    CHECK(first != second && first() == 42 && second() == 44);
+    CHECK(*(int *)hotslot_anonymous_data(line, "more", &error) == 2);
+    CHECK(!hotslot_anonymous_data(line, "line", &error));
+    CHECK(hotslot_error_code(error) == HOTSLOT_CODE_SIGNATURE);
+    hotslot_error_free(error);
+    CHECK(!hotslot_anonymous_function(line, "more", NULL, NULL));
+    CHECK(!hotslot_anonymous_function(line, "line", "void (i64)", NULL));
+    CHECK(!hotslot_anonymous_function(line, "total", NULL, &error));
+    CHECK(hotslot_error_code(error) == HOTSLOT_CODE_RESOLVE);
+    hotslot_error_free(error);
+    CHECK(!hotslot_function(runtime, "line", NULL, NULL));
+    hotslot_anonymous_keep(other);
+    hotslot_anonymous_free(line);
+    OK(hotslot_reclaim(runtime, &text, &error));
+    hotslot_string_free(text);
+    CHECK(second() == 46);
+    source.kind = HOTSLOT_SOURCE_ARCHIVE;
+    CHECK(hotslot_anonymous_load(runtime, &source, &line, &text, &error) && !line && !text);
+    hotslot_error_free(error);
+    hotslot_runtime_free(runtime);
+}
+
 static hotslot_interrupt *stop;
 static volatile int *flag;
 
@@ -484,6 +604,8 @@ static void reads_records(void) {
     options.tiered = HOTSLOT_OFF;
     options.lazy = HOTSLOT_ON;
     options.contain_faults = HOTSLOT_ON;
+    options.contain_aborts = HOTSLOT_OFF;
+    options.check_declarations = HOTSLOT_OFF;
     options.process_symbols = HOTSLOT_OFF;
     options.verify_diff = HOTSLOT_ON;
     options.call_form = HOTSLOT_CALL_STUB;
@@ -680,6 +802,8 @@ int main(int argc, char **argv) {
         {"keeps_a_cache", keeps_a_cache},
         {"is_used_by_threads", is_used_by_threads},
         {"has_hooks", has_hooks},
+        {"is_ended_by_itself", is_ended_by_itself},
+        {"runs_lines", runs_lines},
     };
     return run_test(tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : "");
 }

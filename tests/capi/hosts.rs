@@ -6,7 +6,7 @@ use super::build::{KINDS, Kind, host, result, run, source};
 
 fn c_host(kind: Kind) -> Vec<String> {
     let program = host("gcc", &["-std=c11"], &["tests/capi/host.c"], kind);
-    const TESTS: [&str; 11] = [
+    const TESTS: [&str; 13] = [
         "loads_and_replaces",
         "says_what_failed",
         "looks_names_up",
@@ -18,6 +18,8 @@ fn c_host(kind: Kind) -> Vec<String> {
         "keeps_a_cache",
         "is_used_by_threads",
         "has_hooks",
+        "is_ended_by_itself",
+        "runs_lines",
     ];
     let mut wrong = Vec::new();
     for test in TESTS {

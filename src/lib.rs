@@ -48,6 +48,8 @@
 
 mod builtins;
 mod cache;
+#[cfg(feature = "capi")]
+mod capi;
 mod compile;
 mod error;
 mod fault;

@@ -17,7 +17,7 @@ use super::resolve::anonymous_name;
 use super::state::{thread_local, undefined};
 use super::transaction::PreparedUpdate;
 use super::units::Incoming;
-use super::{Inner, Runtime};
+use super::{Inner, Runtime, addresses};
 use crate::compile::{Source, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process;
@@ -108,6 +108,31 @@ impl Anonymous {
         let (id, target, _) = self.held.find(&state, name)?;
         let address = state.symbols.address(id, Some(target)).ok_or_else(|| thread_local(name))?;
         Ok(address as *const c_void)
+    }
+
+    /// The address of the function `name` of the module, checked as by [`Runtime::function_address`]. It
+    /// is valid for as long as the module is in place.
+    ///
+    /// # Errors
+    /// As [`Runtime::function_address`].
+    pub fn function_address(&self, name: &str, ir_type: Option<&str>) -> Result<*const c_void> {
+        let state = self.held.runtime.inner.state.lock();
+        let found = self.held.find(&state, name)?;
+        addresses::check(&state, name, found, ir_type)?;
+        Ok(state.symbols.slots.stub(found.0.0) as *const c_void)
+    }
+
+    /// The address of the variable `name` of the module. It is valid for as long as the module is in
+    /// place.
+    ///
+    /// # Errors
+    /// As [`Runtime::data_address`].
+    pub fn data_address(&self, name: &str) -> Result<*const c_void> {
+        {
+            let state = self.held.runtime.inner.state.lock();
+            addresses::check_data(name, self.held.find(&state, name)?.1)?;
+        }
+        self.address_of(name)
     }
 
     /// What loading it did: above all, which symbols nothing defines.

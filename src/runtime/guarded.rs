@@ -78,21 +78,30 @@ impl<'f, F: Signature> Guarded<'f, F> {
     }
 
     pub(super) fn run<T>(self, call: impl FnOnce() -> T) -> Result<T> {
-        let runtime = self.function.runtime();
-        if self.due.is_none() && self.interrupt.is_none() {
-            return run(runtime, call);
-        }
-        let identity = runtime.inner.missing.identity();
-        if !faults::is_known(identity) {
-            let error = Error::new(ErrorKind::Host, "calls of this runtime cannot be limited");
-            return Err(error.hint("there are more runtimes in this process than hotslot can tell apart"));
-        }
-        prepare(runtime);
-        let limited = Limited::begin(self.interrupt, self.due)?;
-        let result = faults::run(identity, Some(&limited.call), call);
-        drop(limited);
-        result.map_err(|given_up| error(runtime, given_up))
+        limited(self.function.runtime(), self.due, self.interrupt, call)
     }
+}
+
+/// Runs `call` as [`run`] does, with limits.
+fn limited<T>(
+    runtime: &Runtime,
+    due: Option<Instant>,
+    interrupt: Option<&Interrupt>,
+    call: impl FnOnce() -> T,
+) -> Result<T> {
+    if due.is_none() && interrupt.is_none() {
+        return run(runtime, call);
+    }
+    let identity = runtime.inner.missing.identity();
+    if !faults::is_known(identity) {
+        let error = Error::new(ErrorKind::Host, "calls of this runtime cannot be limited");
+        return Err(error.hint("there are more runtimes in this process than hotslot can tell apart"));
+    }
+    prepare(runtime);
+    let limited = Limited::begin(interrupt, due)?;
+    let result = faults::run(identity, Some(&limited.call), call);
+    drop(limited);
+    result.map_err(|given_up| error(runtime, given_up))
 }
 
 /// Runs `call`, which calls generated code of `runtime` and does nothing else, under a guard.
@@ -155,6 +164,27 @@ impl Runtime {
     ) -> Result<()> {
         // SAFETY: by the contract above.
         run(self, move || unsafe { function(data) })
+    }
+
+    /// The same with the limits of [`Guarded::deadline`], as a point in time, and of
+    /// [`Guarded::interrupt`].
+    ///
+    /// # Errors
+    /// As [`Function::try_call`], and [`ErrorKind::Interrupted`] when the call was interrupted or its
+    /// time is over.
+    ///
+    /// # Safety
+    /// As [`Self::guarded_call`].
+    #[allow(unsafe_code)]
+    pub unsafe fn guarded_call_with(
+        &self,
+        function: unsafe extern "C-unwind" fn(*mut c_void),
+        data: *mut c_void,
+        due: Option<Instant>,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<()> {
+        // SAFETY: by the contract above.
+        limited(self, due, interrupt, move || unsafe { function(data) })
     }
 
     /// Ends the innermost guarded call of this runtime on the calling thread with

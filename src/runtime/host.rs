@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Runtime;
 use super::function::Signature;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::process::{self, Library};
 use crate::table::{Owner, Rank, Target};
 
@@ -48,6 +48,34 @@ impl Runtime {
     pub unsafe fn define_function(&self, name: &str, function: *const c_void) -> Result<()> {
         let target = Target::Function(function as u64);
         self.inner.state.lock().define(name, Owner::Host, Rank::Strong, target)
+    }
+
+    /// The same, with its type as LLVM prints it (`i64 (ptr, i32)`): for hosts that have no Rust type for
+    /// it. Modules are checked against it as by [`Self::define`].
+    ///
+    /// # Errors
+    /// As [`Self::define`], and [`ErrorKind::Signature`](crate::ErrorKind::Signature) for what is no type of
+    /// a function.
+    ///
+    /// # Safety
+    /// As for [`Self::define_function`], of that type.
+    #[allow(unsafe_code)]
+    pub unsafe fn define_function_as(
+        &self,
+        name: &str,
+        ir_type: &str,
+        function: *const c_void,
+    ) -> Result<()> {
+        let is_type =
+            ir_type.ends_with(')') && ir_type.split_once(" (").is_some_and(|(result, _)| !result.is_empty());
+        if !is_type {
+            return Err(Error::new(ErrorKind::Signature, format!("`{ir_type}` is no type of a function"))
+                .about(name)
+                .hint("write it as LLVM does: `i64 (ptr, i32)`"));
+        }
+        let mut state = self.inner.state.lock();
+        let signature = state.host_type(name, ir_type)?;
+        state.define_as(name, Owner::Host, Rank::Strong, Target::Function(function as u64), signature)
     }
 
     /// Defines a variable of the host under `name`, for modules to use.

@@ -7,6 +7,7 @@
 //! [`generation`] and [`history`], their end in [`retire`]. [`function`] is the typed way in.
 //! Everything below this module does one thing and knows nothing of the others.
 
+mod addresses;
 mod anonymous;
 mod archives;
 mod builder;
@@ -72,13 +73,15 @@ pub use update::Update;
 
 use crate::builtins;
 use crate::cache::Cache;
-use crate::compile::{CompileOptions, Level, Source, callable_as};
-use crate::error::{Error, ErrorKind, Result};
+use crate::compile::{CompileOptions, Level, Source};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::faults;
 use crate::memory::{Arena, Block};
 use crate::process;
 use crate::reclaim::Caller;
-use crate::table::{Owner, Rank, SignatureId, SymbolId, Target};
+use crate::table::{Owner, Rank, SymbolId, Target};
 use crate::tls::Forkable;
 use entry::Arguments;
 use missing::MissingEntry;
@@ -239,28 +242,7 @@ impl Runtime {
         name: &str,
         (id, target, owner): (SymbolId, Target, Owner),
     ) -> Result<Function<F>> {
-        if !matches!(target, Target::Function(_) | Target::Process(_)) {
-            return Err(Error::new(ErrorKind::Signature, format!("{name} is not a function"))
-                .about(name)
-                .hint("use address_of for variables"));
-        }
-        let signature = state.symbols.get(id).winner().map_or(SignatureId::UNKNOWN, |p| p.signature);
-        if let Owner::Module(module) = owner
-            && let Some(module) = state.module(module)
-            && let Some(actual) = state.signatures.text(signature)
-        {
-            let wanted = F::ir_type();
-            if !callable_as(actual, &wanted) {
-                return Err(Error::new(
-                    ErrorKind::Signature,
-                    format!("{name} has type {actual}, not {wanted} as asked for"),
-                )
-                .about(name)
-                .in_module(&module.name)
-                .in_file(module.current.source.file())
-                .hint("ask for the function with the type it was compiled with"));
-            }
-        }
+        addresses::check(state, name, (id, target, owner), Some(&F::ir_type()))?;
         let token = state.symbols.get_mut(id).rare_mut().handles.hold(&F::ir_type());
         let stub = state.symbols.slots.stub(id.0);
         Ok(Function::new(stub as *const c_void, self.clone(), token))

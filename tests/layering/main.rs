@@ -53,6 +53,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("hooks", &["error", "runtime"]),
+    // What it wraps is public. Besides it asks for a thread of its own to leave signals alone.
+    ("capi", &["error", "faults", "observe", "reclaim", "cache", "compile", "runtime", "hooks"]),
 ];
 
 /// What every module may use: deliberate bugs, and failures on demand, stand where the code is
@@ -80,6 +82,21 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "builtins/threads.rs",
     // Asks who the user is.
     "cache/location.rs",
+    // Is called by C: reads and writes what it points to, and calls it.
+    "capi/anonymous.rs",
+    "capi/boundary.rs",
+    "capi/calls.rs",
+    "capi/error.rs",
+    "capi/hooks.rs",
+    "capi/interrupt.rs",
+    "capi/options.rs",
+    "capi/prepared.rs",
+    "capi/queries.rs",
+    "capi/rules.rs",
+    "capi/runtime.rs",
+    "capi/source.rs",
+    "capi/symbols.rs",
+    "capi/update.rs",
     // Enters the program's `main`.
     "cli/compare/process.rs",
     // Is called by the program with a function of its.

@@ -16,6 +16,7 @@ mod faults;
 mod harness;
 mod language;
 mod recompiled;
+#[allow(dead_code)] // the example tells its user what is wrong
 #[path = "../../examples/kaleidoscope/syntax.rs"]
 mod syntax;
 

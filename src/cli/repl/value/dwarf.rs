@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use gimli::{AttributeValue, DebuggingInformationEntry, EndianSlice, LittleEndian, Reader as _, UnitOffset};
+use gimli::{AttributeValue, DebuggingInformationEntry, EndianSlice, LittleEndian, UnitOffset};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget};
 
 use super::types::{Encoding, Member, Place, Type, TypeId, Types};
@@ -136,7 +136,8 @@ impl<'d> Reader<'_, 'd> {
             |word, reader: &mut Self| Some(Type::Qualified { word, of: reader.type_of(entry, depth) });
         match entry.tag() {
             gimli::DW_TAG_base_type => {
-                Some(Type::Base { name: name?, size: size?, encoding: encoding(entry) })
+                let (name, size, encoding) = (name?, size?, encoding(entry));
+                Some(Type::Base { name: in_full(name, size, encoding), size, encoding })
             }
             gimli::DW_TAG_unspecified_type => {
                 Some(Type::Base { name: name?, size: 0, encoding: Encoding::Other })
@@ -261,7 +262,7 @@ impl<'d> Reader<'_, 'd> {
     fn text(&self, entry: &Entry<'d>, name: gimli::DwAt) -> Option<String> {
         let value = entry.attr_value(name)?;
         let text = self.dwarf.attr_string(self.unit, value).ok()?;
-        Some(text.to_string_lossy().ok()?.into_owned())
+        Some(text.to_string_lossy().into_owned())
     }
 }
 
@@ -292,4 +293,15 @@ fn encoding(entry: &Entry<'_>) -> Encoding {
         },
         _ => Encoding::Other,
     }
+}
+
+/// clang says `complex` of all such types.
+fn in_full(name: String, size: u64, encoding: Encoding) -> String {
+    let part = match (encoding, &*name, size) {
+        (Encoding::ComplexFloat, "complex", 8) => "float",
+        (Encoding::ComplexFloat, "complex", 16) => "double",
+        (Encoding::ComplexFloat, "complex", 32) => "long double",
+        _ => return name,
+    };
+    format!("_Complex {part}")
 }

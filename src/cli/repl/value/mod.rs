@@ -16,4 +16,4 @@ mod tests;
 mod types;
 
 pub use show::show;
-pub use types::{TypeId, Types};
+pub use types::Types;

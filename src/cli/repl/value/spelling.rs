@@ -31,7 +31,7 @@ impl Types {
             Type::Qualified { word, of } => match self.unqualified(*of) {
                 // It stands behind the star.
                 Type::Pointer(_) => {
-                    let space = if inner.is_empty() || inner.starts_with(['[', '(', '*']) { "" } else { " " };
+                    let space = if inner.is_empty() || inner.starts_with(['[', ')']) { "" } else { " " };
                     self.declared(*of, format!("{word}{space}{inner}"), depth)
                 }
                 _ if *word == "_Atomic" => {

@@ -4,4 +4,5 @@
 mod life;
 mod syntax;
 mod terminal;
+#[allow(dead_code)]
 mod value;

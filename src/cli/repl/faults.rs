@@ -1,0 +1,86 @@
+//! Why an input's code did not come to its end, in a person's words.
+//!
+//! Owns the words and what of a backtrace is of interest: the session's own frames are not.
+
+use std::fmt::Write as _;
+
+use hotslot::{Error, ErrorKind, Fault, Frame};
+
+use super::text::RUN;
+use crate::cli::failure::in_a_line;
+
+/// The text of an error, a line or more.
+pub fn told(error: &Error) -> String {
+    let Some(fault) = error.fault() else { return in_a_line(error) + "\n" };
+    let place = fault.culprit().map_or_else(|| "the input's code".to_owned(), place);
+    let mut text = format!("{} in {place}", what(error, fault));
+    let inner = fault.frames.first().filter(|frame| frame.module.is_none());
+    if let Some(name) = inner.and_then(|frame| frame.function.as_deref())
+        && fault.frames.iter().any(|frame| frame.module.is_some())
+    {
+        let _ = write!(text, ", in {name}, which it called");
+    }
+    text.push('\n');
+    let mut callers = fault.clone();
+    (callers.frames, callers.more_frames) = (frames(fault), false);
+    if callers.frames.len() > 1 {
+        text.push_str(&callers.backtrace().replace(RUN, "the input"));
+    }
+    text
+}
+
+/// What the processor or somebody else refused.
+fn what(error: &Error, fault: &Fault) -> String {
+    if error.kind() == ErrorKind::Interrupted {
+        return "interrupted".to_owned();
+    }
+    if fault.stack_overflow {
+        return "stack overflow".to_owned();
+    }
+    match (fault.signal, fault.address) {
+        (libc::SIGSEGV, Some(address @ 0..0x1000)) => {
+            let near = if address == 0 { String::new() } else { format!(" (at {address:#x})") };
+            format!("null pointer{near}: SIGSEGV")
+        }
+        (libc::SIGFPE, _) => "division by zero or overflow: SIGFPE".to_owned(),
+        (libc::SIGILL, _) => "illegal instruction: SIGILL".to_owned(),
+        (libc::SIGSEGV | libc::SIGBUS, Some(address)) => {
+            format!("bad pointer {address:#x}: {}", fault.signal_name())
+        }
+        (libc::SIGSEGV | libc::SIGBUS, None) => format!("bad pointer: {}", fault.signal_name()),
+        _ => fault.signal_name().to_owned(),
+    }
+}
+
+/// A function and where in the input it was.
+fn place(frame: &Frame) -> String {
+    let line = frame.line.as_ref().map(|(file, line)| format!("{}, line {line}", short(file)));
+    match (frame.function.as_deref(), line) {
+        (Some(RUN) | None, Some(line)) => line,
+        (Some(RUN), None) => frame.module.as_ref().map_or("the input".to_owned(), |(name, _)| name.clone()),
+        (Some(name), Some(line)) => format!("{name} ({line})"),
+        (Some(name), None) => name.to_owned(),
+        (None, None) => format!("{:#x}", frame.address),
+    }
+}
+
+/// A place as it was named: compilers put a folder before it.
+fn short(file: &str) -> &str {
+    match file.rsplit_once('/') {
+        Some((_, place)) if place.starts_with("input ") => place,
+        _ => file,
+    }
+}
+
+/// Down to the input that was run.
+fn frames(fault: &Fault) -> Vec<Frame> {
+    let is_last = |frame: &Frame| frame.function.as_deref() == Some(RUN) && frame.module.is_some();
+    let last = fault.frames.iter().position(is_last).map_or(fault.frames.len(), |at| at + 1);
+    let mut frames = fault.frames[..last].to_vec();
+    for frame in &mut frames {
+        if let Some((file, _)) = &mut frame.line {
+            *file = short(file).to_owned();
+        }
+    }
+    frames
+}

@@ -1,0 +1,321 @@
+//! A session: one input after the other.
+//!
+//! Owns the state of the session and the order of things: parse, compile, load, run, tell. Every
+//! definition of an input takes effect together with those beside it, or none does.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use super::build::{self, Built, Refused};
+use super::change::Change;
+use super::console::Console;
+use super::document::{Definition, Document};
+use super::faults;
+use super::files::Files;
+use super::front_end::{FrontEnd, Made, Refusal};
+use super::machine::{self, Machine, Step};
+use super::names::Names;
+use super::syntax::{self, Item, Kind};
+use super::text::{self, Value};
+use super::{commands, shown, tokens};
+use crate::cli::cancel::Cancel;
+
+/// Something was not done, and has been told.
+#[derive(Debug)]
+pub struct Failed;
+
+/// Whether there is to be another input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    On,
+    /// The session ends with this code, or that of what happened.
+    End(Option<u8>),
+}
+
+/// What `:undo` goes back to.
+pub struct Before {
+    pub document: Document,
+    /// The input that came then.
+    pub input: String,
+}
+
+/// The state of a session.
+pub struct Session {
+    pub document: Document,
+    pub past: Vec<Before>,
+    pub clang: FrontEnd,
+    pub machine: Machine,
+    pub names: Names,
+    pub files: Files,
+    pub console: Console,
+    /// Every input so far.
+    pub inputs: Vec<String>,
+    /// What Ctrl-C ends while clang is at work.
+    pub cancel: Arc<Mutex<Cancel>>,
+}
+
+impl Session {
+    /// Nothing is defined yet.
+    pub fn new(clang: FrontEnd, machine: Machine, names: Names, console: Console) -> Self {
+        let (document, past, files, inputs, cancel) = Default::default();
+        Self { document, past, clang, machine, names, files, console, inputs, cancel }
+    }
+
+    /// Does what an input says.
+    pub fn input(&mut self, input: &str) -> Result<Flow, Failed> {
+        if input.trim().is_empty() {
+            return Ok(Flow::On);
+        }
+        self.inputs.push(input.to_owned());
+        let place: Arc<str> = format!("input {}", self.inputs.len()).into();
+        let before = self.document.clone();
+        let result = self.items(input, &place);
+        // A command that goes back is not itself gone back from.
+        let is_command = input.trim_start().starts_with(':');
+        if !self.document.is(&before) && !is_command {
+            self.past.push(Before { document: before, input: input.to_owned() });
+        }
+        result
+    }
+
+    fn items(&mut self, input: &str, place: &Arc<str>) -> Result<Flow, Failed> {
+        let items = syntax::parse(input, &self.names).map_err(|trouble| {
+            let syntax::Trouble { line, column, message, .. } = trouble;
+            self.console.tell("", &format!("{place}:{line}:{column}: error: {message}"));
+            Failed
+        })?;
+        let mut together = Vec::new();
+        for item in items {
+            if !is_executed(item.kind) {
+                together.push(Arc::new(Definition::new(item, place, None)));
+                continue;
+            }
+            self.define(std::mem::take(&mut together))?;
+            match item.kind {
+                Kind::Command => match commands::run(self, &item)? {
+                    Flow::On => {}
+                    end => return Ok(end),
+                },
+                _ => self.execute(item, place)?,
+            }
+        }
+        self.define(together)?;
+        Ok(Flow::On)
+    }
+
+    /// Adds definitions, all of them or none.
+    pub fn define(&mut self, definitions: Vec<Arc<Definition>>) -> Result<(), Failed> {
+        if definitions.is_empty() {
+            return Ok(());
+        }
+        let mut document = self.document.clone();
+        for one in &definitions {
+            document.define(one.clone());
+        }
+        self.become_document(document)
+    }
+
+    /// Makes the session what the document says.
+    pub fn become_document(&mut self, document: Document) -> Result<(), Failed> {
+        self.become_with(document, Vec::new())
+    }
+
+    /// The same, with modules that are no definitions' in the same update.
+    pub fn become_with(&mut self, mut document: Document, mut steps: Vec<Step>) -> Result<(), Failed> {
+        let cancel = self.new_cancel();
+        let directives = document.directives();
+        let mut old_header = None;
+        if directives != self.document.directives() {
+            let header = self.clang.precompile(&directives, &cancel).map_err(|why| self.refuse(why))?;
+            self.console.tell("", header.warnings());
+            old_header = Some(self.clang.swap(header));
+        }
+        let new: Vec<_> = document.iter().filter(|one| !self.document.has(one)).cloned().collect();
+        build::measure(&self.clang, &mut document, &new, &cancel);
+        let change = Change::between(&self.document, &document);
+        let result = self.load(&document, &change, &mut steps, &cancel);
+        if result.is_err() {
+            old_header.map(|header| self.clang.swap(header));
+        }
+        let assignments = result?;
+        self.document = document;
+        self.names.update(&self.clang, &self.document, &change, &cancel);
+        let mut failed = false;
+        for (name, code) in assignments {
+            if let Err(error) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| {}) {
+                self.console.tell("", &error);
+                self.console.note(&format!("{name} is defined, and all bytes of it are 0"));
+                failed = true;
+            }
+        }
+        if failed { Err(Failed) } else { Ok(()) }
+    }
+
+    /// Loads what a change brings; returns code that is to be run then.
+    fn load(
+        &mut self,
+        document: &Document,
+        change: &Change,
+        steps: &mut Vec<Step>,
+        cancel: &Cancel,
+    ) -> Result<Vec<(String, Vec<u8>)>, Failed> {
+        let built = build::build(&self.clang, document, change, cancel);
+        let Built { steps: own, mut assignments, warnings } = built.map_err(|why| self.tell(why, change))?;
+        steps.extend(own);
+        self.console.tell("", &warnings);
+        let mut reset = Vec::new();
+        let prepared = loop {
+            match self.machine.prepare(steps, &reset) {
+                Ok(prepared) => break prepared,
+                Err(error) => match machine::unfitting(&error) {
+                    Some(names) if reset.is_empty() => {
+                        self.console.note(&format!(
+                            "another type: {} start{} anew",
+                            names.join(", "),
+                            if names.len() == 1 { "s" } else { "" }
+                        ));
+                        if !self.console.asks("lose the values?") {
+                            self.console.error("nothing was changed");
+                            return Err(Failed);
+                        }
+                        reset = names;
+                    }
+                    _ => {
+                        self.console.error(&faults::told(&error));
+                        return Err(Failed);
+                    }
+                },
+            }
+        };
+        // A variable that kept its storage has the value it had, and is said to have another one.
+        for one in change.new.iter().filter(|one| one.kind == Kind::Variable) {
+            let Some(name) = one.module() else { continue };
+            let kept = prepared.report().module(name).is_some_and(|report| report.kept_storage > 0);
+            let has_value = tokens::initialiser(&one.text).is_some();
+            if kept && has_value && assignments.iter().all(|(assigned, _)| assigned != name) {
+                let code = build::assignment(&self.clang, document, one, cancel);
+                let Made { bytes, .. } = code.map_err(|why| self.refuse(why))?;
+                assignments.push((name.to_owned(), bytes));
+            }
+        }
+        // Those that were compiled again for another reason have their values.
+        let is_fresh = |name: &str| {
+            change.new.iter().any(|one| one.module() == Some(name)) || reset.iter().any(|reset| reset == name)
+        };
+        assignments.retain(|(name, _)| is_fresh(name));
+        if let Err(error) = prepared.commit() {
+            self.console.error(&faults::told(&error));
+            return Err(Failed);
+        }
+        if !change.rebuilt.is_empty() {
+            let names: BTreeSet<&str> = change.rebuilt.iter().filter_map(|one| one.module()).collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            self.console.note(&format!("compiled again: {}", names.join(", ")));
+        }
+        Ok(assignments)
+    }
+
+    /// Runs a statement, or an expression whose value is told.
+    fn execute(&mut self, item: Item, place: &Arc<str>) -> Result<(), Failed> {
+        let (kind, one) = (item.kind, Definition::new(item, place, None));
+        let made = match kind {
+            Kind::Expression => self.compile_expression(&one)?,
+            _ => self.compile(&one, |document, before| text::statement(document, &one, before))?,
+        };
+        self.console.tell("", &made.warnings);
+        // A static variable may be pointed to for ever.
+        let keep = tokens::mentions(&one.text, "static");
+        self.evaluate(place, made.bytes, keep)
+    }
+
+    /// Compiles an expression together with what shows its value.
+    pub fn compile_expression(&mut self, one: &Definition) -> Result<Made, Failed> {
+        let cancel = self.new_cancel();
+        let (clang, document) = (&self.clang, &self.document);
+        let compile = |value| {
+            build::compile(clang, document, one, &cancel, |b| text::expression(document, one, b, value))
+        };
+        let made = match compile(Value::Typed) {
+            Err(Refusal::Said(said)) if said.contains("bit-field") => compile(Value::Plain),
+            made => made,
+        };
+        made.map_err(|why| self.refuse(why))
+    }
+
+    /// Compiles an input's text.
+    pub fn compile(
+        &mut self,
+        one: &Definition,
+        text: impl Fn(&Document, text::Before) -> String,
+    ) -> Result<Made, Failed> {
+        let cancel = self.new_cancel();
+        let document = &self.document;
+        let made = build::compile(&self.clang, document, one, &cancel, |before| text(document, before));
+        made.map_err(|why| self.refuse(why))
+    }
+
+    /// Runs compiled code and tells its value, if it has one.
+    fn evaluate(&mut self, name: &str, object: Vec<u8>, keep: bool) -> Result<(), Failed> {
+        let console = self.console;
+        let shown = object.clone();
+        let (runtime, document) = (self.machine.runtime().clone(), self.document.clone());
+        let mut show = |address: u64| {
+            machine::flush();
+            let name_of = |address: u64| machine::name_of(&runtime, &document, address);
+            if let Some(text) = shown::value(&shown, address, &name_of) {
+                console.answer(&text);
+            }
+        };
+        self.run(name, object, keep, &mut show).map_err(|text| {
+            console.tell("", &text);
+            Failed
+        })
+    }
+
+    /// Runs compiled code; what went wrong comes back as text.
+    pub fn run(
+        &mut self,
+        name: &str,
+        object: Vec<u8>,
+        keep: bool,
+        shower: &mut dyn FnMut(u64),
+    ) -> Result<(), String> {
+        let result = self.machine.run(name, object, keep, shower);
+        machine::flush();
+        result.map_err(|error| faults::told(&error))
+    }
+
+    /// What ends the compilers that are started from now on.
+    pub fn new_cancel(&self) -> Cancel {
+        let cancel = Cancel::default();
+        *self.cancel.lock().unwrap_or_else(|error| error.into_inner()) = cancel.clone();
+        cancel
+    }
+
+    /// Tells what clang says.
+    pub fn refuse(&self, why: Refusal) -> Failed {
+        match why {
+            Refusal::Said(said) => self.console.tell("", &said),
+            Refusal::Cancelled => self.console.error("interrupted"),
+        }
+        Failed
+    }
+
+    fn tell(&self, refused: Refused, change: &Change) -> Failed {
+        if refused.cancelled {
+            return self.refuse(Refusal::Cancelled);
+        }
+        for (one, said) in &refused.definitions {
+            if let Some(name) = one.symbol().filter(|_| !change.new.iter().any(|new| Arc::ptr_eq(new, one))) {
+                let place = &one.origin.place;
+                self.console.error(&format!("{name} ({place}) would not compile any more:"));
+            }
+            self.console.tell("", said);
+        }
+        Failed
+    }
+}
+
+fn is_executed(kind: Kind) -> bool {
+    matches!(kind, Kind::Statement | Kind::Expression | Kind::Command)
+}

@@ -92,7 +92,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cli/exit.rs",
     // Asks the kernel what it can do.
     "cli/probe.rs",
-    // Calls what was typed, and is called by it.
+    // Calls what was typed, and is called by it; a handler of SIGINT.
+    "cli/repl/interrupts.rs",
     "cli/repl/machine.rs",
     // Restores signal dispositions.
     "cli/signals.rs",

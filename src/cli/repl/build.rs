@@ -14,6 +14,7 @@ use super::change::Change;
 use super::document::{Definition, Document};
 use super::front_end::{FrontEnd, Made, Output, Refusal, each};
 use super::machine::Step;
+use super::refused::Refused;
 use super::syntax::Kind;
 use super::text::{self, Before};
 use super::tokens;
@@ -28,20 +29,13 @@ pub struct Built {
     pub warnings: String,
 }
 
-/// What clang did not take.
-pub struct Refused {
-    /// Each with what it says of it.
-    pub definitions: Vec<(Arc<Definition>, String)>,
-    pub cancelled: bool,
-}
-
 /// Compiles what a change takes; the directives are in use already.
 pub fn build(clang: &FrontEnd, document: &Document, change: &Change, cancel: &Cancel) -> Result<Built, Refused> {
     let modules: Vec<&Arc<Definition>> =
         change.new.iter().chain(&change.rebuilt).filter(|one| one.module().is_some()).collect();
     let made = each(&modules, |one| module(clang, document, one, cancel));
     let mut built = Built::default();
-    let mut refused = Refused { definitions: Vec::new(), cancelled: false };
+    let (mut refused, mut cancelled) = (String::new(), false);
     let mut assignments = BTreeMap::new();
     for (one, made) in modules.iter().zip(made) {
         match made {
@@ -54,22 +48,30 @@ pub fn build(clang: &FrontEnd, document: &Document, change: &Change, cancel: &Ca
                 built.steps.push(Step::Set(name.clone(), source));
                 assignment.into_iter().for_each(|code| _ = assignments.insert(name.clone(), code));
             }
-            Err(Refusal::Cancelled) => refused.cancelled = true,
-            Err(Refusal::Said(said)) => refused.definitions.push(((*one).clone(), said)),
-        }
-    }
-    // Types and declarations that nothing uses yet, and whether everything goes together.
-    if refused.definitions.is_empty() && change.new.iter().any(|one| one.module().is_none()) {
-        match clang.compile(&text::everything(document), Output::Check, cancel) {
-            Ok(made) => built.warnings.push_str(&made.warnings),
-            Err(Refusal::Cancelled) => refused.cancelled = true,
+            Err(Refusal::Cancelled) => cancelled = true,
             Err(Refusal::Said(said)) => {
-                refused.definitions.extend(change.new.first().map(|one| (one.clone(), said)));
+                // It was typed before, and is not to blame.
+                if let Some(name) = one.symbol().filter(|_| !change.new.iter().any(|new| Arc::ptr_eq(new, one))) {
+                    let place = &one.origin.place;
+                    refused.push_str(&format!("error: {name} ({place}) would not compile any more:\n"));
+                }
+                refused.push_str(&said);
             }
         }
     }
-    if refused.cancelled || !refused.definitions.is_empty() {
-        return Err(refused);
+    // Types and declarations that nothing uses yet, and whether everything goes together.
+    if refused.is_empty() && change.new.iter().any(|one| one.module().is_none()) {
+        match clang.compile(&text::everything(document), Output::Check, cancel) {
+            Ok(made) => built.warnings.push_str(&made.warnings),
+            Err(Refusal::Cancelled) => cancelled = true,
+            Err(Refusal::Said(said)) => refused = said,
+        }
+    }
+    if cancelled {
+        return Err(Refused::Cancelled);
+    }
+    if !refused.is_empty() {
+        return Err(Refused::Said(refused));
     }
     let in_order = document.iter().filter_map(|one| one.module());
     let code = |name: &str| assignments.remove(name).map(|code| (name.to_owned(), code));

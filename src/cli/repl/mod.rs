@@ -14,9 +14,11 @@ mod document;
 mod faults;
 mod files;
 mod front_end;
+mod interrupts;
 mod machine;
 mod names;
 pub mod options;
+mod refused;
 mod save;
 mod session;
 mod shown;
@@ -52,6 +54,7 @@ pub fn run(options: &ReplOptions) -> Result<ExitCode, Failure> {
     }
     let console = Console { interactive: false, agreed: options.yes };
     let mut session = Session::new(clang, machine, Names::default(), console);
+    interrupts::install(session.machine.interrupt.clone(), session.cancel.clone())?;
     let mut failed = false;
     for file in &options.files {
         failed |= files::load(&mut session, &file.to_string_lossy()).is_err();

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use super::build::{self, Built, Refused};
+use super::build::{self, Built};
+use super::refused::Refused;
 use super::change::Change;
 use super::console::Console;
 use super::document::{Definition, Document};
@@ -35,6 +36,7 @@ pub enum Flow {
 /// What `:undo` goes back to.
 pub struct Before {
     pub document: Document,
+    pub files: Files,
     /// The input that came then.
     pub input: String,
 }
@@ -68,12 +70,12 @@ impl Session {
         }
         self.inputs.push(input.to_owned());
         let place: Arc<str> = format!("input {}", self.inputs.len()).into();
-        let before = self.document.clone();
+        let (document, files, depth) = (self.document.clone(), self.files.clone(), self.past.len());
         let result = self.items(input, &place);
-        // A command that goes back is not itself gone back from.
-        let is_command = input.trim_start().starts_with(':');
-        if !self.document.is(&before) && !is_command {
-            self.past.push(Before { document: before, input: input.to_owned() });
+        // To have gone back is not gone back from.
+        let is_changed = !self.document.is(&document) || self.files != files;
+        if is_changed && self.past.len() == depth {
+            self.past.push(Before { document, files, input: input.to_owned() });
         }
         result
     }
@@ -117,38 +119,42 @@ impl Session {
 
     /// Makes the session what the document says.
     pub fn become_document(&mut self, document: Document) -> Result<(), Failed> {
-        self.become_with(document, Vec::new())
+        self.become_these(document, self.files.clone())
     }
 
-    /// The same, with modules that are no definitions' in the same update.
-    pub fn become_with(&mut self, mut document: Document, mut steps: Vec<Step>) -> Result<(), Failed> {
+    /// The same, with other files loaded, in one step. What is refused is told.
+    pub fn become_these(&mut self, document: Document, files: Files) -> Result<(), Failed> {
+        self.try_become(document, files).map_err(|why| why.tell(&self.console))
+    }
+
+    /// The same, but what is refused comes back.
+    pub fn try_become(&mut self, mut document: Document, files: Files) -> Result<(), Refused> {
         let cancel = self.new_cancel();
         let directives = document.directives();
         let mut old_header = None;
         if directives != self.document.directives() {
-            let header = self.clang.precompile(&directives, &cancel).map_err(|why| self.refuse(why))?;
+            let header = self.clang.precompile(&directives, &cancel)?;
             self.console.tell("", header.warnings());
             old_header = Some(self.clang.swap(header));
         }
         let new: Vec<_> = document.iter().filter(|one| !self.document.has(one)).cloned().collect();
         build::measure(&self.clang, &mut document, &new, &cancel);
         let change = Change::between(&self.document, &document);
-        let result = self.load(&document, &change, &mut steps, &cancel);
-        if result.is_err() {
+        let loaded = self.load(&document, &change, self.files.steps_to(&files), &cancel);
+        if loaded.is_err() {
             old_header.map(|header| self.clang.swap(header));
         }
-        let assignments = result?;
-        self.document = document;
+        let assignments = loaded?;
+        (self.document, self.files) = (document, files);
         self.names.update(&self.clang, &self.document, &change, &cancel);
-        let mut failed = false;
+        let mut failed = None;
         for (name, code) in assignments {
-            if let Err(error) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| {}) {
-                self.console.tell("", &error);
-                self.console.note(&format!("{name} is defined, and all bytes of it are 0"));
-                failed = true;
+            if let Err(why) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| {}) {
+                let left = format!("{why}note: {name} is defined, and all bytes of it are 0\n");
+                failed.get_or_insert_with(String::new).push_str(&left);
             }
         }
-        if failed { Err(Failed) } else { Ok(()) }
+        failed.map_or(Ok(()), |text| Err(Refused::Said(text)))
     }
 
     /// Loads what a change brings; returns code that is to be run then.
@@ -156,34 +162,27 @@ impl Session {
         &mut self,
         document: &Document,
         change: &Change,
-        steps: &mut Vec<Step>,
+        mut steps: Vec<Step>,
         cancel: &Cancel,
-    ) -> Result<Vec<(String, Vec<u8>)>, Failed> {
-        let built = build::build(&self.clang, document, change, cancel);
-        let Built { steps: own, mut assignments, warnings } = built.map_err(|why| self.tell(why, change))?;
+    ) -> Result<Vec<(String, Vec<u8>)>, Refused> {
+        let built = build::build(&self.clang, document, change, cancel)?;
+        let Built { steps: own, mut assignments, warnings } = built;
         steps.extend(own);
         self.console.tell("", &warnings);
         let mut reset = Vec::new();
         let prepared = loop {
-            match self.machine.prepare(steps, &reset) {
+            match self.machine.prepare(&steps, &reset) {
                 Ok(prepared) => break prepared,
                 Err(error) => match machine::unfitting(&error) {
                     Some(names) if reset.is_empty() => {
-                        self.console.note(&format!(
-                            "another type: {} start{} anew",
-                            names.join(", "),
-                            if names.len() == 1 { "s" } else { "" }
-                        ));
+                        let s = if names.len() == 1 { "s" } else { "" };
+                        self.console.note(&format!("of another type now: {} start{s} anew", names.join(", ")));
                         if !self.console.asks("lose the values?") {
-                            self.console.error("nothing was changed");
-                            return Err(Failed);
+                            return Err(Refused::Declined);
                         }
                         reset = names;
                     }
-                    _ => {
-                        self.console.error(&faults::told(&error));
-                        return Err(Failed);
-                    }
+                    _ => return Err(Refused::Said(format!("error: {}", faults::told(&error)))),
                 },
             }
         };
@@ -193,8 +192,7 @@ impl Session {
             let kept = prepared.report().module(name).is_some_and(|report| report.kept_storage > 0);
             let has_value = tokens::initialiser(&one.text).is_some();
             if kept && has_value && assignments.iter().all(|(assigned, _)| assigned != name) {
-                let code = build::assignment(&self.clang, document, one, cancel);
-                let Made { bytes, .. } = code.map_err(|why| self.refuse(why))?;
+                let Made { bytes, .. } = build::assignment(&self.clang, document, one, cancel)?;
                 assignments.push((name.to_owned(), bytes));
             }
         }
@@ -203,10 +201,7 @@ impl Session {
             change.new.iter().any(|one| one.module() == Some(name)) || reset.iter().any(|reset| reset == name)
         };
         assignments.retain(|(name, _)| is_fresh(name));
-        if let Err(error) = prepared.commit() {
-            self.console.error(&faults::told(&error));
-            return Err(Failed);
-        }
+        prepared.commit().map_err(|error| Refused::Said(format!("error: {}", faults::told(&error))))?;
         if !change.rebuilt.is_empty() {
             let names: BTreeSet<&str> = change.rebuilt.iter().filter_map(|one| one.module()).collect();
             let names: Vec<&str> = names.into_iter().collect();
@@ -294,25 +289,7 @@ impl Session {
 
     /// Tells what clang says.
     pub fn refuse(&self, why: Refusal) -> Failed {
-        match why {
-            Refusal::Said(said) => self.console.tell("", &said),
-            Refusal::Cancelled => self.console.error("interrupted"),
-        }
-        Failed
-    }
-
-    fn tell(&self, refused: Refused, change: &Change) -> Failed {
-        if refused.cancelled {
-            return self.refuse(Refusal::Cancelled);
-        }
-        for (one, said) in &refused.definitions {
-            if let Some(name) = one.symbol().filter(|_| !change.new.iter().any(|new| Arc::ptr_eq(new, one))) {
-                let place = &one.origin.place;
-                self.console.error(&format!("{name} ({place}) would not compile any more:"));
-            }
-            self.console.tell("", said);
-        }
-        Failed
+        Refused::from(why).tell(&self.console)
     }
 }
 

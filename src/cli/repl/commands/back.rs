@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::cli::repl::build;
 use crate::cli::repl::dependencies;
 use crate::cli::repl::document::Document;
+use crate::cli::repl::files::Files;
 use crate::cli::repl::session::{Failed, Flow, Session};
 use crate::cli::repl::syntax::Kind;
 use crate::cli::repl::tokens;
@@ -27,8 +28,9 @@ pub fn undo(session: &mut Session, count: &str) -> Result<Flow, Failed> {
         };
         return refuse(session, &there);
     }
-    let document = session.past[most - count].document.clone();
-    session.become_document(document)?;
+    let before = &session.past[most - count];
+    let (document, files) = (before.document.clone(), before.files.clone());
+    session.become_these(document, files)?;
     for undone in session.past.drain(most - count..).rev() {
         session.console.answer(&format!("undone: {}", first_line(&undone.input)));
     }
@@ -64,9 +66,7 @@ pub fn drop(session: &mut Session, name: &str) -> Result<Flow, Failed> {
         let users: Vec<String> = users.into_iter().collect();
         return refuse(session, &format!("{name} is used by {}", users.join(", ")));
     }
-    let before = session.document.clone();
     session.become_document(document)?;
-    session.past.push(crate::cli::repl::session::Before { document: before, input: format!(":drop {name}") });
     Ok(Flow::On)
 }
 
@@ -76,9 +76,7 @@ pub fn reset(session: &mut Session, names: &str) -> Result<Flow, Failed> {
         if session.console.interactive && !session.console.asks("forget all definitions?") {
             return Ok(Flow::On);
         }
-        let before = session.document.clone();
-        session.become_document(Document::default())?;
-        session.past.push(crate::cli::repl::session::Before { document: before, input: ":reset".to_owned() });
+        session.become_these(Document::default(), Files::default())?;
         return Ok(Flow::On);
     }
     for name in names.split_whitespace() {

@@ -24,7 +24,7 @@ pub fn told(error: &Error) -> String {
     let mut callers = fault.clone();
     (callers.frames, callers.more_frames) = (frames(fault), false);
     if callers.frames.len() > 1 {
-        text.push_str(&callers.backtrace().replace(RUN, "the input"));
+        text.push_str(&callers.backtrace());
     }
     text
 }
@@ -80,6 +80,11 @@ fn frames(fault: &Fault) -> Vec<Frame> {
     for frame in &mut frames {
         if let Some((file, _)) = &mut frame.line {
             *file = short(file).to_owned();
+        }
+        // The module of a definition has its name.
+        frame.module = frame.module.take().filter(|(name, _)| Some(name) != frame.function.as_ref());
+        if frame.function.as_deref() == Some(RUN) {
+            (frame.module, frame.function) = (None, Some("the input".to_owned()));
         }
     }
     frames

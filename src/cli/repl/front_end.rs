@@ -87,7 +87,7 @@ impl Header {
 
 impl Drop for Header {
     fn drop(&mut self) {
-        for file in &self.file {
+        if let Some(file) = &self.file {
             let _ = std::fs::remove_file(file);
             let _ = std::fs::remove_file(file.with_extension("h"));
         }

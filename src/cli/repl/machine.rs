@@ -31,16 +31,16 @@ pub struct Machine {
     kept: BTreeSet<String>,
 }
 
-/// What shows a value at an address.
-type Shower<'s> = dyn FnMut(u64) + 's;
+/// What an input's code calls: with the address of its value, or to hear how often to go on.
+pub type Host<'s> = dyn FnMut(u64) -> u64 + 's;
 
-unsafe extern "C" fn show(hotslot: *mut c_void, value: *mut c_void) {
+unsafe extern "C" fn call_host(hotslot: *mut c_void, value: *mut c_void) -> u64 {
     if hotslot.is_null() {
-        return;
+        return 0;
     }
     // SAFETY: inputs hand on what `Machine::run` has given them, and do so while it waits.
-    let shower = unsafe { &mut *hotslot.cast::<&mut Shower<'_>>() };
-    shower(value as u64);
+    let host = unsafe { &mut *hotslot.cast::<&mut Host<'_>>() };
+    host(value as u64)
 }
 
 impl Machine {
@@ -58,7 +58,7 @@ impl Machine {
         }
         update.commit()?;
         // SAFETY: of the type that inputs declare it with; a function of this process.
-        unsafe { runtime.define_function(SHOW, show as *const c_void)? };
+        unsafe { runtime.define_function(SHOW, call_host as *const c_void)? };
         let (interrupt, kept) = Default::default();
         Ok(Self { runtime, run: None, interrupt, kept })
     }
@@ -105,10 +105,10 @@ impl Machine {
         name: &str,
         object: Vec<u8>,
         keep: bool,
-        shower: &mut Shower<'_>,
+        host: &mut Host<'_>,
     ) -> Result<(), Error> {
         self.runtime.load(name, Source::object(object).label(name))?;
-        let result = self.enter(shower);
+        let result = self.enter(host);
         match keep {
             true => _ = self.kept.insert(name.to_owned()),
             false => _ = self.runtime.remove(name),
@@ -116,16 +116,16 @@ impl Machine {
         result
     }
 
-    fn enter(&mut self, mut shower: &mut Shower<'_>) -> Result<(), Error> {
+    fn enter(&mut self, mut host: &mut Host<'_>) -> Result<(), Error> {
         if self.run.is_none() {
             // SAFETY: every input defines it with this type.
             self.run = Some(unsafe { self.runtime.function(RUN)? });
         }
         let Some(run) = &self.run else { return Ok(()) };
-        let shower: *mut &mut Shower<'_> = &mut shower;
+        let host: *mut &mut Host<'_> = &mut host;
         // SAFETY: the type is as above. What a user types may do anything; what can be contained is.
         // The host's one function that it calls is left by returning only.
-        unsafe { run.guarded().interrupt(&self.interrupt).call(shower.cast()) }
+        unsafe { run.guarded().interrupt(&self.interrupt).call(host.cast()) }
     }
 
     /// The address of a function or variable.

@@ -6,31 +6,49 @@
 
 use super::document::{Definition, Document};
 use super::syntax::Kind;
-use super::{dependencies, tokens};
+use super::{dependencies, text, tokens};
 
-/// The text of the file.
-pub fn text(document: &Document) -> String {
-    let mut text = String::from("// Written by hotslot repl.\n");
-    let mut section = |lines: String| {
-        if !lines.is_empty() {
-            text.push('\n');
-            text.push_str(&lines);
-        }
-    };
-    let of = |kind: Kind| document.iter().filter(move |one| one.kind == kind && one.origin.file.is_none());
+/// The text of the file; `is_constant` says of a variable's initialiser what it is.
+pub fn text(document: &Document, is_constant: &dyn Fn(&Definition) -> bool) -> String {
+    let own = |kind: Kind| document.iter().filter(move |one| one.kind == kind && one.module().is_some());
     let lines = |texts: &mut dyn Iterator<Item = String>| texts.map(|text| text + "\n").collect::<String>();
-    section(lines(&mut of(Kind::Directive).map(|one| one.text.clone())));
     let all = dependencies::all(document);
-    section(dependencies::announcements(&all));
-    section(lines(&mut all.iter().map(|one| match one.kind {
-        Kind::Function | Kind::Variable => one.interface().to_owned(),
-        _ => one.text.clone(),
-    })));
-    section(lines(&mut of(Kind::Variable).map(|one| variable(one))));
-    section(lines(&mut of(Kind::Function).map(|one| tokens::exported(&one.text).trim_start().to_owned() + "\n")));
-    text
+    let directives = document.iter().filter(|one| one.kind == Kind::Directive);
+    let (constant, others): (Vec<_>, Vec<_>) = own(Kind::Variable).partition(|one| is_constant(one));
+    let mut assigned = String::new();
+    for one in &others {
+        let name = one.symbol().unwrap_or_default();
+        let local = tokens::renamed(&tokens::exported(&one.text), name, text::NEW);
+        assigned.push_str(&format!(
+            "    {{\n        {}\n        __builtin_memcpy((void *)&{name}, &{new}, sizeof {new});\n    }}\n",
+            local.trim(),
+            new = text::NEW,
+        ));
+    }
+    if !assigned.is_empty() {
+        let head = "__attribute__((constructor)) static void hotslot_initialise(void)";
+        assigned = format!("{head}\n{{\n{assigned}}}\n");
+    }
+    let sections = [
+        lines(&mut directives.map(|one| one.text.clone())),
+        dependencies::announcements(&all),
+        lines(&mut all.iter().map(|one| match one.kind {
+            Kind::Function | Kind::Variable => one.interface().to_owned(),
+            _ => one.text.clone(),
+        })),
+        lines(&mut constant.iter().map(|one| tokens::exported(&one.text).trim().to_owned())),
+        lines(&mut others.iter().map(|one| defined(one.interface()))),
+        lines(&mut own(Kind::Function).map(|one| tokens::exported(&one.text).trim_start().to_owned())),
+        assigned,
+    ];
+    let sections = sections.iter().filter(|section| !section.is_empty());
+    let sections: Vec<&str> = sections.map(|section| &**section).collect();
+    format!("// Written by hotslot repl.\n\n{}", sections.join("\n"))
 }
 
-fn variable(one: &Definition) -> String {
-    tokens::exported(&one.text).trim_start().to_owned()
+/// The definition that a declaration without an initialiser is of.
+fn defined(declaration: &str) -> String {
+    // Of an array that was measured the last part says it all.
+    let last = declaration.trim_end().trim_end_matches(';').rsplit(';').next().unwrap_or_default();
+    tokens::exported(last).trim().to_owned() + ";"
 }

@@ -14,7 +14,7 @@ use super::document::{Definition, Document};
 use super::faults;
 use super::files::Files;
 use super::front_end::{FrontEnd, Made, Refusal};
-use super::machine::{self, Machine, Step};
+use super::machine::{self, Host, Machine, Step};
 use super::names::Names;
 use super::syntax::{self, Item, Kind};
 use super::text::{self, Value};
@@ -149,7 +149,7 @@ impl Session {
         self.names.update(&self.clang, &self.document, &change, &cancel);
         let mut failed = None;
         for (name, code) in assignments {
-            if let Err(why) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| {}) {
+            if let Err(why) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| 0) {
                 let left = format!("{why}note: {name} is defined, and all bytes of it are 0\n");
                 failed.get_or_insert_with(String::new).push_str(&left);
             }
@@ -214,7 +214,7 @@ impl Session {
     fn execute(&mut self, item: Item, place: &Arc<str>) -> Result<(), Failed> {
         let (kind, one) = (item.kind, Definition::new(item, place, None));
         let made = match kind {
-            Kind::Expression => self.compile_expression(&one)?,
+            Kind::Expression => self.compile_expression(&one, false)?,
             _ => self.compile(&one, |document, before| text::statement(document, &one, before))?,
         };
         self.console.tell("", &made.warnings);
@@ -224,11 +224,14 @@ impl Session {
     }
 
     /// Compiles an expression together with what shows its value.
-    pub fn compile_expression(&mut self, one: &Definition) -> Result<Made, Failed> {
+    ///
+    /// With `clock` the host is called before the expression, too, with no address.
+    pub fn compile_expression(&mut self, one: &Definition, clock: bool) -> Result<Made, Failed> {
         let cancel = self.new_cancel();
         let (clang, document) = (&self.clang, &self.document);
         let compile = |value| {
-            build::compile(clang, document, one, &cancel, |b| text::expression(document, one, b, value))
+            let text = |before| text::expression(document, one, before, value, clock);
+            build::compile(clang, document, one, &cancel, text)
         };
         let made = match compile(Value::Typed) {
             Err(Refusal::Said(said)) if said.contains("bit-field") => compile(Value::Plain),
@@ -251,20 +254,28 @@ impl Session {
 
     /// Runs compiled code and tells its value, if it has one.
     fn evaluate(&mut self, name: &str, object: Vec<u8>, keep: bool) -> Result<(), Failed> {
-        let console = self.console;
-        let shown = object.clone();
-        let (runtime, document) = (self.machine.runtime().clone(), self.document.clone());
-        let mut show = |address: u64| {
-            machine::flush();
-            let name_of = |address: u64| machine::name_of(&runtime, &document, address);
-            if let Some(text) = shown::value(&shown, address, &name_of) {
-                console.answer(&text);
-            }
-        };
-        self.run(name, object, keep, &mut show).map_err(|text| {
-            console.tell("", &text);
+        let shows = self.shows(&object);
+        self.run(name, object, keep, &mut |address| {
+            shows(address);
+            0
+        })
+        .map_err(|text| {
+            self.console.tell("", &text);
             Failed
         })
+    }
+
+    /// What tells the value that an object's code has.
+    pub fn shows(&self, object: &[u8]) -> impl Fn(u64) + 'static {
+        let (console, object) = (self.console, object.to_owned());
+        let (runtime, document) = (self.machine.runtime().clone(), self.document.clone());
+        move |address| {
+            machine::flush();
+            let name_of = |address: u64| machine::name_of(&runtime, &document, address);
+            if let Some(text) = shown::value(&object, address, &name_of) {
+                console.answer(&text);
+            }
+        }
     }
 
     /// Runs compiled code; what went wrong comes back as text.
@@ -273,9 +284,9 @@ impl Session {
         name: &str,
         object: Vec<u8>,
         keep: bool,
-        shower: &mut dyn FnMut(u64),
+        host: &mut Host<'_>,
     ) -> Result<(), String> {
-        let result = self.machine.run(name, object, keep, shower);
+        let result = self.machine.run(name, object, keep, host);
         machine::flush();
         result.map_err(|error| faults::told(&error))
     }

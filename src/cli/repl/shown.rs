@@ -12,3 +12,9 @@ pub fn value(object: &[u8], address: u64, name_of: &dyn Fn(u64) -> Option<String
     #[allow(unsafe_code)]
     Some(unsafe { (address as *const i32).read() }.to_string())
 }
+
+/// The type of the value, in C's words.
+pub fn kind(object: &[u8]) -> Option<String> {
+    let _ = object;
+    None
+}

@@ -20,7 +20,7 @@ pub const TYPE: &str = "__hotslot_type";
 /// The value.
 pub const VALUE: &str = "__hotslot_value";
 /// Another name for a variable whose initialiser mentions it.
-const NEW: &str = "__hotslot_new";
+pub const NEW: &str = "__hotslot_new";
 /// As long as the variable.
 pub const SIZE: &str = "__hotslot_size";
 
@@ -122,10 +122,16 @@ pub enum Value {
 }
 
 /// An expression whose value is shown.
-pub fn expression(document: &Document, one: &Definition, before: Before, value: Value) -> String {
+pub fn expression(
+    document: &Document,
+    one: &Definition,
+    before: Before,
+    value: Value,
+    clock: bool,
+) -> String {
     let mut text = context(document, &one.uses, None, before);
     let e = located(one, &one.text);
-    text.push_str(&format!("void {SHOW}(void *, void *);\n"));
+    text.push_str(&format!("unsigned long {SHOW}(void *, void *);\n"));
     let body = match value {
         Value::Plain => {
             format!("__auto_type {VALUE} = ({{ (\n{e}); }});\n__typeof__({VALUE}) *{TYPE} = &{VALUE};\n")
@@ -139,7 +145,20 @@ pub fn expression(document: &Document, one: &Definition, before: Before, value: 
             )
         }
     };
-    text.push_str(&format!("void {RUN}(void *hotslot) {{\n{body}{SHOW}(hotslot, (void *)&{VALUE});\n}}\n"));
+    let clock = if clock { format!("{SHOW}(hotslot, 0);\n") } else { String::new() };
+    text.push_str(&format!("void {RUN}(void *hotslot) {{\n{clock}{body}{SHOW}(hotslot, (void *)&{VALUE});\n}}\n"));
+    text
+}
+
+/// Evaluates again and again, as often as it is told.
+pub fn repeated(document: &Document, one: &Definition, before: Before) -> String {
+    let mut text = context(document, &one.uses, None, before);
+    let end = if one.kind == Kind::Expression { ";" } else { "" };
+    text.push_str(&format!(
+        "unsigned long {SHOW}(void *, void *);\nvoid {RUN}(void *hotslot) {{\n\
+         for (unsigned long {SIZE}; ({SIZE} = {SHOW}(hotslot, 0));)\nfor (; {SIZE}; {SIZE}--) {{\n{}{end}\n}}\n}}\n",
+        located(one, &one.text)
+    ));
     text
 }
 

@@ -93,7 +93,7 @@ pub fn reset(session: &mut Session, names: &str) -> Result<Flow, Failed> {
             }),
         };
         let code = code.map_err(|why| session.refuse(why))?;
-        if let Err(text) = session.run(&format!("initialiser of {name}"), code.bytes, false, &mut |_| {}) {
+        if let Err(text) = session.run(&format!("initialiser of {name}"), code.bytes, false, &mut |_| 0) {
             session.console.tell("", &text);
             return Err(Failed);
         }

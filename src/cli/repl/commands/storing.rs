@@ -1,7 +1,9 @@
 //! `:load`, `:save`: from files and to them.
 
 use crate::cli::repl::session::{Failed, Flow, Session};
-use crate::cli::repl::{files, save};
+use crate::cli::repl::document::Definition;
+use crate::cli::repl::front_end::Output;
+use crate::cli::repl::{build, files, save, text, tokens};
 
 /// Loads a file or a library.
 pub fn load(session: &mut Session, words: &str) -> Result<Flow, Failed> {
@@ -19,7 +21,14 @@ pub fn save(session: &mut Session, file: &str) -> Result<Flow, Failed> {
         session.console.error("name a file to write");
         return Err(Failed);
     }
-    match std::fs::write(file, save::text(&session.document)) {
+    let cancel = session.new_cancel();
+    let (clang, document) = (&session.clang, &session.document);
+    let is_constant = |one: &Definition| {
+        let text = |before| text::definition(document, one, before, true);
+        tokens::initialiser(&one.text).is_none()
+            || build::compile_to(Output::Check, clang, document, one, &cancel, text).is_ok()
+    };
+    match std::fs::write(file, save::text(document, &is_constant)) {
         Ok(()) => Ok(Flow::On),
         Err(error) => {
             session.console.error(&format!("{file} cannot be written: {error}"));

@@ -95,6 +95,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Calls what was typed, and is called by it; a handler of SIGINT.
     "cli/repl/interrupts.rs",
     "cli/repl/machine.rs",
+    // Forks, shares memory with the child, handles SIGINT.
+    "cli/repl/supervisor.rs",
     // Restores signal dispositions.
     "cli/signals.rs",
     // Makes the process in which compilers are started.

@@ -19,7 +19,10 @@ use super::tokens;
 
 /// The files that are loaded, by their real paths, each with its module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files(BTreeMap<PathBuf, File>);
+pub struct Files {
+    modules: BTreeMap<PathBuf, File>,
+    libraries: Vec<String>,
+}
 
 #[derive(Debug, Clone)]
 struct File {
@@ -50,15 +53,15 @@ impl Eq for File {}
 impl Files {
     /// What takes the runtime from these files to those.
     pub fn steps_to(&self, other: &Self) -> Vec<Step> {
-        let gone = self.0.iter().filter(|(path, _)| !other.0.contains_key(*path));
+        let gone = self.modules.iter().filter(|(path, _)| !other.modules.contains_key(*path));
         let gone = gone.map(|(_, file)| Step::Remove(file.module.clone()));
-        let new = other.0.iter().filter(|(path, file)| self.0.get(*path) != Some(file));
+        let new = other.modules.iter().filter(|(path, file)| self.modules.get(*path) != Some(file));
         gone.chain(new.map(|(_, file)| Step::Set(file.module.clone(), file.source.0.clone()))).collect()
     }
 
-    /// The modules' names.
-    pub fn modules(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(|file| &*file.module)
+    /// As they were named: libraries, then files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.libraries.iter().map(String::as_str).chain(self.modules.values().map(|file| &*file.module))
     }
 }
 
@@ -69,10 +72,13 @@ pub fn load(session: &mut Session, words: &str) -> Result<(), Failed> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let is_library = words.starts_with("-l") || words.ends_with(".so") || words.contains(".so.");
     if is_library {
-        return session.machine.library(words).map_err(|error| {
+        session.machine.library(words).map_err(|error| {
             session.console.error(&super::faults::told(&error));
             Failed
-        });
+        })?;
+        // It stays open.
+        session.files.libraries.push(words.to_owned());
+        return Ok(());
     }
     let real = match path.canonicalize() {
         Ok(real) => real,
@@ -89,8 +95,8 @@ pub fn load(session: &mut Session, words: &str) -> Result<(), Failed> {
         })?,
     };
     let mut files = session.files.clone();
-    let module = files.0.get(&real).map_or_else(|| words.to_owned(), |file| file.module.clone());
-    files.0.insert(real.clone(), File { module, source: Arc::new(Loaded(source)) });
+    let module = files.modules.get(&real).map_or_else(|| words.to_owned(), |file| file.module.clone());
+    files.modules.insert(real.clone(), File { module, source: Arc::new(Loaded(source)) });
     let bare = document_without(&session.document, &real);
     if extension == "c" {
         match document_with(session, &bare, path, &real) {

@@ -52,6 +52,10 @@ pub struct Session {
     pub console: Console,
     /// Every input so far.
     pub inputs: Vec<String>,
+    /// How many there were in processes before this.
+    pub before: usize,
+    /// Whether initialisers that have to be run are.
+    pub assigns: bool,
     /// What Ctrl-C ends while clang is at work.
     pub cancel: Arc<Mutex<Cancel>>,
 }
@@ -60,7 +64,7 @@ impl Session {
     /// Nothing is defined yet.
     pub fn new(clang: FrontEnd, machine: Machine, names: Names, console: Console) -> Self {
         let (document, past, files, inputs, cancel) = Default::default();
-        Self { document, past, clang, machine, names, files, console, inputs, cancel }
+        Self { document, past, clang, machine, names, files, console, inputs, before: 0, assigns: true, cancel }
     }
 
     /// Does what an input says.
@@ -69,7 +73,7 @@ impl Session {
             return Ok(Flow::On);
         }
         self.inputs.push(input.to_owned());
-        let place: Arc<str> = format!("input {}", self.inputs.len()).into();
+        let place: Arc<str> = format!("input {}", self.before + self.inputs.len()).into();
         let (document, files, depth) = (self.document.clone(), self.files.clone(), self.past.len());
         let result = self.items(input, &place);
         // To have gone back is not gone back from.
@@ -149,7 +153,9 @@ impl Session {
         self.names.update(&self.clang, &self.document, &change, &cancel);
         let mut failed = None;
         for (name, code) in assignments {
-            if let Err(why) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| 0) {
+            if !self.assigns {
+                self.console.note(&format!("all bytes of {name} are 0: its initialiser was not run again"));
+            } else if let Err(why) = self.run(&format!("initialiser of {name}"), code, false, &mut |_| 0) {
                 let left = format!("{why}note: {name} is defined, and all bytes of it are 0\n");
                 failed.get_or_insert_with(String::new).push_str(&left);
             }

@@ -30,7 +30,7 @@ pub fn history(session: &mut Session, _: &str) -> Result<Flow, Failed> {
     let mut text = String::new();
     for (number, input) in session.inputs.iter().enumerate() {
         for (line, words) in input.trim_end().lines().enumerate() {
-            let number = if line == 0 { (number + 1).to_string() } else { String::new() };
+            let number = if line == 0 { (session.before + number + 1).to_string() } else { String::new() };
             text.push_str(&format!("{number:>5}  {words}\n"));
         }
     }

@@ -14,7 +14,7 @@ const ALL: Duration = Duration::from_millis(500);
 
 /// Code that a command is about.
 fn parse(session: &Session, words: &str, kinds: &[Kind]) -> Result<Definition, Failed> {
-    let place: Arc<str> = format!("input {}", session.inputs.len()).into();
+    let place: Arc<str> = format!("input {}", session.before + session.inputs.len()).into();
     let mut items = match syntax::parse(words, &session.names) {
         Ok(items) => items,
         Err(trouble) => {

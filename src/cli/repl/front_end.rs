@@ -136,7 +136,7 @@ impl FrontEnd {
     pub fn compile(&self, text: &str, output: Output, cancel: &Cancel) -> Result<Made, Refusal> {
         match self.compile_once(text, output, cancel) {
             // A header has been edited since.
-            Err(Refusal::Said(said)) if said.contains("precompiled file") || said.contains("PCH file") => {
+            Err(Refusal::Said(said)) if ["precompiled", "PCH file", "AST file"].iter().any(|what| said.contains(what)) => {
                 self.refresh(cancel)?;
                 self.compile_once(text, output, cancel)
             }

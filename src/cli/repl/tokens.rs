@@ -64,7 +64,7 @@ pub fn of(text: &str) -> Vec<Token<'_>> {
 }
 
 /// The length of a string or character literal, as far as it goes.
-fn literal(text: &str) -> usize {
+pub fn literal(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;
     while at < bytes.len() {

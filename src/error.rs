@@ -44,6 +44,12 @@ pub enum ErrorKind {
     Fault,
     /// A guarded call was ended from outside, or its time was over.
     Interrupted,
+    /// A guarded call was ended where its code would have ended the process:
+    /// [`Builder::contain_aborts`](crate::Builder::contain_aborts).
+    Aborted,
+    /// A guarded call was ended by a function of the host that it had called:
+    /// [`Runtime::give_up`](crate::Runtime::give_up).
+    GivenUp,
     /// The host lacks something hotslot needs (an architecture, a kernel feature).
     Host,
 }
@@ -64,6 +70,7 @@ struct Inner {
     culprits: Vec<String>,
     hint: Option<String>,
     fault: Option<Box<Fault>>,
+    exit_code: Option<i32>,
     others: Vec<Error>,
 }
 
@@ -93,11 +100,24 @@ impl Error {
 
     /// The same error, for somebody else.
     pub(crate) fn again(&self) -> Self {
-        let Inner { kind, message, symbol, culprits, module, file, hint, fault, others } = &*self.0;
+        let Inner { kind, message, symbol, culprits, module, file, hint, fault, exit_code, others } =
+            &*self.0;
         let (symbol, module, file, hint) = (symbol.clone(), module.clone(), file.clone(), hint.clone());
         let others = others.iter().map(Self::again).collect();
         let (kind, message, fault, culprits) = (*kind, message.clone(), fault.clone(), culprits.clone());
-        Self(Box::new(Inner { kind, message, symbol, culprits, module, file, hint, fault, others }))
+        let exit_code = *exit_code;
+        Self(Box::new(Inner {
+            kind,
+            message,
+            symbol,
+            culprits,
+            module,
+            file,
+            hint,
+            fault,
+            exit_code,
+            others,
+        }))
     }
 
     /// Says the same with other words.
@@ -124,6 +144,11 @@ impl Error {
 
     pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
         self.0.fault = Some(Box::new(fault));
+        self
+    }
+
+    pub(crate) fn with_exit_code(mut self, status: i32) -> Self {
+        self.0.exit_code = Some(status);
         self
     }
 
@@ -175,6 +200,11 @@ impl Error {
     /// What was being run, if generated code was ended by a fault or an interrupt.
     pub fn fault(&self) -> Option<&Fault> {
         self.0.fault.as_deref()
+    }
+
+    /// The status that generated code called `exit` with, if that has ended a guarded call.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.0.exit_code
     }
 
     /// Every problem this error stands for, itself first: an update reports all it finds.

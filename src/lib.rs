@@ -74,9 +74,9 @@ pub use faults::Interrupt;
 pub use hooks::{Applied, Hooks};
 pub use observe::Profiler;
 pub use runtime::{
-    AbiType, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Pending, PreparedUpdate,
-    Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Times, Totals, TypesFrom, Undefined,
-    Update,
+    AbiType, Anonymous, Builder, Function, Generation, Guarded, Holder, Migrated, ModuleReport, Origin,
+    Pending, PreparedUpdate, Reclaimed, Report, Runtime, Shadowed, Signature, StaleReader, Stats, Symbol,
+    SymbolKind, Times, Totals, TypesFrom, Undefined, Update,
 };
 
 /// Makes tests of the code in the README.

@@ -334,7 +334,7 @@ fn handles_of_the_host_count() {
 #[test]
 fn a_declaration_that_never_matched_is_nobodys_fault() {
     for form in TYPED {
-        let rt = runtime();
+        let rt = Runtime::builder().arena_size(64 << 20).check_declarations(false).build().unwrap();
         let user = c(
             form,
             "float f(float); int g(int); int u(void) { return 3; } float v(void) { return f(1) + g(2); }",

@@ -6,15 +6,18 @@
 //! threads started by generated code get their static TLS set up ([`threads`]), and its
 //! C++ `thread_local` objects go before their code does ([`thread_end`]); which functions are
 //! to run at the end is remembered ([`exits`]), and so are the stacks of contexts that it
-//! makes ([`contexts`]). Owns those functions and their names; knows nothing of slots.
+//! makes ([`contexts`]). Where a runtime wants it, ends of the process are caught ([`ends`]). Owns those functions and their names; knows nothing of slots.
 #![allow(unsafe_code)]
 
 mod contexts;
+mod ends;
 mod exits;
 mod thread_end;
 mod threads;
 
 use std::ffi::{c_int, c_void};
+
+pub(crate) use ends::functions as ends;
 
 use crate::tls;
 

@@ -218,6 +218,8 @@ fn build(options: &RunOptions, program: &Program, cache: Option<Cache>) -> Resul
             Level::O3 => OptLevel::O3,
         })
         .tiered(!options.optimised_only)
+        // A linker puts together what no compiler has compared.
+        .check_declarations(false)
         .call_form(match options.calls {
             Calls::Slot => CallForm::Slot,
             Calls::Stub => CallForm::Stub,

@@ -12,12 +12,13 @@ const LEAST_TURNS: usize = 3;
 
 /// Where generated code was when it was ended, and why that was.
 ///
-/// Part of an [`Error`](super::Error) of kind [`Fault`](super::ErrorKind::Fault) or
-/// [`Interrupted`](super::ErrorKind::Interrupted), see [`Error::fault`](super::Error::fault).
+/// Part of an [`Error`](super::Error) of kind [`Fault`](super::ErrorKind::Fault),
+/// [`Interrupted`](super::ErrorKind::Interrupted), [`Aborted`](super::ErrorKind::Aborted) or
+/// [`GivenUp`](super::ErrorKind::GivenUp), see [`Error::fault`](super::Error::fault).
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Fault {
-    /// The signal's number; 0 for a call that was interrupted.
+    /// The signal's number; 0 where there was none: for a call that was interrupted, an `exit`.
     pub signal: i32,
     /// The address that could not be read, written or called, where the signal is about one.
     pub address: Option<u64>,
@@ -28,6 +29,9 @@ pub struct Fault {
     pub frames: Vec<Frame>,
     /// There are more frames than those.
     pub more_frames: bool,
+    /// Generated code had called the C library's allocator, and was met in that: the heap is damaged, most
+    /// likely, and what is done next may fail for that reason.
+    pub in_allocator: bool,
     /// The last update changed the function at fault, so long ago.
     pub changed_before: Option<Duration>,
 }
@@ -64,6 +68,7 @@ impl Fault {
             libc::SIGFPE => "SIGFPE",
             libc::SIGILL => "SIGILL",
             libc::SIGTRAP => "SIGTRAP",
+            libc::SIGABRT => "SIGABRT",
             _ => "a signal",
         }
     }

@@ -16,6 +16,14 @@ pub(crate) enum Why {
     NoCode(u64),
     Interrupt,
     Deadline,
+    /// The code asked for the end of the process, by SIGABRT.
+    Abort,
+    /// The same, with this status.
+    Exit(i32),
+    /// An exception that nothing would have caught.
+    Exception,
+    /// The host wanted it.
+    Host,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 #[cfg(target_arch = "x86_64")]
 use runtime_stubs::entry::{RecoveryFrame, hotslot_guarded_call, hotslot_recover};
@@ -25,7 +25,8 @@ pub(crate) struct Identity(pub *const c_void);
 /// Why a guarded call did not come to its end.
 pub(crate) enum GivenUp {
     Error(Error),
-    Caught(Box<Caught>),
+    /// The error says more than was caught, where there is one.
+    Caught(Box<Caught>, Option<Error>),
 }
 
 /// One guarded call, in the frame that made it.
@@ -42,6 +43,16 @@ pub(super) struct Guard {
     caught: UnsafeCell<MaybeUninit<Caught>>,
     /// How the call is interrupted, if it can be.
     pub(super) call: *const Call,
+    /// [`FORKS`] as it was made.
+    forks: u32,
+}
+
+/// How many forks there are between this process and the first with a guard.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Says that this process is the child of the one that made the guards there are.
+pub(super) fn start_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
 thread_local! {
@@ -64,6 +75,7 @@ impl Guard {
             error: Cell::new(None),
             caught: UnsafeCell::new(MaybeUninit::uninit()),
             call,
+            forks: FORKS.load(Ordering::Relaxed),
         };
         // A handler in this thread finds it complete.
         compiler_fence(Ordering::Release);
@@ -79,6 +91,25 @@ impl Guard {
     pub(super) fn sp(&self) -> u64 {
         // SAFETY: written when the call began, and not since.
         unsafe { (*self.frame.get()).stack_pointer() }
+    }
+
+    /// Whether it was made in this process, not in one that this is forked from.
+    pub(super) fn is_own(&self) -> bool {
+        self.forks == FORKS.load(Ordering::Relaxed)
+    }
+
+    /// Ends its call, with what is `caught` and what else there is to say.
+    ///
+    /// # Safety
+    /// Its call is active, in this thread, and no frame in between has a value that must be dropped, as
+    /// far as this crate knows them.
+    pub(super) unsafe fn leave(&self, caught: &Caught, error: Option<Error>) -> ! {
+        self.error.set(error);
+        // SAFETY: by the contract above.
+        unsafe {
+            self.give_up(caught);
+            hotslot_recover(self.frame(), CAUGHT)
+        }
     }
 
     /// Notes why it is given up, which the calling thread is about to do.
@@ -139,7 +170,10 @@ pub(crate) fn run<T, C: FnOnce() -> T>(
             // SAFETY: `perform` came to its end, so it has stored the result; `data` is `work`.
             0 => Ok(unsafe { (*data.cast::<Work<T, C>>()).result.assume_init_read() }),
             // SAFETY: `give_up` has written it.
-            CAUGHT => Err(GivenUp::Caught(Box::new(unsafe { (*guard.caught.get()).assume_init() }))),
+            CAUGHT => {
+                let caught = unsafe { (*guard.caught.get()).assume_init() };
+                Err(GivenUp::Caught(Box::new(caught), guard.error.take()))
+            }
             _ => Err(GivenUp::Error(guard.error.take().unwrap_or_else(|| {
                 Error::new(ErrorKind::Resolve, "a guarded call was given up for no known reason")
             }))),
@@ -245,7 +279,7 @@ mod tests {
     fn run<T>(of: Identity, call: impl FnOnce() -> T) -> Result<T, Error> {
         super::run(of, None, call).map_err(|given_up| match given_up {
             GivenUp::Error(error) => error,
-            GivenUp::Caught(_) => Error::new(ErrorKind::Resolve, "caught"),
+            GivenUp::Caught(..) => Error::new(ErrorKind::Resolve, "caught"),
         })
     }
 

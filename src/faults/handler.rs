@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use super::judge::{self, Verdict};
 use super::{crash, library, thread};
 
-/// Those that a thread causes by what it does.
-const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
+/// Those that a thread causes by what it does. The last is handled where somebody asks for that.
+const FAULTS: [c_int; 6] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
 
 /// What a signal did before.
 struct Before {
@@ -23,8 +24,8 @@ struct Before {
     mask: AtomicU64,
 }
 
-static BEFORE: [Before; 5] =
-    [const { Before { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) } }; 5];
+static BEFORE: [Before; 6] =
+    [const { Before { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) } }; 6];
 
 /// Handles faults from now on.
 #[inline]
@@ -34,19 +35,34 @@ pub(super) fn install() {
         library::prepare();
         // SAFETY: takes nothing.
         PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
-        for (signal, before) in FAULTS.into_iter().zip(&BEFORE) {
-            // SAFETY: zeroes are a valid value; valid for writes, nothing is changed.
-            let old = unsafe {
-                let mut old: libc::sigaction = std::mem::zeroed();
-                libc::sigaction(signal, null(), &mut old);
-                old
-            };
-            before.flags.store(old.sa_flags, Ordering::Relaxed);
-            before.mask.store(word(&old.sa_mask), Ordering::Relaxed);
-            before.handler.store(old.sa_sigaction, Ordering::Release);
-            set(signal, caught as *const () as usize, libc::SA_SIGINFO | libc::SA_ONSTACK);
+        for (signal, before) in FAULTS.into_iter().zip(&BEFORE).filter(|(signal, _)| *signal != libc::SIGABRT)
+        {
+            take(signal, before);
         }
     });
+}
+
+/// Handles SIGABRT from now on.
+pub(super) fn install_abort() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        library::prepare();
+        take(libc::SIGABRT, &BEFORE[FAULTS.len() - 1]);
+    });
+}
+
+/// Becomes the handler of `signal`, and notes in `before` what was there.
+fn take(signal: c_int, before: &Before) {
+    // SAFETY: zeroes are a valid value; valid for writes, nothing is changed.
+    let old = unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, null(), &mut old);
+        old
+    };
+    before.flags.store(old.sa_flags, Ordering::Relaxed);
+    before.mask.store(word(&old.sa_mask), Ordering::Relaxed);
+    before.handler.store(old.sa_sigaction, Ordering::Release);
+    set(signal, caught as *const () as usize, libc::SA_SIGINFO | libc::SA_ONSTACK);
 }
 
 /// The process that installed the handlers.

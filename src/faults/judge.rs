@@ -4,7 +4,8 @@
 //! library that it has called by a fault of its arguments, too, unless that holds the
 //! allocator's lock. Code of the host is not left where it faults: nobody knows what it was
 //! doing. The same holds for every place between that and the guard that a signal had
-//! interrupted. An interrupt leaves libraries only where they wait.
+//! interrupted. An interrupt leaves libraries only where they wait. What would end the process is
+//! judged as a fault is.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
@@ -12,7 +13,7 @@ use std::ffi::c_int;
 use super::caught::{Caught, Why};
 use super::guard::{self, CAUGHT, Guard, Identity};
 use super::interrupt::{self, Call};
-use super::{library, ranges};
+use super::{ends, library, ranges};
 use crate::unwind::{Registers, Stack, Step, find_object, read_word};
 
 /// What becomes of a signal.
@@ -50,12 +51,18 @@ pub(super) unsafe fn judge(signal: c_int, info: &libc::siginfo_t, context: &mut 
     }
     let wanted = if interrupts { interrupted_guard() } else { None };
     // Sent by somebody: the code there has done nothing.
-    if if interrupts { wanted.is_none() } else { is_sent(info) } {
+    let passes = match signal {
+        _ if interrupts => wanted.is_none(),
+        libc::SIGABRT => !ends::is_own_abort(info),
+        _ => is_sent(info),
+    };
+    if passes {
         return Verdict::Pass;
     }
     let Some(way) = walk(signal, info, context, wanted) else { return Verdict::Pass };
     let guard = match wanted {
         Some(guard) => Some(guard),
+        None if signal == libc::SIGABRT => way.of.and_then(guard_of_ends),
         None => way.of.filter(|of| ranges::is_contained(*of)).and_then(guard_of),
     };
     let Some(guard) = guard else { return Verdict::Pass };
@@ -78,8 +85,23 @@ const fn is_sent(info: &libc::siginfo_t) -> bool {
     info.si_code <= 0
 }
 
+/// The way from a function of the host's, or of hotslot's, that is about to end a call, and whose
+/// registers these are. `None` where that cannot be left.
+pub(super) fn called(context: &libc::ucontext_t, why: Why) -> Option<(Caught, Option<Identity>)> {
+    let mut way = Way { caught: Caught::new(0, 0, 0), of: None, mask: None };
+    way.caught.why = why;
+    let registers = Registers::interrupted(&context.uc_mcontext.gregs);
+    let place = Place { own: true, ..Place::new() };
+    follow(registers, way, place, None).map(|way| (way.caught, way.of))
+}
+
+/// The guard where an end of the process ends that is asked for by code of a runtime.
+pub(super) fn guard_of_ends(of: Identity) -> Option<&'static Guard> {
+    guard_of(of).filter(|guard| ranges::contains_ends(of) && guard.is_own())
+}
+
 /// The innermost guard of a runtime.
-fn guard_of(of: Identity) -> Option<&'static Guard> {
+pub(super) fn guard_of(of: Identity) -> Option<&'static Guard> {
     guards().find(|guard| guard.of == Some(of))
 }
 
@@ -148,13 +170,15 @@ struct Place {
     /// Generated code was reached.
     clear: bool,
     frames: usize,
+    /// What called is the host's, and bears to be left.
+    own: bool,
     /// The library's frame that is farthest out.
     last: u64,
 }
 
 impl Place {
     const fn new() -> Self {
-        Self { clear: false, frames: 0, last: 0 }
+        Self { clear: false, frames: 0, own: false, last: 0 }
     }
 
     /// Whether this frame of a library can be left.
@@ -163,6 +187,10 @@ impl Place {
         let first = self.frames == 0;
         self.frames += 1;
         self.last = code;
+        self.own &= library::is_own(code);
+        if self.own {
+            return true;
+        }
         if library::is_own(code) || (!first && library::is_allocator(code)) {
             return false;
         }
@@ -189,7 +217,7 @@ fn walk(
     context: &libc::ucontext_t,
     wanted: Option<&Guard>,
 ) -> Option<Way> {
-    let mut registers = Registers::interrupted(&context.uc_mcontext.gregs);
+    let registers = Registers::interrupted(&context.uc_mcontext.gregs);
     // SAFETY: signals of faults have an address in that place.
     let address = unsafe { info.si_addr() } as u64;
     let by_fault = wanted.is_none();
@@ -201,11 +229,17 @@ fn walk(
     // SAFETY: as above.
     way.caught.why = match unsafe { wanted.and_then(|guard| guard.call.as_ref()) } {
         Some(call) => call.why(),
+        None if signal == libc::SIGABRT => Why::Abort,
         None if overflows(signal, address, registers.sp()) => Why::Overflow,
         None => Why::Fault,
     };
+    follow(registers, way, Place::new(), wanted)
+}
+
+/// The same from anywhere.
+fn follow(mut registers: Registers, mut way: Way, mut place: Place, wanted: Option<&Guard>) -> Option<Way> {
+    let (by_fault, signal) = (wanted.is_none(), way.caught.signal);
     let mut end = wanted.map_or(u64::MAX, Guard::sp);
-    let mut place = Place::new();
     for _ in 0..DEEPEST {
         let code = registers.code();
         let what = classify(code);
@@ -233,7 +267,9 @@ fn walk(
                 if !place.clear && !place.may_leave(&registers, !by_fault) {
                     return None;
                 }
-                way.caught.push(code);
+                if !place.own {
+                    way.caught.push(code);
+                }
                 registers.step(what, end, is_code)
             }
             // Called, or jumped to, and nothing is there.

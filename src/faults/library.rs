@@ -101,7 +101,7 @@ fn in_any(ranges: impl Fn(&Known) -> &[Range<u64>], address: u64) -> bool {
     KNOWN.get().is_some_and(|known| ranges(known).iter().any(|range| range.contains(&address)))
 }
 
-pub(super) fn is_allocator(address: u64) -> bool {
+pub(crate) fn is_allocator(address: u64) -> bool {
     in_any(|known| &known.allocator, address)
 }
 

@@ -16,6 +16,8 @@ struct Entry {
     of: AtomicPtr<c_void>,
     /// Its faults are contained.
     contained: AtomicBool,
+    /// So is what would end the process otherwise.
+    ends: AtomicBool,
 }
 
 /// Calls of more runtimes at a time than this are not limited, nor their faults contained.
@@ -27,16 +29,18 @@ static RANGES: [Entry; MOST] = [const {
         end: AtomicU64::new(0),
         of: AtomicPtr::new(ptr::null_mut()),
         contained: AtomicBool::new(false),
+        ends: AtomicBool::new(false),
     }
 }; MOST];
 
-/// Says that code of `of` may be in `range`, and whether its faults are contained. Without room
-/// for it, it stays unknown.
-pub(crate) fn add(of: Identity, range: Range<u64>, contained: bool) {
+/// Says that code of `of` may be in `range`, and whether its faults are contained, and its `ends` of
+/// the process. Without room for it, it stays unknown.
+pub(crate) fn add(of: Identity, range: Range<u64>, contained: bool, ends: bool) {
     for entry in &RANGES {
         let own = of.0.cast_mut();
         if entry.of.compare_exchange(ptr::null_mut(), own, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             entry.contained.store(contained, Ordering::Release);
+            entry.ends.store(ends, Ordering::Release);
             entry.start.store(range.start, Ordering::Release);
             entry.end.store(range.end, Ordering::Release);
             return;
@@ -62,6 +66,11 @@ pub(crate) fn is_known(of: Identity) -> bool {
 /// Whether faults of `of` are contained.
 pub(super) fn is_contained(of: Identity) -> bool {
     find(of).is_some_and(|entry| entry.contained.load(Ordering::Acquire))
+}
+
+/// Whether the same is true of what would end the process.
+pub(super) fn contains_ends(of: Identity) -> bool {
+    find(of).is_some_and(|entry| entry.ends.load(Ordering::Acquire))
 }
 
 fn find(of: Identity) -> Option<&'static Entry> {

@@ -93,6 +93,11 @@ impl Homes {
         }
     }
 
+    /// Has all constants end with the code. Whether that can be freed has been found out before.
+    pub(super) fn end_with_code(&mut self) {
+        self.homes.fill(Home::Private);
+    }
+
     pub(super) fn of(&self, section: usize) -> &Home {
         &self.homes[section]
     }

@@ -143,9 +143,12 @@ pub(crate) fn place<'d>(
 ) -> Result<Placement<'d>> {
     let starts = Starts::new(&object, ids);
     let labels_stay = kept.labels_stay();
-    let homes = Homes::choose(&object, ids, &starts, labels_stay);
+    let mut homes = Homes::choose(&object, ids, &starts, labels_stay);
     let escapes = escapes::find(&object, ids, &starts, labels_stay);
     let keeps = keeps::find(&object, ids, &starts, &homes, labels_stay, escapes.unclear);
+    if kept.is_transient() {
+        homes.end_with_code();
+    }
     let mut sections = vec![Placed { area: Area::Nowhere, offset: 0, address: 0 }; object.sections.len()];
     let mut code = gather(&object, &homes, &mut sections, Area::Code, arena.arch())?;
     let veneers_at = code.bytes.len().next_multiple_of(VENEER_SIZE);

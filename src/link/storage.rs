@@ -39,6 +39,10 @@ pub(crate) trait Kept {
     fn labels_stay(&self) -> bool {
         false
     }
+    /// Whether the object's constants end with its code: nobody else is to have their addresses.
+    fn is_transient(&self) -> bool {
+        false
+    }
 }
 
 /// A variable, or a section of them, whose old storage no longer fits.

@@ -70,7 +70,7 @@ pub(super) fn expand(state: &Forkable<State>, steps: Vec<Step>) -> Result<Expand
         if source.kind() != SourceKind::Archive {
             let replace = how == How::Replace;
             let on_demand = source.is_on_demand();
-            let module = Incoming { name, source, replace, number: None, upgrade: false };
+            let module = Incoming { name, source, replace, number: None, upgrade: false, anonymous: None };
             expanded.units.push(Unit { module, on_demand, patch: true });
             continue;
         }
@@ -88,7 +88,14 @@ impl Expanded {
             self.restored.push((name, number));
         } else {
             let source = past.generation.source.clone();
-            let module = Incoming { name, source, replace: true, number: Some(number), upgrade: false };
+            let module = Incoming {
+                name,
+                source,
+                replace: true,
+                number: Some(number),
+                upgrade: false,
+                anonymous: None,
+            };
             self.units.push(Unit { module, on_demand: false, patch: false });
         }
         Ok(())
@@ -130,7 +137,8 @@ impl Expanded {
             if how != How::Extend || !replace {
                 let on_demand = source.is_on_demand();
                 let source = source_of_member;
-                let module = Incoming { name: full, source, replace, number: None, upgrade: false };
+                let module =
+                    Incoming { name: full, source, replace, number: None, upgrade: false, anonymous: None };
                 self.units.push(Unit { module, on_demand, patch: true });
             }
         }

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 
 use runtime_stubs::{Arch, STUB_SIZE, TableLayout};
 
@@ -41,10 +41,12 @@ pub struct Builder {
     tiered: bool,
     lazy: bool,
     verify_diff: bool,
+    declarations: bool,
     cache: Option<Cache>,
     debugger: bool,
     profilers: Vec<Profiler>,
     contain_faults: bool,
+    contain_aborts: bool,
 }
 
 impl Default for Builder {
@@ -60,10 +62,12 @@ impl Default for Builder {
             tiered: true,
             lazy: false,
             verify_diff: false,
+            declarations: true,
             cache: None,
             debugger: false,
             profilers: Vec::new(),
             contain_faults: true,
+            contain_aborts: false,
         }
     }
 }
@@ -120,6 +124,18 @@ impl Builder {
     /// it costs more than the patch saves.
     pub fn verify_diff(mut self, verify: bool) -> Self {
         self.verify_diff = verify;
+        self
+    }
+
+    /// Whether a module that declares a function with another type than the one it is defined with is
+    /// refused with [`ErrorKind::Signature`], as far as both types are known; on unless said otherwise.
+    /// It concerns declarations that are new, in modules that come as IR or bitcode. That a function
+    /// changes its type under those compiled against the old one is refused in any case.
+    ///
+    /// Whole programs in C may rely on declarations that differ where the processor sees no difference,
+    /// in files that no compiler has seen together.
+    pub fn check_declarations(mut self, check: bool) -> Self {
+        self.declarations = check;
         self
     }
 
@@ -223,6 +239,21 @@ impl Builder {
         self
     }
 
+    /// Whether a guarded call ends with [`ErrorKind::Aborted`] where its code would end the process; off
+    /// unless said otherwise. That is: `abort`, a failed `assert`, `raise(SIGABRT)`, `std::terminate`,
+    /// `exit` and its kin with their status ([`Error::exit_code`]), and a C++ exception that nothing
+    /// catches on its way to the guard, whose destructors are run. Nothing that was registered to run at
+    /// the end does so. What is given up is said at [`Guarded`](super::Guarded).
+    ///
+    /// Not contained: an abort of the C library's allocator, which has found the heap damaged; ends that a
+    /// library or the host asks for; what happens in threads that the code has started, and in
+    /// children of fork. SIGABRT has a handler of hotslot's then, until the program installs its own;
+    /// any other is passed on to the handler that was there before.
+    pub fn contain_aborts(mut self, contain: bool) -> Self {
+        self.contain_aborts = contain;
+        self
+    }
+
     /// The program's arguments, its name first, which the C library passes to constructors;
     /// none unless said otherwise. A word ends at its first zero byte.
     pub fn arguments<W: Into<Vec<u8>>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -262,6 +293,9 @@ impl Builder {
             for (name, address) in builtins::functions() {
                 state.define(name, Owner::Builtin, Rank::Builtin, Target::Function(address))?;
             }
+            for (name, address) in builtins::ends().into_iter().filter(|_| self.contain_aborts) {
+                state.define(name, Owner::Builtin, Rank::Builtin, Target::Function(address))?;
+            }
             let table = arena.table_layout().calls;
             state.define("__dso_handle", Owner::Builtin, Rank::Builtin, Target::Data(dso.address()))?;
             state.define("_GLOBAL_OFFSET_TABLE_", Owner::Builtin, Rank::Builtin, Target::Data(table))?;
@@ -272,14 +306,18 @@ impl Builder {
         state.lock().observers = Arc::new(observers);
         let (start, end) = arena.range();
         builtins::add_range(start, end, dso.address());
-        faults::add(missing.identity(), start..end, self.contain_faults);
+        faults::add(missing.identity(), start..end, self.contain_faults, self.contain_aborts);
+        if self.contain_aborts {
+            faults::contain_ends();
+        }
         let reclaiming = Arc::new(Forkable::new(()));
         forks::add(&reclaiming, &state, &arena);
         let inner = Arc::new(Inner {
-            contain_faults: self.contain_faults,
+            prepares_threads: self.contain_faults || self.contain_aborts,
             state,
             reclaiming,
             odd_stack: AtomicI32::new(0),
+            anonymous: AtomicU64::new(0),
             retained_limit: self.retained_limit.unwrap_or(self.arena_size / 4),
             missing,
             dso,
@@ -287,6 +325,7 @@ impl Builder {
             tiered: self.tiered && self.compile.full_level() == Level::Optimised,
             compile: self.compile,
             verify_diff: self.verify_diff,
+            declarations: self.declarations,
             lines: self.debugger,
             cache: self.cache,
             threads: self.threads,

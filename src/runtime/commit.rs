@@ -30,6 +30,8 @@ pub(super) struct Afterwards {
     /// The generations that these are of, which must not be freed meanwhile.
     #[allow(dead_code, reason = "held")]
     lives: Vec<Arc<()>>,
+    /// The anonymous module of the update.
+    pub anonymous: Option<u32>,
 }
 
 impl Afterwards {
@@ -53,7 +55,8 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     state.epoch.advance();
     let upgrades = staged.iter().filter(|staged| staged.upgrade).count();
     state.totals.upgrades += upgrades as u64;
-    state.totals.commits += u64::from(upgrades == 0);
+    let anonymous = staged.iter().any(|staged| staged.anonymous);
+    state.totals.commits += u64::from(upgrades == 0 && !anonymous);
     state.order += ONE_UPDATE;
     for id in prepared.departed {
         state.symbols.get_mut(id).rare_mut().departed = state.order;
@@ -130,6 +133,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
     }
     state.latest.clear();
     note(state, &staged, &restored, &removed);
+    after.anonymous = staged.iter().find(|staged| staged.anonymous).map(|staged| staged.id);
     for module in staged {
         state.latest.push(module.name.clone());
         let past = take(&mut ended, module.id);
@@ -155,7 +159,7 @@ pub(super) fn commit(state: &mut State, prepared: Prepared) -> Afterwards {
 /// Notes what the update changes, while what it replaces is there.
 fn note(state: &mut State, staged: &[Staged], restored: &[Restored], removed: &[u32]) {
     let number = |id: u32| state.module(id).map(|module| module.current.number);
-    let staged = || staged.iter().filter(|staged| !staged.upgrade);
+    let staged = || staged.iter().filter(|staged| !staged.upgrade && !staged.anonymous);
     let changed = |(name, id, to): (&Arc<str>, u32, Option<u64>)| {
         let source = state.module(id).filter(|_| to.is_none()).map(|module| module.current.source.clone());
         Changed { name: name.clone(), from: number(id), to, source }
@@ -247,7 +251,7 @@ fn retract(state: &mut State, id: u32) -> Vec<(SymbolId, Provider)> {
 
 /// Enters a new generation into the records.
 fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>, after: &mut Afterwards) {
-    let Staged { name, id, replace, upgrade, mut generation, mut layer, carried } = module;
+    let Staged { name, id, replace, upgrade, anonymous, mut generation, mut layer, carried } = module;
     layer.order = state.order;
     let (number, image) = (generation.number, &mut layer.image);
     let (init, fini) = (std::mem::take(&mut image.init), std::mem::take(&mut image.fini));
@@ -280,7 +284,7 @@ fn admit(state: &mut State, module: Staged, provided: Vec<(SymbolId, Provider)>,
             state.modules[id as usize] = Some(module);
         }
         None => {
-            let module = Module { name, current: generation, past: Vec::new(), newest: number };
+            let module = Module { name, anonymous, current: generation, past: Vec::new(), newest: number };
             state.insert_module(id, module);
         }
     }
@@ -335,4 +339,18 @@ fn remove(state: &mut State, id: u32) {
     for generation in past.into_iter().map(|past| past.generation).chain([current]) {
         state.retire(&name, generation);
     }
+}
+
+/// Ends the anonymous module `id`. What it defines nobody else refers to by name, so nothing but
+/// its own records changes.
+pub(super) fn end_anonymous(state: &mut State, id: u32) {
+    state.epoch.advance();
+    for (symbol, body) in retract(state, id) {
+        state.symbols.get_mut(symbol).retire(body);
+    }
+    let Some(module) = state.take_module(id) else { return };
+    let Module { name, current, .. } = *module;
+    let before = state.retired.len();
+    state.retire(&name, current);
+    state.retired.iter_mut().skip(before).for_each(|retired| retired.anonymous = true);
 }

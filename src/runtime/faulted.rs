@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_void};
 use super::Inner;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Fault, Frame};
-use crate::faults::{Caught, Why};
+use crate::faults::{self, Caught, Why};
 use crate::link::Image;
 
 impl Inner {
@@ -23,6 +23,7 @@ impl Inner {
             stack_overflow: caught.why == Why::Overflow,
             frames,
             more_frames: caught.more,
+            in_allocator: in_allocator(caught, self.arena.range()),
             ..Fault::default()
         };
         fault.address = match caught.why {
@@ -82,6 +83,12 @@ impl Inner {
     }
 }
 
+/// Whether generated code has called the C library's allocator, and was met in that.
+fn in_allocator(caught: &Caught, (start, end): (u64, u64)) -> bool {
+    let called = caught.frames().iter().take_while(|at| !(start..end).contains(at));
+    called.into_iter().any(|&at| faults::is_allocator(at))
+}
+
 /// The kernel's `si_code` for a fault whose address it does not know.
 const SI_KERNEL: i32 = 0x80;
 
@@ -95,6 +102,14 @@ fn error(caught: &Caught, fault: &Fault) -> Error {
         _ => String::new(),
     };
     let message = match caught.why {
+        // What it called itself says more than what that did in the end.
+        Why::Abort => match called(fault) {
+            Some(by) => format!("aborted by {by}, called in {place}"),
+            None => format!("aborted in {place}"),
+        },
+        Why::Exit(status) => format!("exit({status}) was called in {place}"),
+        Why::Exception => format!("an exception that nothing catches was thrown in {place}"),
+        Why::Host => format!("given up in {place}"),
         Why::Interrupt => format!("interrupted in {place}{by}"),
         Why::Deadline => format!("the time for the call was over in {place}{by}"),
         Why::Overflow => format!("stack overflow (SIGSEGV) in {place}{by}"),
@@ -106,13 +121,26 @@ fn error(caught: &Caught, fault: &Fault) -> Error {
             format!("{}{at} in {place}{by}", fault.signal_name())
         }
     };
-    let interrupted = matches!(caught.why, Why::Interrupt | Why::Deadline);
-    let kind = if interrupted { ErrorKind::Interrupted } else { ErrorKind::Fault };
-    let error = Error::new(kind, message);
+    let kind = match caught.why {
+        Why::Interrupt | Why::Deadline => ErrorKind::Interrupted,
+        Why::Abort | Why::Exit(_) | Why::Exception => ErrorKind::Aborted,
+        Why::Host => ErrorKind::GivenUp,
+        Why::Fault | Why::Overflow | Why::NoCode(_) => ErrorKind::Fault,
+    };
+    let mut error = Error::new(kind, message);
+    if let Why::Exit(status) = caught.why {
+        error = error.with_exit_code(status);
+    }
     match culprit.and_then(|frame| frame.function.as_deref()) {
         Some(name) => error.about(name),
         None => error,
     }
+}
+
+/// The function that generated code has called and that was met in the middle.
+fn called(fault: &Fault) -> Option<&str> {
+    let inner = fault.frames.iter().position(|frame| frame.module.is_some())?.checked_sub(1)?;
+    fault.frames.get(inner)?.function.as_deref()
 }
 
 impl State {

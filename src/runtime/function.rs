@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Runtime;
+use super::anonymous::Held;
 use super::guarded::{self, Guarded};
 use crate::error::Result;
 
@@ -73,6 +74,10 @@ pub unsafe trait Signature: Copy + Send + Sync + 'static {
     /// There is a function of type `Self` at `address`.
     #[doc(hidden)]
     unsafe fn from_address(address: *const c_void) -> Self;
+
+    /// The address of the function.
+    #[doc(hidden)]
+    fn address(self) -> *const c_void;
 }
 
 macro_rules! signature {
@@ -91,6 +96,10 @@ macro_rules! signature {
             unsafe fn from_address(address: *const c_void) -> Self {
                 // SAFETY: both are thin pointers; the rest is the caller's promise.
                 unsafe { std::mem::transmute::<*const c_void, $pointer>(address) }
+            }
+
+            fn address(self) -> *const c_void {
+                self as *const c_void
             }
         }
 
@@ -177,12 +186,15 @@ signature!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
 
 /// A function of generated code, up to date over every replacement.
 ///
-/// It keeps its runtime alive. Made by [`Runtime::function`].
+/// It keeps its runtime alive. Made by [`Runtime::function`]; and by
+/// [`Anonymous::function`](super::Anonymous::function), then it keeps that module in place as well.
 pub struct Function<F> {
     address: *const c_void,
     runtime: Runtime,
     /// Says that the function is held under this type.
     token: Arc<()>,
+    /// What it is a function of, where that ends with its handles.
+    held: Option<Arc<Held>>,
     kind: PhantomData<F>,
 }
 
@@ -193,7 +205,12 @@ unsafe impl<F: Signature> Sync for Function<F> {}
 
 impl<F: Signature> Function<F> {
     pub(super) fn new(address: *const c_void, runtime: Runtime, token: Arc<()>) -> Self {
-        Self { address, runtime, token, kind: PhantomData }
+        Self { address, runtime, token, held: None, kind: PhantomData }
+    }
+
+    /// A handle that keeps the anonymous module `held` in place.
+    pub(super) fn holding(self, held: Arc<Held>) -> Self {
+        Self { held: Some(held), ..self }
     }
 
     /// The function as a plain pointer: its stub, the same over every replacement. It is
@@ -217,8 +234,8 @@ impl<F: Signature> Function<F> {
 
 impl<F> Clone for Function<F> {
     fn clone(&self) -> Self {
-        let Self { address, ref runtime, ref token, kind } = *self;
-        Self { address, runtime: runtime.clone(), token: token.clone(), kind }
+        let Self { address, ref runtime, ref token, ref held, kind } = *self;
+        Self { address, runtime: runtime.clone(), token: token.clone(), held: held.clone(), kind }
     }
 }
 

@@ -131,6 +131,8 @@ pub(super) struct Past {
 /// A module that is loaded.
 pub(super) struct Module {
     pub name: Arc<str>,
+    /// It is not found by that name.
+    pub anonymous: bool,
     pub current: Generation,
     /// Oldest first.
     pub past: Vec<Past>,
@@ -150,4 +152,6 @@ pub(super) struct Retired {
     /// The last generation that it was of.
     pub number: u64,
     pub layer: Layer,
+    /// Nobody but its own code knew its symbols, and its constants end with it.
+    pub anonymous: bool,
 }

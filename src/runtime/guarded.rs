@@ -25,7 +25,7 @@ use crate::table::SymbolId;
 /// Not contained, and left to the handlers that the process had before: a fault in a host
 /// function that generated code called, and in hotslot itself; in the allocator of the C library,
 /// beyond its first look at what it was given; whatever ends the process otherwise, as `abort`
-/// does; a fault in code that hotslot runs on its way: a constructor run by an update, a
+/// does, unless [`Builder::contain_aborts`](super::Builder::contain_aborts) is set; a fault in code that hotslot runs on its way: a constructor run by an update, a
 /// resolver, an exit handler, unless there is a guard further in.
 ///
 /// # What is given up
@@ -98,7 +98,7 @@ impl<'f, F: Signature> Guarded<'f, F> {
 /// Runs `call`, which calls generated code of `runtime` and does nothing else, under a guard.
 #[inline]
 pub(super) fn run<T>(runtime: &Runtime, call: impl FnOnce() -> T) -> Result<T> {
-    if runtime.inner.contain_faults {
+    if runtime.inner.prepares_threads {
         faults::prepare_thread();
     }
     let result = faults::run(runtime.inner.missing.identity(), None, call);
@@ -123,7 +123,7 @@ impl Runtime {
 
 /// Prepares the calling thread for a call with limits.
 fn prepare(runtime: &Runtime) {
-    match runtime.inner.contain_faults {
+    match runtime.inner.prepares_threads {
         true => faults::prepare_thread(),
         false => faults::prepare_stacks(),
     }
@@ -133,7 +133,13 @@ fn prepare(runtime: &Runtime) {
 fn error(runtime: &Runtime, given_up: GivenUp) -> Error {
     match given_up {
         GivenUp::Error(error) => error,
-        GivenUp::Caught(caught) => runtime.inner.describe_fault(&caught).1,
+        GivenUp::Caught(caught, said) => {
+            let (fault, error) = runtime.inner.describe_fault(&caught);
+            match said {
+                Some(said) => said.with_fault(fault),
+                None => error,
+            }
+        }
     }
 }
 
@@ -155,6 +161,20 @@ impl Runtime {
     ) -> Result<()> {
         // SAFETY: by the contract above.
         run(self, move || unsafe { function(data) })
+    }
+
+    /// Ends the innermost guarded call of this runtime on the calling thread with
+    /// [`ErrorKind::GivenUp`] and `message`: for a function of the host that generated code has called,
+    /// and that finds that there is no going on. [`Error::fault`] says where the code was. Comes back,
+    /// with the error, where there is no such call.
+    ///
+    /// # Safety
+    /// All frames between the guarded call and this one bear to be left as [`Guarded`] says, those of the
+    /// function that calls this among them: nothing of theirs is dropped.
+    #[allow(unsafe_code)]
+    pub unsafe fn give_up(&self, message: &str) -> Error {
+        // SAFETY: by the contract above; nothing in this frame has to be dropped.
+        unsafe { faults::give_up(self.inner.missing.identity(), Error::new(ErrorKind::GivenUp, message)) }
     }
 
     /// Has `report` told of a fault of generated code that no guarded call waits for, before it

@@ -13,7 +13,9 @@ use super::state::Base;
 use super::stored::{self, Task};
 use super::units::{Incoming, Ready};
 use super::verify;
-use crate::compile::{self, CompileTimes, Interface, Known, Level, Patch, Reads, Source, SourceKind};
+use crate::compile::{
+    self, CompileOptions, CompileTimes, Interface, Known, Level, OptLevel, Patch, Reads, Source, SourceKind,
+};
 use crate::error::Result;
 
 /// How the object of a module was made.
@@ -47,6 +49,9 @@ pub(super) fn module(inner: &Inner, module: &Incoming, patch: bool) -> Result<Co
     let source = &module.source;
     if !matches!(source.kind(), SourceKind::Ir | SourceKind::Bitcode) {
         return whole(inner, source, None);
+    }
+    if module.anonymous.is_some() {
+        return once(inner, source);
     }
     let bitcode = to_bitcode(inner, source)?;
     let base = if patch && module.replace { inner.state.lock().base(&module.name) } else { None };
@@ -187,6 +192,15 @@ fn whole(inner: &Inner, source: &Source, known: Option<&Known>) -> Result<Code> 
     }
     let make = || passing(|| compile::compile_whole(source, &inner.compile, known));
     Ok(take(stored::get(inner.cache.as_ref(), &Task::object(source, &inner.compile), &make)?))
+}
+
+/// The object of what is most likely run once: nobody will compare it with another version, or
+/// look for it in the cache.
+fn once(inner: &Inner, source: &Source) -> Result<Code> {
+    crate::fault::step("compile")?;
+    let level = if inner.first_level() == Level::Fast { OptLevel::O0 } else { inner.compile.level };
+    let options = CompileOptions { level, ..inner.compile.clone() };
+    Ok(take((passing(|| compile::compile_whole(source, &options, None))?, false)))
 }
 
 /// What was compiled, or found.

@@ -7,11 +7,13 @@
 //! [`generation`] and [`history`], their end in [`retire`]. [`function`] is the typed way in.
 //! Everything below this module does one thing and knows nothing of the others.
 
+mod anonymous;
 mod archives;
 mod builder;
 mod commit;
 mod describe;
 mod entry;
+mod escaped;
 mod faulted;
 mod first_calls;
 mod fitting;
@@ -20,6 +22,7 @@ mod function;
 mod generation;
 mod guarded;
 mod history;
+mod host;
 mod lazy;
 mod loose_ends;
 mod make;
@@ -34,6 +37,7 @@ mod staging;
 mod state;
 mod stats;
 mod stored;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod thunks;
@@ -49,11 +53,11 @@ mod view;
 mod virtual_tables;
 
 use std::ffi::c_void;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 use std::time::Duration;
 
+pub use anonymous::Anonymous;
 pub use builder::Builder;
 pub use fitting::Migrated;
 pub use function::{AbiType, Function, Signature};
@@ -62,6 +66,7 @@ pub use history::Generation;
 pub use report::{ModuleReport, Report, Shadowed, StaleReader, Times, TypesFrom, Undefined};
 pub use retire::{Holder, Pending, Reclaimed};
 pub use stats::{Stats, Totals};
+pub use symbols::{Origin, Symbol, SymbolKind};
 pub use transaction::PreparedUpdate;
 pub use update::Update;
 
@@ -71,7 +76,7 @@ use crate::compile::{CompileOptions, Level, Source, callable_as};
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults;
 use crate::memory::{Arena, Block};
-use crate::process::{self, Library};
+use crate::process;
 use crate::reclaim::Caller;
 use crate::table::{Owner, Rank, SignatureId, SymbolId, Target};
 use crate::tls::Forkable;
@@ -101,8 +106,8 @@ struct Inner {
     /// How many bytes may be retired before updates are refused.
     retained_limit: usize,
     missing: MissingEntry,
-    /// Guarded calls end where code faults.
-    contain_faults: bool,
+    /// Guarded calls may end in the handler of a signal: of a fault, or an abort.
+    prepares_threads: bool,
     /// What `__dso_handle` is in this runtime.
     dso: Block,
     compile: CompileOptions,
@@ -110,6 +115,8 @@ struct Inner {
     tiered: bool,
     /// Functions are compiled on their first call.
     lazy: bool,
+    /// Functions are what modules declare them to be.
+    declarations: bool,
     /// What is not compiled again is checked to be the same.
     verify_diff: bool,
     /// Where functions stand in the source counts.
@@ -118,6 +125,8 @@ struct Inner {
     threads: usize,
     /// What constructors get as argc and argv.
     arguments: Arguments,
+    /// How many anonymous modules there have been.
+    anonymous: AtomicU64,
     arena: Arc<Arena>,
 }
 
@@ -217,7 +226,19 @@ impl Runtime {
     pub unsafe fn function<F: Signature>(&self, name: &str) -> Result<Function<F>> {
         let _loading = process::loading();
         let mut state = self.inner.state.lock();
-        let (id, target, owner) = self.lookup(&mut state, name)?;
+        let found = self.lookup(&mut state, name)?;
+        let function = self.handle(&mut state, name, found)?;
+        state.symbols.get_mut(found.0).pinned = true;
+        Ok(function)
+    }
+
+    /// A handle to the function `name`, which was found as that, if it is one of type `F`.
+    fn handle<F: Signature>(
+        &self,
+        state: &mut State,
+        name: &str,
+        (id, target, owner): (SymbolId, Target, Owner),
+    ) -> Result<Function<F>> {
         if !matches!(target, Target::Function(_) | Target::Process(_)) {
             return Err(Error::new(ErrorKind::Signature, format!("{name} is not a function"))
                 .about(name)
@@ -240,9 +261,7 @@ impl Runtime {
                 .hint("ask for the function with the type it was compiled with"));
             }
         }
-        let symbol = state.symbols.get_mut(id);
-        symbol.pinned = true;
-        let token = symbol.rare_mut().handles.hold(&F::ir_type());
+        let token = state.symbols.get_mut(id).rare_mut().handles.hold(&F::ir_type());
         let stub = state.symbols.slots.stub(id.0);
         Ok(Function::new(stub as *const c_void, self.clone(), token))
     }
@@ -256,14 +275,7 @@ impl Runtime {
         let _loading = process::loading();
         let mut state = self.inner.state.lock();
         let (id, target, _) = self.lookup(&mut state, name)?;
-        let address = state.symbols.address(id, Some(target)).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Resolve,
-                format!("{name} is thread-local: it has an address for each thread"),
-            )
-            .about(name)
-            .hint("load a function that returns its address")
-        })?;
+        let address = state.symbols.address(id, Some(target)).ok_or_else(|| state::thread_local(name))?;
         state.symbols.get_mut(id).pinned = true;
         Ok(address as *const c_void)
     }
@@ -281,68 +293,11 @@ impl Runtime {
         Ok((state.find(name)?, provider.target, Owner::Process))
     }
 
-    /// Defines a function of the host under `name`, for modules to call. Defining it again
-    /// redirects every caller.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Update`] for an impossible name.
-    ///
-    /// # Safety
-    /// `function` is a function of the type that modules declare it with, callable for as
-    /// long as the runtime or until it is defined again.
-    #[allow(unsafe_code)]
-    pub unsafe fn define_function(&self, name: &str, function: *const c_void) -> Result<()> {
-        let target = Target::Function(function as u64);
-        self.inner.state.lock().define(name, Owner::Host, Rank::Strong, target)
-    }
-
-    /// Defines a variable of the host under `name`, for modules to use.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Update`] for an impossible name.
-    ///
-    /// # Safety
-    /// `data` points to what modules declare, valid for their accesses for as long as the
-    /// runtime.
-    #[allow(unsafe_code)]
-    pub unsafe fn define_data(&self, name: &str, data: *mut c_void) -> Result<()> {
-        let target = Target::Data(data as u64);
-        self.inner.state.lock().define(name, Owner::Host, Rank::Strong, target)
-    }
-
-    /// Opens a shared library, whose symbols modules can then use: modules loaded later,
-    /// and those loaded before that refer to something nothing has defined so far. What is
-    /// defined already stays as it is. Thread-local variables are found by modules loaded
-    /// later only.
-    ///
-    /// The library's constructors run on this thread before this returns, and may use the
-    /// runtime. It stays open for as long as the runtime.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Read`] where the dynamic linker refuses it.
-    pub fn open_library(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.inner.arena.check_ours()?;
-        let library = Library::open(path.as_ref())?;
-        let _loading = process::loading();
-        self.inner.state.lock().add_libraries(vec![library]);
-        Ok(())
-    }
-
-    /// Finds and opens a library as a linker does for `-l name`: `libname.so` or
-    /// `libname.a` in `directories`, then in the system's, and what a linker script of that
-    /// name leads to. A shared library is opened as by [`Self::open_library`]; of a static
-    /// one those members are loaded as modules that something loaded so far needs.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Resolve`] where there is none, [`ErrorKind::Read`] where what there is
-    /// cannot be opened, and those of loading it.
-    pub fn find_library(&self, name: &str, directories: &[PathBuf]) -> Result<()> {
-        self.update().library(name, directories)?.commit().map(|_| ())
-    }
-
     /// The modules loaded, with their generation, in no particular order.
     pub fn modules(&self) -> Vec<(String, u64)> {
-        self.inner.state.lock().live().map(|m| (m.name.to_string(), m.current.number)).collect()
+        let state = self.inner.state.lock();
+        let named = state.live().filter(|module| !module.anonymous);
+        named.map(|m| (m.name.to_string(), m.current.number)).collect()
     }
 
     /// Returns `module` to its `generation`: an [`Update`] of one, and as fast as the commit of
@@ -405,7 +360,7 @@ impl Runtime {
         let state = self.inner.state.lock();
         let usage = self.inner.arena.usage();
         Stats {
-            modules: state.live().count(),
+            modules: state.live().filter(|module| !module.anonymous).count(),
             lazy_functions: state
                 .live()
                 .filter_map(|m| m.current.known.as_ref())

@@ -43,6 +43,7 @@ pub(super) struct Staged {
     pub replace: bool,
     /// The generation stays the same, with better code.
     pub upgrade: bool,
+    pub anonymous: bool,
     /// Still without layers.
     pub generation: Generation,
     pub layer: Layer,
@@ -133,6 +134,8 @@ pub(super) struct Settings<'a> {
     pub missing_entry_cell: u64,
     /// Undefined and multiply defined symbols are errors.
     pub strict: bool,
+    /// Functions are what modules declare them to be, or that is an error.
+    pub declarations: bool,
     /// What becomes of variables that no longer fit.
     pub rules: &'a Rules,
 }
@@ -202,7 +205,8 @@ pub(super) struct Batch<'s> {
 #[derive(Default)]
 pub(super) struct Current {
     pub(super) id: u32,
-    pub(super) name: Arc<str>,
+    /// See [`Incoming::scope`].
+    pub(super) scope: String,
     pub(super) definitions: Vec<Definition>,
     /// Functions that only it knows, and whose addresses it uses.
     pub(super) exposed: Vec<SymbolId>,
@@ -228,7 +232,7 @@ impl Batch<'_> {
             self.index = index as u64;
             self.link(settings, module)?;
         }
-        step("checks").and_then(|()| self.check_signatures(outdated))?;
+        step("checks").and_then(|()| self.check_signatures(outdated, settings.declarations))?;
         self.find_changes();
         self.make_missing_thunks(settings)?;
         self.prepared.winners = self.prepared.changed.iter().map(|&id| self.winner(id).copied()).collect();

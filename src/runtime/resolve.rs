@@ -26,6 +26,20 @@ pub(super) fn scoped_name(name: &str, module: &str, ordinal: u32) -> String {
     }
 }
 
+/// What the table calls a symbol that the anonymous module of this number defines for itself.
+/// Different from what [`scoped_name`] makes of a static function of the same name.
+pub(super) fn anonymous_name(name: &str, number: u64) -> String {
+    format!("{name}\0\0{number}")
+}
+
+/// The name that an object gives to what the table calls `name`, unless that is a static function.
+pub(super) fn exported_name(name: &str) -> &str {
+    match name.split_once("\0\0") {
+        Some((plain, number)) if !number.starts_with('\0') => plain,
+        _ => name,
+    }
+}
+
 impl Resolve for Batch<'_> {
     fn target(&mut self, id: SymbolId) -> Option<Target> {
         match self.winner(id) {
@@ -39,7 +53,7 @@ impl Resolve for Batch<'_> {
     }
 
     fn local_function(&mut self, name: &str, ordinal: u32, body: u64, indirect: bool) -> Result<SymbolId> {
-        let scoped = scoped_name(name, &self.current.name, ordinal);
+        let scoped = scoped_name(name, &self.current.scope, ordinal);
         let id = self.intern(&scoped)?;
         let definition =
             Definition { id, rank: Rank::Strong, target: Target::Function(body), size: 0, indirect };
@@ -135,6 +149,8 @@ pub(super) struct KeptStorage<'a> {
     pub(super) common: &'a HashMap<SymbolId, (u64, u64)>,
     /// What is known of the module's types.
     pub(super) interface: &'a Interface,
+    /// Its constants end with its code.
+    pub(super) transient: bool,
 }
 
 impl Kept for KeptStorage<'_> {
@@ -181,6 +197,10 @@ impl Kept for KeptStorage<'_> {
 
     fn labels_stay(&self) -> bool {
         self.interface.labels_stay
+    }
+
+    fn is_transient(&self) -> bool {
+        self.transient
     }
 
     fn common(&self, symbol: SymbolId) -> (u64, u64) {

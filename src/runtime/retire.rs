@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Inner;
-use super::generation::{Generation, Layer, Retired};
+use super::escaped;
+use super::generation::{Generation, Retired};
 use super::state::State;
 use super::variables::Left;
 use crate::builtins;
@@ -18,7 +19,7 @@ use crate::link::Image;
 use crate::memory::Block;
 use crate::reclaim::{Caller, Findings, ask_threads, thread_name};
 use crate::seeded::{Bug, bug};
-use crate::table::{GateMemory, Provider, Target};
+use crate::table::{GateMemory, Provider, SymbolId, Target};
 
 /// A generation that is retired and not freed yet.
 #[derive(Debug, Clone)]
@@ -87,10 +88,12 @@ impl Inner {
         let (held, freed) = if bug(Bug::FreeAtRetire) {
             (Candidates::default(), candidates)
         } else {
-            let (ranges, owners) = candidates.ranges();
+            let (ranges, owners) = candidates.ranges(&self.state.lock());
             let findings = self.ask(&ranges, caller);
             unknown = is_unknown(&findings);
-            candidates.split(&findings, &owners)
+            let (mut held, mut freed) = candidates.split(&findings, &owners);
+            while self.hold_escaped(&mut held.retired, &mut freed.retired) {}
+            (held, freed)
         };
         let mut result = Reclaimed::default();
         {
@@ -234,7 +237,7 @@ impl Inner {
                 generation: retired.number,
                 bytes: retired.layer.bytes(),
                 holders: Vec::new(),
-                kept_because: state.keeps(&retired.layer, &exits).unwrap_or_default(),
+                kept_because: state.keeps(retired, &exits).unwrap_or_default(),
             })
             .collect();
         for hit in &findings.hits {
@@ -254,7 +257,7 @@ impl Inner {
 }
 
 /// Where a word leads that keeps `image`: its code, and constants that end with it.
-fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
+pub(super) fn ranges(image: &Image) -> impl Iterator<Item = Range<u64>> + '_ {
     image.code.iter().chain(&image.constants).map(Block::range)
 }
 
@@ -279,7 +282,7 @@ impl State {
         for layer in generation.layers {
             if let Ok(layer) = Arc::try_unwrap(layer) {
                 self.retired_bytes += layer.bytes();
-                self.retired.push(Retired { module: module.clone(), number, layer });
+                self.retired.push(Retired { module: module.clone(), number, layer, anonymous: false });
             }
         }
     }
@@ -306,14 +309,15 @@ impl State {
         let exits = builtins::exit_handlers(dso);
         let (kept, retired) = std::mem::take(&mut self.retired)
             .into_iter()
-            .partition(|retired| self.keeps(&retired.layer, &exits).is_some());
+            .partition(|retired| self.keeps(retired, &exits).is_some());
         self.retired = kept;
         Candidates { retired, gates: std::mem::take(&mut self.gates) }
     }
 
-    /// What keeps `layer` whatever the threads say. `exits` are the functions that are to run at
+    /// What keeps a layer whatever the threads say. `exits` are the functions that are to run at
     /// the end.
-    fn keeps(&self, layer: &Layer, exits: &[u64]) -> Option<String> {
+    fn keeps(&self, retired: &Retired, exits: &[u64]) -> Option<String> {
+        let layer = &retired.layer;
         if let Some(why) = layer.image.keeps
             && !bug(Bug::IgnoreKeeps)
         {
@@ -324,8 +328,13 @@ impl State {
             return Some("its initialisers have not all run".to_owned());
         }
         let image = &layer.image;
+        let runs_at_end = |id: SymbolId| exits.contains(&self.symbols.slots.stub(id.0));
         layer.defined.iter().find_map(|&id| {
             let symbol = self.symbols.get(id);
+            if retired.anonymous {
+                let name = symbol.plain_name();
+                return runs_at_end(id).then(|| format!("{name} is to run at the end"));
+            }
             if image.contains(self.symbols.slots.call(id.0)) && !symbol.is_local() {
                 return Some(format!("calls of {} go there until its resolver has run", symbol.name));
             }
@@ -339,8 +348,7 @@ impl State {
                 let why = || format!("the address of {name} was taken, and nothing else defines it");
                 return symbol.exposed.then(why);
             }
-            let exit = exits.contains(&self.symbols.slots.stub(id.0));
-            exit.then(|| format!("{name} is to run at the end"))
+            runs_at_end(id).then(|| format!("{name} is to run at the end"))
         })
     }
 
@@ -383,10 +391,13 @@ impl State {
 impl Candidates {
     /// The ranges to ask about, in order, and which candidate each belongs to; gates come
     /// after all generations.
-    fn ranges(&self) -> (Vec<Range<u64>>, Vec<usize>) {
+    fn ranges(&self, state: &State) -> (Vec<Range<u64>>, Vec<usize>) {
         let mut all: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, retired) in self.retired.iter().enumerate() {
             all.extend(ranges(&retired.layer.image).map(|range| (range, index)));
+            if retired.anonymous {
+                all.extend(escaped::ranges(state, &retired.layer).map(|range| (range, index)));
+            }
         }
         for (index, gates) in self.gates.iter().enumerate() {
             all.push((gates.code_range(), self.retired.len() + index));

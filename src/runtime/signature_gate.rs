@@ -1,12 +1,16 @@
-//! The signature gate: no function changes its type under those compiled against the old.
+//! The signature gate: no function changes its type under those compiled against the old, and
+//! nobody new takes one for another type.
 //!
 //! Owns the comparison of what each slot's function was compiled as with what it will be,
-//! and the search for modules and handles that rely on the old type. What types are and
-//! when two agree is the compile stage's; a type that nobody knows is not checked.
+//! the search for modules and handles that rely on the old type, and that of declarations that are
+//! wrong from the start. What types are and when two agree is the compile stage's; a type that
+//! nobody knows is not checked.
 
 use std::sync::Arc;
 
-use super::prepare::Batch;
+use super::generation::{Module, Wanted};
+use super::prepare::{Batch, Staged};
+use super::report::TypesFrom;
 use super::state::State;
 use crate::compile::{callable_as, compatible};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,12 +32,54 @@ impl State {
         let relies = |asked: &str| callable_as(text(old), asked) && !callable_as(text(new), asked);
         self.symbols.get(id).live_handles().any(relies)
     }
+
+    /// The number of the type `text`, which a function of the host called `name` is about to have, if
+    /// all agree with that who were compiled against another definition of it.
+    pub(super) fn host_type(&mut self, name: &str, text: &str) -> Result<SignatureId> {
+        let differs = |wanted: &Wanted| {
+            self.signatures.text(wanted.signature).is_some_and(|declared| !is_called_as(text, declared))
+        };
+        let mut callers: Vec<&str> = Vec::new();
+        if let Ok(id) = self.find(name) {
+            let modules = self.symbols.get(id).wanted_by.iter().filter_map(|want| self.module(want.module()));
+            let wrong = |module: &&Module| module.current.wanted.iter().any(|w| w.id == id && differs(w));
+            callers = modules.filter(wrong).map(|module| &*module.name).collect();
+        }
+        if callers.is_empty() {
+            return Ok(self.signatures.intern(text));
+        }
+        callers.sort_unstable();
+        callers.dedup();
+        let callers = callers.join(", ");
+        let message = format!("the host's {name} has type {text}; compiled against another one: {callers}");
+        Err(Error::new(ErrorKind::Signature, message)
+            .about(name)
+            .hint("replace these modules first, or define the function with the type they use"))
+    }
+}
+
+/// Whether code that took a function of type `defined` for `declared` can call it. A result that
+/// nobody looks at may be anything that is not returned through memory.
+fn is_called_as(defined: &str, declared: &str) -> bool {
+    // A declaration without prototype says nothing of what else is passed.
+    let declared = &*declared.replace("?...)", "?)");
+    compatible(defined, declared) || {
+        let as_void = |text: &str| text.find(" (").map(|at| format!("void{}", &text[at..]));
+        declared.starts_with("void ")
+            && !defined.starts_with(['{', '['])
+            && as_void(defined).is_some_and(|defined| compatible(&defined, declared))
+    }
 }
 
 impl Batch<'_> {
     /// Refuses to change a type that others rely on, naming all of them. `outdated` gets the
     /// modules that are not part of the update.
-    pub(super) fn check_signatures(&mut self, outdated: &mut Vec<Arc<str>>) -> Result<()> {
+    /// With `declarations`, also refuses modules that take a function for what it is not.
+    pub(super) fn check_signatures(
+        &mut self,
+        outdated: &mut Vec<Arc<str>>,
+        declarations: bool,
+    ) -> Result<()> {
         let (mut changes, mut retyped) = (Vec::new(), Vec::new());
         // Where a definition goes, another one may take its place.
         let mut ids: Vec<SymbolId> = self.prepared.providers.keys().copied().collect();
@@ -56,7 +102,11 @@ impl Batch<'_> {
         changes.sort_by_key(|change| change.symbol);
         outdated.sort_unstable();
         outdated.dedup();
-        let problems = changes.into_iter().map(|change| self.refusal(&change)).collect();
+        let mut problems: Vec<Error> = changes.iter().map(|change| self.refusal(change)).collect();
+        if declarations {
+            let told = |id: SymbolId| changes.iter().any(|change| change.symbol == id);
+            problems.extend(self.wrong_declarations(&told));
+        }
         Error::all(problems).map_or(Ok(()), Err)
     }
 
@@ -97,7 +147,8 @@ impl Batch<'_> {
             let Some(module) = self.state.module(want.module()) else { continue };
             if module.current.wanted.iter().any(|w| w.id == id && relies(w.signature)) {
                 callers.push(format!("module {}", module.name));
-                outdated.push(module.name.clone());
+                // One without a name cannot be made anew.
+                outdated.extend((!module.anonymous).then(|| module.name.clone()));
             }
         }
         for staged in &self.prepared.staged {
@@ -110,6 +161,47 @@ impl Batch<'_> {
             callers.push("the host, by a Function".to_owned());
         }
         callers
+    }
+
+    /// Errors for what modules of the update declare otherwise than it is defined, and did not
+    /// before. `told` says which functions are the subject of another error.
+    fn wrong_declarations(&self, told: &dyn Fn(SymbolId) -> bool) -> Vec<Error> {
+        let text = |id| self.state.signatures.text(id);
+        let mut problems = Vec::new();
+        // Debug information does not always say how a function is called.
+        let is_ir = |staged: &&Staged| staged.generation.report.types == TypesFrom::Ir;
+        for staged in self.prepared.staged.iter().filter(|staged| !staged.upgrade).filter(is_ir) {
+            let before = self.state.module(staged.id).filter(|_| staged.replace);
+            let before = |id| before?.current.wanted.iter().find(|w| w.id == id).map(|w| w.signature);
+            for wanted in staged.generation.wanted.iter().filter(|wanted| !told(wanted.id)) {
+                let Some(declared) = text(wanted.signature) else { continue };
+                let winner = self.winner(wanted.id).filter(|p| matches!(p.target, Target::Function(_)));
+                let Some((owner, defined)) = winner.and_then(|p| Some((p.owner, text(p.signature)?))) else {
+                    continue;
+                };
+                if is_called_as(defined, declared) || before(wanted.id) == Some(wanted.signature) {
+                    continue;
+                }
+                let name = self.state.symbols.get(wanted.id).plain_name();
+                let owner = match owner {
+                    Owner::Module(_) => format!("module {}", self.owner_name(owner)),
+                    _ => self.owner_name(owner),
+                };
+                let message = format!(
+                    "module {} declares {name} as {declared}; {owner} defines it as {defined}",
+                    staged.name,
+                );
+                problems.push(
+                    Error::new(ErrorKind::Signature, message)
+                        .about(name)
+                        .in_module(&staged.name)
+                        .in_file(staged.generation.source.file())
+                        .hint("declare it as it is defined (Runtime::declarations), or change both in one update"),
+                );
+            }
+        }
+        problems.sort_by(|a, b| (a.module(), a.symbol()).cmp(&(b.module(), b.symbol())));
+        problems
     }
 
     fn refusal(&self, change: &Change) -> Error {

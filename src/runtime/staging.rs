@@ -13,7 +13,7 @@ use super::generation::{Generation, Layer, Wanted};
 use super::make::Made;
 use super::patch::Carried;
 use super::prepare::{Batch, Current, Input, Settings, Staged};
-use super::resolve::{KeptStorage, scoped_name};
+use super::resolve::{KeptStorage, anonymous_name, scoped_name};
 use super::units::Incoming;
 use super::virtual_tables;
 use crate::compile::Interface;
@@ -70,7 +70,7 @@ impl Batch<'_> {
                 }
                 _ => free.next().unwrap_or(u32::MAX),
             };
-            let ids = self.name_symbols(&input.object, &module.name).map_err(place)?;
+            let ids = self.name_symbols(&input.object, module).map_err(place)?;
             named.push(Named { input, id, ids, needs });
         }
         Ok(named)
@@ -94,6 +94,7 @@ impl Batch<'_> {
                 shared: &self.shared,
                 common: &common,
                 interface: &interface,
+                transient: module.anonymous.is_some(),
             };
             let mut placement =
                 link::place(object, index, &needs, &ids, settings.arena, &kept, static_tls[index])
@@ -162,7 +163,7 @@ impl Batch<'_> {
             mut carried,
         } = module;
         let layout = *self.state.symbols.slots.layout();
-        self.current = Current { id, name: module.name.clone(), definitions, ..Current::default() };
+        self.current = Current { id, scope: module.scope().into_owned(), definitions, ..Current::default() };
         let detail = self.state.observers.detail();
         let mut linked = link::link(placement, &ids, &layout, self, settings.direct, detail)
             .map_err(|e| module.blame(e))?;
@@ -170,7 +171,7 @@ impl Batch<'_> {
         if let Some((patch, _)) = &made.patch {
             self.refer_later(patch).map_err(|e| module.blame(e))?;
         }
-        let Incoming { name, source, replace, number, upgrade } = module;
+        let Incoming { name, source, replace, number, upgrade, anonymous } = module;
         let Current { definitions, wanted, exposed, life, .. } = std::mem::take(&mut self.current);
         let wanted = wanted.into_iter().map(|(id, (called, required))| {
             let declared = interface.declared_type_of(&self.state.symbols.get(id).name);
@@ -240,13 +241,22 @@ impl Batch<'_> {
             report,
         };
         let carried = carried.layers;
-        self.prepared.staged.push(Staged { name, id, replace, upgrade, generation, layer, carried });
+        self.prepared.staged.push(Staged {
+            name,
+            id,
+            replace,
+            upgrade,
+            anonymous: anonymous.is_some(),
+            generation,
+            layer,
+            carried,
+        });
         Ok(())
     }
 
     /// Gives every global symbol its place in the table, those that only the module knows under
     /// a name of its own.
-    fn name_symbols(&mut self, object: &Object<'_>, module: &str) -> Result<Vec<Option<SymbolId>>> {
+    fn name_symbols(&mut self, object: &Object<'_>, module: &Incoming) -> Result<Vec<Option<SymbolId>>> {
         let mut ids = Vec::with_capacity(object.symbols.len());
         for symbol in &object.symbols {
             let global = symbol.binding != Binding::Local && !symbol.name.is_empty();
@@ -256,9 +266,11 @@ impl Batch<'_> {
                 ids.push(None);
                 continue;
             }
-            ids.push(Some(match symbol.scoped {
-                true => self.intern(&scoped_name(symbol.name, module, 0))?,
-                false => self.intern(symbol.name)?,
+            let own = module.anonymous.filter(|_| symbol.place != Place::Undefined);
+            ids.push(Some(match own {
+                _ if symbol.scoped => self.intern(&scoped_name(symbol.name, &module.scope(), 0))?,
+                Some(number) => self.intern(&anonymous_name(symbol.name, number))?,
+                None => self.intern(symbol.name)?,
             }));
         }
         Ok(ids)

@@ -144,11 +144,14 @@ impl State {
         if self.modules.len() <= at {
             self.modules.resize_with(at + 1, || None);
         }
-        let name = module.name.clone();
+        let (name, anonymous) = (module.name.clone(), module.anonymous);
         let old = self.modules[at].replace(Box::new(module));
         if old.is_none() {
             self.vacant.retain(|&vacant| vacant != id);
             let Self { names, modules, .. } = self;
+            if anonymous {
+                return None;
+            }
             names.insert(&name, id, |id| modules[id as usize].as_ref().map_or("", |module| &module.name));
         }
         old
@@ -156,7 +159,9 @@ impl State {
 
     pub(super) fn take_module(&mut self, id: u32) -> Option<Box<Module>> {
         let module = self.modules.get_mut(id as usize)?.take()?;
-        self.names.remove(&module.name, id);
+        if !module.anonymous {
+            self.names.remove(&module.name, id);
+        }
         self.vacant.push(id);
         Some(module)
     }
@@ -211,6 +216,18 @@ impl State {
 
     /// Defines a symbol on behalf of the host or of hotslot itself.
     pub(super) fn define(&mut self, name: &str, owner: Owner, rank: Rank, target: Target) -> Result<()> {
+        self.define_as(name, owner, rank, target, SignatureId::UNKNOWN)
+    }
+
+    /// The same for a function whose type is known.
+    pub(super) fn define_as(
+        &mut self,
+        name: &str,
+        owner: Owner,
+        rank: Rank,
+        target: Target,
+        signature: SignatureId,
+    ) -> Result<()> {
         if name.is_empty() || name.contains('\0') {
             return Err(Error::new(
                 ErrorKind::Update,
@@ -224,7 +241,7 @@ impl State {
         let symbol = self.symbols.get_mut(id);
         symbol.pinned = true;
         symbol.retract(owner);
-        symbol.provide(Provider { owner, rank, order, target, size: 0, signature: SignatureId::UNKNOWN });
+        symbol.provide(Provider { owner, rank, order, target, size: 0, signature });
         self.epoch.advance();
         self.latest.clear();
         self.settle_pending(id);
@@ -282,6 +299,13 @@ pub(super) fn undefined(name: &str) -> Error {
     Error::new(ErrorKind::Resolve, format!("undefined symbol: {name}"))
         .about(name)
         .hint("load a module that defines it, define it from the host, or open its library")
+}
+
+/// The error for asking for the one address of a variable that has many.
+pub(super) fn thread_local(name: &str) -> Error {
+    Error::new(ErrorKind::Resolve, format!("{name} is thread-local: it has an address for each thread"))
+        .about(name)
+        .hint("load a function that returns its address")
 }
 
 /// Libraries opened after modules that want something of theirs.

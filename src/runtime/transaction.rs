@@ -82,8 +82,24 @@ impl PreparedUpdate {
         let mut times = Times::default();
         let mut ready = compile_all(inner, units, &mut times)?;
         archives::select(&inner.state, &mut ready, wants)?;
-        let mut work = Work { ready, removed, archives, restored, strict, rules, undo, times };
-        let mut rounds = if rebuild { REBUILDS } else { 0 };
+        let work = Work { ready, removed, archives, restored, strict, rules, undo, times };
+        Self::link(runtime, work, if rebuild { REBUILDS } else { 0 })
+    }
+
+    /// An update of one module that has no public name.
+    pub(super) fn anonymous(runtime: &Runtime, module: Incoming, caller: &Caller) -> Result<Self> {
+        let inner = &*runtime.inner;
+        inner.arena.check_ours()?;
+        inner.check_retained(caller)?;
+        let mut times = Times::default();
+        let units = vec![Unit { module, on_demand: false, patch: false }];
+        let ready = compile_all(inner, units, &mut times)?;
+        Self::link(runtime, Work { ready, times, ..Work::default() }, 0)
+    }
+
+    /// Links what is compiled; callers that the update leaves behind are rebuilt `rounds` times.
+    fn link(runtime: &Runtime, mut work: Work, mut rounds: usize) -> Result<Self> {
+        let inner = &*runtime.inner;
         let mut prepared = loop {
             // A round's callers are compiled without the lock.
             let refusal = {
@@ -136,13 +152,18 @@ impl PreparedUpdate {
     /// None, unless another update was committed since this was prepared. Then this one is
     /// linked again, and refused, naming what came between, if it no longer fits. In a child of
     /// fork [`ErrorKind::Memory`], and so where there is no memory to keep the code of children.
-    pub fn commit(mut self) -> Result<Report> {
+    pub fn commit(self) -> Result<Report> {
+        self.commit_all().map(|(report, _)| report)
+    }
+
+    /// The same; also returns the number of its anonymous module.
+    pub(super) fn commit_all(mut self) -> Result<(Report, Option<u32>)> {
         let caller = Caller::here();
         let inner = self.runtime.inner.clone();
         let started = Instant::now();
         let (mut state, _loading) = self.lock(&inner)?;
         inner.arena.take_back()?;
-        let Some(prepared) = &self.prepared else { return Ok(Report::default()) };
+        let Some(prepared) = &self.prepared else { return Ok(Default::default()) };
         // Somebody may have asked for a handle since.
         let mut retyped = prepared.retyped.iter();
         let relied_on = retyped.any(|&(id, old, new)| {
@@ -158,7 +179,7 @@ impl PreparedUpdate {
         // guard further out gives up these frames, which hold locks.
         let migrations = self.prepared.iter().flat_map(|prepared| &prepared.migrations);
         barrier(|| migrations.for_each(Migration::run));
-        let Some(prepared) = self.prepared.take() else { return Ok(Report::default()) };
+        let Some(prepared) = self.prepared.take() else { return Ok(Default::default()) };
         let fast = prepared.staged.iter().filter(|staged| {
             let known = staged.generation.known.as_ref();
             inner.tiered && known.is_some_and(Known::has_fast)
@@ -179,7 +200,7 @@ impl PreparedUpdate {
         run_afterwards(&inner, &after);
         inner.reclaim_if_due(&caller);
         self.runtime.worker.iter().for_each(|worker| worker.add(std::mem::take(&mut fast)));
-        Ok(report)
+        Ok((report, after.anonymous))
     }
 }
 
@@ -261,6 +282,7 @@ impl Work {
             direct: inner.compile.call_form == CallForm::Stub,
             missing_entry_cell: inner.missing.cell(),
             strict: self.strict,
+            declarations: inner.declarations,
             rules: &self.rules,
         };
         let request = Request { inputs, restored, removed, groups };
@@ -280,7 +302,8 @@ impl Work {
             };
             let Some(source) = source else { return Err(unknown_module(&name)) };
             let source = source.rebuild().map_err(|e| e.in_module(&name))?;
-            let module = Incoming { name, source, replace: true, number: None, upgrade: false };
+            let module =
+                Incoming { name, source, replace: true, number: None, upgrade: false, anonymous: None };
             units.push(Unit { module, on_demand: false, patch: true });
         }
         self.ready.extend(compile_all(inner, units, &mut self.times)?);
@@ -301,6 +324,9 @@ fn check_names(
     let mut seen: HashSet<&str> = HashSet::new();
     for Input { module, .. } in inputs {
         let Incoming { name, replace, number, .. } = module;
+        if module.anonymous.is_some() {
+            continue;
+        }
         let error = match (state.module_id(name).is_some(), replace) {
             (true, false) => Some(already_loaded(name)),
             (false, true) => Some(unknown_module(name)),

@@ -2,6 +2,7 @@
 //!
 //! Owns the list of them and the threads; what is compiled for each is in [`super::make`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,9 +32,20 @@ pub(super) struct Incoming {
     pub number: Option<u64>,
     /// It is the live generation, with better code.
     pub upgrade: bool,
+    /// Nobody else knows it, and its symbols; the number tells it from others.
+    pub anonymous: Option<u64>,
 }
 
 impl Incoming {
+    /// What tells the functions that only the module knows from those of others.
+    pub(super) fn scope(&self) -> Cow<'_, str> {
+        match self.anonymous {
+            // No module's name begins so.
+            Some(number) => Cow::Owned(format!("\0\0{number}")),
+            None => Cow::Borrowed(&self.name),
+        }
+    }
+
     /// Names the module and its file in an error.
     pub(super) fn blame(&self, error: Error) -> Error {
         error.in_module(&self.name).in_file(self.source.file())

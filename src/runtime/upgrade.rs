@@ -27,7 +27,8 @@ pub(super) fn upgrade(inner: &Inner, name: &Arc<str>) -> Result<()> {
         module.map(|module| module.current.source.clone()).zip(state.base(name))
     };
     let Some((source, base)) = live else { return Ok(()) };
-    let module = Incoming { name: name.clone(), source, replace: true, number: None, upgrade: true };
+    let module =
+        Incoming { name: name.clone(), source, replace: true, number: None, upgrade: true, anonymous: None };
     let Some(ready) = make::upgrade(inner, module, &base)? else { return Ok(()) };
     add(inner, ready)?;
     inner.reclaim_if_due(&caller);
@@ -54,7 +55,8 @@ pub(super) fn first_call(inner: &Inner, id: SymbolId, together: &Together<'_>) -
             owner.and_then(|(function, number, module)| {
                 let source = module.current.source.clone();
                 let name = module.name.clone();
-                let module_now = Incoming { name, source, replace: true, number: None, upgrade: true };
+                let module_now =
+                    Incoming { name, source, replace: true, number: None, upgrade: true, anonymous: None };
                 Some((function, module_now, state.base_of(number, module)?))
             })
         };

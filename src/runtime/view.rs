@@ -4,6 +4,7 @@
 //! on top of those that stay, and what follows for every cell. Changes nothing.
 
 use super::prepare::{Batch, Prepared, Restored};
+use super::resolve::exported_name;
 use crate::compile::Interface;
 use crate::error::Result;
 use crate::link::Definition;
@@ -15,7 +16,8 @@ impl Batch<'_> {
         for definition in definitions {
             let mut signature = SignatureId::UNKNOWN;
             if matches!(definition.target, Target::Function(_))
-                && let Some(text) = interface.type_of(&self.state.symbols.get(definition.id).name)
+                && let Some(text) =
+                    interface.type_of(exported_name(&self.state.symbols.get(definition.id).name))
             {
                 signature = self.state.signatures.intern(text);
             }

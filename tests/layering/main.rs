@@ -162,6 +162,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "reclaim/threads/tests/stacks.rs",
     "reclaim/threads/tests/threads.rs",
     "reclaim/threads/waits.rs",
+    // `unsafe fn`s of the public interface.
+    "runtime/anonymous.rs",
     // Registers call frame information of published code.
     "runtime/commit.rs",
     // Asks the dynamic loader for names.
@@ -172,6 +174,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runtime/entry.rs",
     // Typed handles: addresses as function pointers.
     "runtime/function.rs",
+    // `unsafe fn`s of the public interface.
+    "runtime/host.rs",
     // Locks held from one call of the C library to the next.
     "runtime/forks.rs",
     // Is called by generated code.

@@ -38,7 +38,8 @@ const USUAL: &[&str] = &["stdc++", "m", "gcc_s", "c"];
 impl Hotslot {
     /// Loads every module in one update.
     pub fn load(program: &Program, level: Level, tiered: bool) -> Result<Self> {
-        let mut builder = Runtime::builder().process_symbols(false).tiered(tiered).opt_level(match level {
+        let mut builder = Runtime::builder().process_symbols(false).check_declarations(false).tiered(tiered);
+        builder = builder.opt_level(match level {
             Level::O0 => OptLevel::O0,
             Level::O1 => OptLevel::O1,
             Level::O2 => OptLevel::O2,

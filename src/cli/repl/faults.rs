@@ -11,10 +11,13 @@ use crate::cli::failure::in_a_line;
 
 /// The text of an error, a line or more.
 pub fn told(error: &Error) -> String {
+    if let (ErrorKind::Resolve, Some(symbol), Some(module)) = (error.kind(), error.symbol(), error.module()) {
+        return format!("{symbol} is called by {module}, and was declared, but is not defined\n");
+    }
     let Some(fault) = error.fault() else { return in_a_line(error) + "\n" };
     let place = fault.culprit().map_or_else(|| "the input's code".to_owned(), place);
     let mut text = format!("{} in {place}", what(error, fault));
-    let inner = fault.frames.first().filter(|frame| frame.module.is_none());
+    let inner = fault.frames.first().filter(|frame| frame.module.is_none() && fault.signal != libc::SIGABRT);
     if let Some(name) = inner.and_then(|frame| frame.function.as_deref())
         && fault.frames.iter().any(|frame| frame.module.is_some())
     {
@@ -31,8 +34,12 @@ pub fn told(error: &Error) -> String {
 
 /// What the processor or somebody else refused.
 fn what(error: &Error, fault: &Fault) -> String {
-    if error.kind() == ErrorKind::Interrupted {
-        return "interrupted".to_owned();
+    match (error.kind(), error.exit_code()) {
+        (ErrorKind::Interrupted, _) => return "interrupted".to_owned(),
+        (ErrorKind::Aborted, Some(code)) => return format!("exit({code}) was called"),
+        (ErrorKind::Aborted, None) if fault.signal == libc::SIGABRT => return aborted(fault),
+        (ErrorKind::Aborted, None) => return "an exception that nothing catches was thrown".to_owned(),
+        _ => {}
     }
     if fault.stack_overflow {
         return "stack overflow".to_owned();
@@ -49,6 +56,16 @@ fn what(error: &Error, fault: &Fault) -> String {
         }
         (libc::SIGSEGV | libc::SIGBUS, None) => format!("bad pointer: {}", fault.signal_name()),
         _ => fault.signal_name().to_owned(),
+    }
+}
+
+/// What the session's code called itself says more than what that did in the end.
+fn aborted(fault: &Fault) -> String {
+    let own = fault.frames.iter().position(|frame| frame.module.is_some()).unwrap_or(0);
+    let by = own.checked_sub(1).and_then(|at| fault.frames[at].function.as_deref());
+    match by.unwrap_or("abort").trim_start_matches('_') {
+        "assert_fail" => "an assertion failed: SIGABRT".to_owned(),
+        by => format!("aborted by {by}: SIGABRT"),
     }
 }
 

@@ -100,13 +100,14 @@ pub fn load(session: &mut Session, words: &str) -> Result<(), Failed> {
     let bare = document_without(&session.document, &real);
     if extension == "c" {
         match document_with(session, &bare, path, &real) {
-            Ok(document) => {
-                if session.try_become(document, files.clone()).is_ok() {
-                    return Ok(());
+            Ok(document) => match session.try_become(document, files.clone()) {
+                Ok(()) => return Ok(()),
+                Err(why) => {
+                    let what = "the session's definitions do not go with its own:";
+                    session.console.note(&format!("{words}: {what}"));
+                    why.tell(&session.console);
                 }
-                let why = "the session's definitions do not go with its own";
-                session.console.note(&format!("{words}: {why}"));
-            }
+            },
             Err(why) => session.console.note(&format!("{words}: {why}")),
         }
         session.console.note("declare what you use of it");

@@ -50,6 +50,7 @@ impl Machine {
             .opt_level(OptLevel::O0)
             .process_symbols(false)
             .history(0)
+            .contain_aborts(true)
             .arguments(["hotslot repl"])
             .build()?;
         let mut update = runtime.update();

@@ -145,19 +145,11 @@ fn is_to_be_assigned(said: &str) -> bool {
 /// Gives arrays whose length is that of their initialiser a declaration that says it.
 pub fn measure(clang: &FrontEnd, document: &mut Document, new: &[Arc<Definition>], cancel: &Cancel) {
     for one in new.iter().filter(|one| one.module().is_some() && is_open_array(one)) {
-        let Some(name) = one.symbol() else { continue };
-        let whole = compile(clang, document, one, cancel, |b| text::definition(document, one, b, true));
-        let size = match whole {
-            Ok(made) => symbol_size(&made.bytes, |symbol| symbol == name),
-            Err(_) => assignment(clang, document, one, cancel)
-                .ok()
-                .and_then(|made| symbol_size(&made.bytes, |symbol| symbol.contains(text::SIZE))),
-        };
+        let made = compile(clang, document, one, cancel, |before| text::measure(document, one, before));
         // What does not compile is going to be told.
-        let Some(size) = size else { continue };
-        let interface = one.interface();
-        let element = format!("__typeof__({name}[0])");
-        let declaration = format!("{interface} extern {element} {name}[{size} / sizeof({element})];");
+        let Ok(made) = made else { continue };
+        let Some(count) = symbol_size(&made.bytes, |symbol| symbol.contains(text::SIZE)) else { continue };
+        let declaration = tokens::with_length(one.interface(), count);
         let Definition { kind, text, origin, defines, uses, .. } = &**one;
         let measured = Definition {
             kind: *kind,
@@ -174,7 +166,7 @@ pub fn measure(clang: &FrontEnd, document: &mut Document, new: &[Arc<Definition>
 fn is_open_array(one: &Definition) -> bool {
     one.kind == Kind::Variable && {
         let tokens = tokens::of(one.interface());
-        tokens.windows(2).any(|pair| pair[0].text == "[" && pair[1].text == "]" && pair[0].depth == 0)
+        tokens.windows(2).any(|pair| pair[0].text == "[" && pair[1].text == "]")
     }
 }
 

@@ -4,6 +4,8 @@
 //! What C does not allow at file scope, an initialiser that has to be run, becomes a function that
 //! runs before `main`.
 
+use std::sync::Arc;
+
 use super::document::{Definition, Document};
 use super::syntax::Kind;
 use super::{dependencies, text, tokens};
@@ -33,6 +35,9 @@ pub fn text(document: &Document, is_constant: &dyn Fn(&Definition) -> bool) -> S
         lines(&mut directives.map(|one| one.text.clone())),
         dependencies::announcements(&all),
         lines(&mut all.iter().map(|one| match one.kind {
+            Kind::Variable if others.iter().any(|other| Arc::ptr_eq(other, one)) => {
+                tokens::writable(one.interface())
+            }
             Kind::Function | Kind::Variable => one.interface().to_owned(),
             _ => one.text.clone(),
         })),
@@ -48,7 +53,5 @@ pub fn text(document: &Document, is_constant: &dyn Fn(&Definition) -> bool) -> S
 
 /// The definition that a declaration without an initialiser is of.
 fn defined(declaration: &str) -> String {
-    // Of an array that was measured the last part says it all.
-    let last = declaration.trim_end().trim_end_matches(';').rsplit(';').next().unwrap_or_default();
-    tokens::exported(last).trim().to_owned() + ";"
+    tokens::writable(&tokens::exported(declaration)).trim().to_owned()
 }

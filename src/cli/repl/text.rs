@@ -21,7 +21,7 @@ pub const TYPE: &str = "__hotslot_type";
 pub const VALUE: &str = "__hotslot_value";
 /// Another name for a variable whose initialiser mentions it.
 pub const NEW: &str = "__hotslot_new";
-/// As long as the variable.
+/// As long as an array has elements.
 pub const SIZE: &str = "__hotslot_size";
 
 /// How much comes before a text.
@@ -78,6 +78,24 @@ fn uninitialised(one: &Definition) -> String {
 
 /// Code that gives a variable the value of its initialiser.
 pub fn assignment(document: &Document, one: &Definition, before: Before) -> String {
+    assigned(document, one, before, |local| {
+        format!("__builtin_memcpy(__hotslot_to, (void *)&{local}, sizeof {local});\n")
+    })
+}
+
+/// Code of which only the size of a variable is of interest: as many bytes as an array has elements.
+pub fn measure(document: &Document, one: &Definition, before: Before) -> String {
+    assigned(document, one, before, |local| {
+        format!("static char {SIZE}[sizeof {local} / sizeof {local}[0]] __attribute__((used));\n")
+    })
+}
+
+fn assigned(
+    document: &Document,
+    one: &Definition,
+    before: Before,
+    then: impl Fn(&str) -> String,
+) -> String {
     let mut text = context(document, &one.uses, None, before);
     let name = one.symbol().unwrap_or_default();
     let exported = tokens::exported(&one.text);
@@ -86,11 +104,11 @@ pub fn assignment(document: &Document, one: &Definition, before: Before) -> Stri
         true => (NEW, tokens::renamed(&exported, name, NEW)),
         false => (name, exported.clone()),
     };
-    let local_text = located(one, &own);
+    // Its own name may be among those that it does not use.
+    let declaration = one.interface();
+    let (own, then) = (located(one, &own), then(local));
     text.push_str(&format!(
-        "void {RUN}(void *hotslot) {{\nvoid *__hotslot_to = (void *)&{name};\n{local_text};\n\
-         static char {SIZE}[sizeof {local}] __attribute__((used));\n\
-         __builtin_memcpy(__hotslot_to, (void *)&{local}, sizeof {local});\n}}\n"
+        "{declaration}\nvoid {RUN}(void *hotslot) {{\nvoid *__hotslot_to = (void *)&{name};\n{own};\n{then}}}\n"
     ));
     text
 }
@@ -98,9 +116,9 @@ pub fn assignment(document: &Document, one: &Definition, before: Before) -> Stri
 /// Code that gives a variable without an initialiser the value that it began with.
 pub fn zeroing(document: &Document, one: &Definition, before: Before) -> String {
     let mut text = context(document, &one.uses, None, before);
-    let name = one.symbol().unwrap_or_default();
+    let (name, declaration) = (one.symbol().unwrap_or_default(), one.interface());
     text.push_str(&format!(
-        "void {RUN}(void *hotslot) {{\n__builtin_memset((void *)&{name}, 0, sizeof {name});\n}}\n"
+        "{declaration}\nvoid {RUN}(void *hotslot) {{\n__builtin_memset((void *)&{name}, 0, sizeof {name});\n}}\n"
     ));
     text
 }

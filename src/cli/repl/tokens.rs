@@ -124,6 +124,26 @@ pub fn renamed(text: &str, name: &str, new: &str) -> String {
     text
 }
 
+/// A declaration of a variable that can be written to, whatever it says of itself.
+pub fn writable(declaration: &str) -> String {
+    let tokens = of(declaration);
+    let end = tokens.iter().position(|token| token.depth == 0 && token.text == "=").unwrap_or(tokens.len());
+    let own = tokens[..end].iter().rposition(|token| token.text == "*").map_or(0, |at| at + 1);
+    let mut text = declaration.to_owned();
+    for token in tokens[own..end].iter().filter(|token| token.text == "const") {
+        text.replace_range(token.range(), &" ".repeat(token.text.len()));
+    }
+    text
+}
+
+/// A declaration with the first length that is missing in it.
+pub fn with_length(declaration: &str, length: u64) -> String {
+    let tokens = of(declaration);
+    let open = tokens.windows(2).find(|pair| pair[0].text == "[" && pair[1].text == "]");
+    let at = open.map_or(declaration.len(), |pair| pair[1].at);
+    format!("{}{length}{}", &declaration[..at], &declaration[at..])
+}
+
 /// The same declaration, however it was laid out.
 pub fn normal(text: &str) -> String {
     of(text).iter().map(|token| token.text).collect::<Vec<_>>().join(" ")
@@ -153,6 +173,9 @@ mod tests {
         assert_eq!(initialiser("int x;"), None);
         assert_eq!(initialiser("int x[(2 == 2)] = {1};"), Some(17));
         assert_eq!(renamed("struct x x = {&x};", "x", "y"), "struct x y = {&x};");
+        assert_eq!(writable("const char *const p = \"const\";"), "const char *      p = \"const\";");
+        assert_eq!(writable("const int x;"), "      int x;");
+        assert_eq!(with_length("int a[], b[];", 3), "int a[3], b[];");
         assert_eq!(normal("int  f( int a )"), normal("int f(int a) /* same */"));
     }
 }

@@ -237,3 +237,65 @@ fn without_a_guard_or_the_setting_the_process_ends() {
     let ends = status(|| _ = run(&runtime(), "frees", 1));
     assert_eq!(ends, -libc::SIGABRT);
 }
+
+const THROWS: &str = r#"
+#include <stdexcept>
+static long alive;
+struct Counted { Counted() { alive++; } ~Counted() { alive--; } };
+struct Own { long text[50]; Counted counted; };
+extern "C" long counted(long) { return alive; }
+extern "C" long throws_int(long n) { throw (int)n; }
+extern "C" long throws_error(long n) { Counted c; throw std::runtime_error("out of luck"); }
+extern "C" long throws_own(long n) { Counted c; throw Own(); }
+extern "C" long catches(long n) { try { throws_own(n); } catch (Own &) { return 77; } return 0; }
+extern "C" long terminates(long n) noexcept { throws_int(n); return 0; }
+struct Bad { ~Bad() { *(volatile int *)8 = 1; } };
+extern "C" long throws_bad(long n) { throw Bad(); }
+"#;
+
+#[test]
+fn an_exception_that_nothing_catches_ends_the_call() {
+    let rt = Runtime::builder().arena_size(64 << 20).contain_aborts(true).build().unwrap();
+    let flags = &["-g", "-O0", "-std=c++17", "-emit-llvm", "-Wno-everything"];
+    rt.load("throws", clang::object(THROWS, "clang++-19", flags).trusted()).unwrap();
+    let kinds = [
+        ("throws_int", "int", 7),
+        ("throws_error", "std::runtime_error", 8),
+        ("throws_own", "Own", 9),
+        ("throws_bad", "Bad", 13),
+    ];
+    let mut first = 0;
+    for round in 0..1000 {
+        for (name, kind, line) in kinds {
+            let error = run(&rt, name, 1).expect_err(name);
+            let text = error.to_string();
+            assert_eq!(error.kind(), ErrorKind::Aborted, "{name}: {text}");
+            assert!(text.contains(&format!("an exception of type {kind}, which nothing catches")), "{text}");
+            let fault = error.fault().unwrap();
+            let place = fault.culprit().and_then(|frame| frame.line.as_ref());
+            assert_eq!(place.map(|l| l.1), Some(line), "{name}: {}", fault.backtrace());
+        }
+        assert_eq!(run(&rt, "catches", 1).unwrap(), 77);
+        // Destructors on the way, and of the exceptions, were run.
+        assert_eq!(run(&rt, "counted", 1).unwrap(), 0);
+        if round == 200 {
+            first = resident();
+        }
+    }
+    assert!(resident() < first + (2 << 20), "{first} bytes, then {}", resident());
+    let error = run(&rt, "terminates", 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+}
+
+#[test]
+fn a_panic_of_the_host_passes() {
+    let rt = runtime();
+    unsafe extern "C-unwind" fn host(_: i64) -> i64 {
+        std::panic::panic_any(5)
+    }
+    // SAFETY: it has the type that the module declares, and unwinds through code that bears it.
+    unsafe { rt.define_function("host", host as *const std::ffi::c_void) }.unwrap();
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&rt, "asks_host", 1)));
+    assert_eq!(*caught.unwrap_err().downcast::<i32>().unwrap(), 5);
+    assert_eq!(run(&rt, "fine", 1).unwrap(), 2);
+}

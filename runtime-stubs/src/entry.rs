@@ -13,8 +13,8 @@ mod host;
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 pub use host::{
-    RecoveryFrame, guarded_call_address, hotslot_guarded_call, hotslot_recover, recover_address,
-    resolve_entry_address, tlsdesc_entry_address,
+    Personality, RecoveryFrame, THROWN, guard_landing_address, guarded_call_address, hotslot_guarded_call,
+    hotslot_recover, recover_address, resolve_entry_address, set_guard_personality, tlsdesc_entry_address,
 };
 
 /// Answers a call of a symbol without definition: `data` of the context, the symbol's index, and the

@@ -21,7 +21,7 @@ use core::arch::global_asm;
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use core::ffi::c_void;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::{EntryContext, TlsDescArgument};
 
@@ -152,9 +152,12 @@ unsafe extern "C-unwind" {
     fn hotslot_resolve_entry();
     fn hotslot_tlsdesc_entry();
 
+    fn hotslot_guard_landing();
+
     /// Calls `call(data)` and returns zero; or, if [`hotslot_recover`] ends the call, its code.
     ///
-    /// An exception passes through.
+    /// An exception passes through, unless [`set_guard_personality`] has somebody claim it: then this
+    /// returns [`THROWN`].
     ///
     /// # Safety
     /// `frame` is valid for writes and stays in place during the call, and `call` may be called
@@ -189,6 +192,30 @@ pub fn resolve_entry_address() -> u64 {
 /// The first word of a TLS descriptor, whose second is the address of a [`TlsDescArgument`].
 pub fn tlsdesc_entry_address() -> u64 {
     hotslot_tlsdesc_entry as *const () as u64
+}
+
+/// What [`hotslot_guarded_call`] returns where an exception has ended the call.
+pub const THROWN: u32 = 3;
+
+/// A personality routine, as the Itanium C++ ABI has it: version, actions, the exception's class, the
+/// exception, and the unwinder's context.
+pub type Personality = unsafe extern "C" fn(i32, i32, u64, *mut c_void, *mut c_void) -> i32;
+
+/// Null, or a [`Personality`].
+static PERSONALITY: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Has `personality` decide, from now on, whether exceptions end at a guarded call. To claim one it has
+/// the unwinder go on at [`guard_landing_address`].
+///
+/// # Safety
+/// It keeps the rules of the ABI, and claims exceptions only at calls whose caller expects [`THROWN`].
+pub unsafe fn set_guard_personality(personality: Personality) {
+    PERSONALITY.store(personality as *mut c_void, Ordering::Release);
+}
+
+/// Where an exception ends that was claimed.
+pub fn guard_landing_address() -> u64 {
+    hotslot_guard_landing as *const () as u64
 }
 
 /// The address of [`hotslot_guarded_call`], which is less than 256 bytes long.
@@ -352,6 +379,8 @@ global_asm!(
     ".p2align 4",
     "hotslot_guarded_call:",
     "    .cfi_startproc",
+    // Relative, signed, four bytes.
+    "    .cfi_personality 0x1b, hotslot_guard_personality",
     "    endbr64",
     "    mov qword ptr [rdi + {rsp}], rsp",
     "    mov qword ptr [rdi + {rbx}], rbx",
@@ -374,8 +403,35 @@ global_asm!(
     "    .cfi_def_cfa_offset 8",
     "    xor eax, eax",
     "    ret",
+    // Where an exception ends that the personality has claimed: with the stack of the call.
+    "    .cfi_def_cfa_offset 16",
+    ".globl hotslot_guard_landing",
+    ".hidden hotslot_guard_landing",
+    "hotslot_guard_landing:",
+    "    endbr64",
+    "    add rsp, 8",
+    "    .cfi_def_cfa_offset 8",
+    "    mov eax, {thrown}",
+    "    ret",
     "    .cfi_endproc",
     ".size hotslot_guarded_call, . - hotslot_guarded_call",
+    //
+    // The unwinder's question. Without anybody to answer: go on.
+    ".hidden hotslot_guard_personality",
+    ".type hotslot_guard_personality,@function",
+    ".p2align 4",
+    "hotslot_guard_personality:",
+    "    .cfi_startproc",
+    "    endbr64",
+    "    mov rax, qword ptr [rip + {personality}@GOTPCREL]",
+    "    mov rax, qword ptr [rax]",
+    "    test rax, rax",
+    "    jz 2f",
+    "    jmp rax",
+    "2:  mov eax, 8",
+    "    ret",
+    "    .cfi_endproc",
+    ".size hotslot_guard_personality, . - hotslot_guard_personality",
     //
     // rdi: frame, esi: code. No stack access before `rsp` is the guarded call's.
     ".globl hotslot_recover",
@@ -419,6 +475,8 @@ global_asm!(
     ".purgem hotslot_save_state",
     ".purgem hotslot_restore_state",
     state = sym STATE,
+    personality = sym PERSONALITY,
+    thrown = const THROWN,
     mask = const offset_of!(StateLayout, mask),
     size = const offset_of!(StateLayout, size),
     compact = const offset_of!(StateLayout, compact),

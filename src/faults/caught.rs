@@ -46,6 +46,13 @@ impl Caught {
         Self { why: Why::Fault, signal, code, address, frames: [0; MOST_FRAMES], count: 0, more: false }
     }
 
+    /// Without a signal, and without a place.
+    pub(super) const fn because(why: Why) -> Self {
+        let mut caught = Self::new(0, 0, 0);
+        caught.why = why;
+        caught
+    }
+
     pub(super) fn push(&mut self, address: u64) {
         match self.frames.get_mut(self.count) {
             Some(frame) => {

@@ -10,9 +10,8 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::caught::{Caught, Why};
-use super::guard::{self, Guard, Identity};
-use super::{handler, judge};
-use crate::error::Error;
+use super::guard::{self, Identity};
+use super::{exceptions, handler, judge};
 
 /// The process that has the guards; 0 before anybody asked for this.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
@@ -34,6 +33,7 @@ pub(crate) fn contain_ends() {
         // SAFETY: the function may be called in any child.
         unsafe { libc::pthread_atfork(None, None, Some(child)) };
         handler::install_abort();
+        exceptions::install();
     });
 }
 
@@ -46,7 +46,7 @@ pub(super) fn is_own_abort(info: &libc::siginfo_t) -> bool {
 }
 
 /// Where this is, and what can be told of the way from there to the guard.
-fn from_here(why: Why) -> Option<(Caught, Option<Identity>)> {
+pub(super) fn from_here(why: Why) -> Option<(Caught, Option<Identity>)> {
     let mut context = MaybeUninit::<libc::ucontext_t>::uninit();
     // SAFETY: valid for writes. Nobody goes back to this context; its registers are looked at while
     // this frame, and those it leads to, are there.
@@ -74,19 +74,14 @@ pub(crate) unsafe fn exit(status: i32) {
     }
 }
 
-/// Ends the innermost guarded call of runtime `of` on this thread with `error`, which comes back if
-/// there is none.
+/// Ends the innermost guarded call of runtime `of` on this thread, with `message`; comes back if there
+/// is none.
 ///
 /// # Safety
 /// As for [`exit`].
-pub(crate) unsafe fn give_up(of: Identity, error: Error) -> Error {
-    let Some(guard) = judge::guard_of(of).filter(|guard| guard.is_own()) else { return error };
-    let nothing = || {
-        let mut caught = Caught::new(0, 0, 0);
-        caught.why = Why::Host;
-        caught
-    };
-    let caught = from_here(Why::Host).map_or_else(nothing, |(caught, _)| caught);
+pub(crate) unsafe fn give_up(of: Identity, message: &str) {
+    let Some(guard) = judge::guard_of(of).filter(|guard| guard.is_own()) else { return };
+    let caught = from_here(Why::Host).map_or(Caught::because(Why::Host), |(caught, _)| caught);
     // SAFETY: as in `exit`.
-    unsafe { Guard::leave(guard, &caught, Some(error)) }
+    unsafe { guard.leave(&caught, Some(message.to_owned())) }
 }

@@ -12,9 +12,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 #[cfg(target_arch = "x86_64")]
-use runtime_stubs::entry::{RecoveryFrame, hotslot_guarded_call, hotslot_recover};
+use runtime_stubs::entry::{RecoveryFrame, THROWN, hotslot_guarded_call, hotslot_recover};
 
 use super::caught::Caught;
+use super::exceptions;
 use super::interrupt::Call;
 use crate::error::{Error, ErrorKind};
 
@@ -25,8 +26,8 @@ pub(crate) struct Identity(pub *const c_void);
 /// Why a guarded call did not come to its end.
 pub(crate) enum GivenUp {
     Error(Error),
-    /// The error says more than was caught, where there is one.
-    Caught(Box<Caught>, Option<Error>),
+    /// And what there is to say beside that.
+    Caught(Box<Caught>, Option<String>),
 }
 
 /// One guarded call, in the frame that made it.
@@ -45,6 +46,10 @@ pub(super) struct Guard {
     pub(super) call: *const Call,
     /// [`FORKS`] as it was made.
     forks: u32,
+    /// What else there is to say of what was caught.
+    said: Cell<Option<String>>,
+    /// The exception that ends the call, and its class.
+    pub(super) thrown: Cell<(*mut c_void, u64)>,
 }
 
 /// How many forks there are between this process and the first with a guard.
@@ -76,6 +81,8 @@ impl Guard {
             caught: UnsafeCell::new(MaybeUninit::uninit()),
             call,
             forks: FORKS.load(Ordering::Relaxed),
+            said: Cell::new(None),
+            thrown: Cell::new((ptr::null_mut(), 0)),
         };
         // A handler in this thread finds it complete.
         compiler_fence(Ordering::Release);
@@ -103,8 +110,8 @@ impl Guard {
     /// # Safety
     /// Its call is active, in this thread, and no frame in between has a value that must be dropped, as
     /// far as this crate knows them.
-    pub(super) unsafe fn leave(&self, caught: &Caught, error: Option<Error>) -> ! {
-        self.error.set(error);
+    pub(super) unsafe fn leave(&self, caught: &Caught, said: Option<String>) -> ! {
+        self.said.set(said);
         // SAFETY: by the contract above.
         unsafe {
             self.give_up(caught);
@@ -117,9 +124,14 @@ impl Guard {
     /// # Safety
     /// Its call is active, in this thread, and goes on at the guard with [`CAUGHT`].
     pub(super) unsafe fn give_up(&self, caught: &Caught) {
-        // SAFETY: nobody reads or writes it while the call is active.
-        unsafe { (*self.caught.get()).write(*caught) };
+        self.note(caught);
         self.become_innermost();
+    }
+
+    /// Notes why its call may be about to end.
+    pub(super) fn note(&self, caught: &Caught) {
+        // SAFETY: nobody reads it while the call is active, and only this thread writes it.
+        unsafe { (*self.caught.get()).write(*caught) };
     }
 
     /// Gives up the guards further in, whose frames are about to be left: nothing in those is
@@ -172,7 +184,18 @@ pub(crate) fn run<T, C: FnOnce() -> T>(
             // SAFETY: `give_up` has written it.
             CAUGHT => {
                 let caught = unsafe { (*guard.caught.get()).assume_init() };
-                Err(GivenUp::Caught(Box::new(caught), guard.error.take()))
+                Err(GivenUp::Caught(Box::new(caught), guard.said.take()))
+            }
+            #[cfg(target_arch = "x86_64")]
+            THROWN => {
+                // SAFETY: it has been noted, or is as it was made here.
+                let caught = unsafe { (*guard.caught.get()).assume_init() };
+                let (exception, class) = guard.thrown.get();
+                // What its destructor does is no concern of this guard's.
+                INNERMOST.set(guard.outer);
+                // SAFETY: the personality has claimed it for this guard.
+                let said = unsafe { exceptions::end(of, exception, class) };
+                Err(GivenUp::Caught(Box::new(caught), said))
             }
             _ => Err(GivenUp::Error(guard.error.take().unwrap_or_else(|| {
                 Error::new(ErrorKind::Resolve, "a guarded call was given up for no known reason")

@@ -88,8 +88,7 @@ const fn is_sent(info: &libc::siginfo_t) -> bool {
 /// The way from a function of the host's, or of hotslot's, that is about to end a call, and whose
 /// registers these are. `None` where that cannot be left.
 pub(super) fn called(context: &libc::ucontext_t, why: Why) -> Option<(Caught, Option<Identity>)> {
-    let mut way = Way { caught: Caught::new(0, 0, 0), of: None, mask: None };
-    way.caught.why = why;
+    let way = Way { caught: Caught::because(why), of: None, mask: None };
     let registers = Registers::interrupted(&context.uc_mcontext.gregs);
     let place = Place { own: true, ..Place::new() };
     follow(registers, way, place, None).map(|way| (way.caught, way.of))
@@ -125,7 +124,7 @@ fn note_signal() {
 }
 
 /// The thread's guards, up to a barrier.
-fn guards() -> impl Iterator<Item = &'static Guard> {
+pub(super) fn guards() -> impl Iterator<Item = &'static Guard> {
     let mut at = guard::innermost();
     std::iter::from_fn(move || {
         // SAFETY: the list's invariant. They are not used for longer than the handler runs,

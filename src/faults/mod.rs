@@ -4,12 +4,13 @@
 //! a thread does something wrong, on a stack of [`thread`]; [`judge`] decides whether the call
 //! can be given up there, with the map of whose code is where in [`ranges`] and of what must not
 //! be left in [`library`]. [`interrupt`] ends calls from outside, [`ends`] where a function asks for
-//! it, [`crash`] is for faults that nobody guards against. Knows addresses only: the names of what is there are found by
+//! it, [`exceptions`] where one is thrown that nothing catches, [`crash`] is for faults that nobody guards against. Knows addresses only: the names of what is there are found by
 //! whoever made the call, once it has been given up.
 
 mod caught;
 mod crash;
 mod ends;
+mod exceptions;
 mod guard;
 mod handler;
 mod interrupt;

@@ -12,8 +12,9 @@ use crate::faults::{self, Caught, Why};
 use crate::link::Image;
 
 impl Inner {
-    /// What has been caught, and the error that says so.
-    pub(super) fn describe_fault(&self, caught: &Caught) -> (Fault, Error) {
+    /// What has been caught, and the error that says so. `said` is the name of an exception's type, or
+    /// what the host says.
+    pub(super) fn describe_fault(&self, caught: &Caught, said: Option<&str>) -> (Fault, Error) {
         // A thread that faults while it has the lock gets addresses without names.
         let locked = self.state.lock_once();
         let state = locked.as_deref();
@@ -43,7 +44,7 @@ impl Inner {
         let file = module.as_ref().and_then(|(name, _)| state?.module_id(name));
         let file = file.and_then(|id| state?.module(id)?.current.source.file().map(str::to_owned));
         drop(locked);
-        let error = error(caught, &fault).in_file(file.as_deref());
+        let error = error(caught, &fault, said).in_file(file.as_deref());
         let error = match &module {
             Some((name, _)) => error.in_module(name),
             None => error,
@@ -92,7 +93,7 @@ fn in_allocator(caught: &Caught, (start, end): (u64, u64)) -> bool {
 /// The kernel's `si_code` for a fault whose address it does not know.
 const SI_KERNEL: i32 = 0x80;
 
-fn error(caught: &Caught, fault: &Fault) -> Error {
+fn error(caught: &Caught, fault: &Fault, said: Option<&str>) -> Error {
     let culprit = fault.culprit();
     let place = culprit.map_or_else(|| "generated code".to_owned(), Frame::to_string);
     let by = match fault.frames.first() {
@@ -108,8 +109,13 @@ fn error(caught: &Caught, fault: &Fault) -> Error {
             None => format!("aborted in {place}"),
         },
         Why::Exit(status) => format!("exit({status}) was called in {place}"),
-        Why::Exception => format!("an exception that nothing catches was thrown in {place}"),
-        Why::Host => format!("given up in {place}"),
+        Why::Exception => match said.map(type_name) {
+            Some(name) => {
+                format!("an exception of type {name}, which nothing catches, was thrown in {place}")
+            }
+            None => format!("an exception, which nothing catches, was thrown in {place}"),
+        },
+        Why::Host => said.unwrap_or("given up by the host").to_owned(),
         Why::Interrupt => format!("interrupted in {place}{by}"),
         Why::Deadline => format!("the time for the call was over in {place}{by}"),
         Why::Overflow => format!("stack overflow (SIGSEGV) in {place}{by}"),
@@ -135,6 +141,16 @@ fn error(caught: &Caught, fault: &Fault) -> Error {
         Some(name) => error.about(name),
         None => error,
     }
+}
+
+/// The type that C++ calls by this name.
+fn type_name(name: &str) -> String {
+    // Names of types that only one file knows begin so.
+    let name = name.trim_start_matches('*');
+    let symbol = cpp_demangle::Symbol::new(format!("_ZTS{name}")).ok();
+    let text = symbol.and_then(|symbol| symbol.demangle().ok());
+    let text = text.and_then(|text| text.strip_prefix("typeinfo name for ").map(str::to_owned));
+    text.unwrap_or_else(|| name.to_owned())
 }
 
 /// The function that generated code has called and that was met in the middle.

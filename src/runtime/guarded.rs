@@ -133,13 +133,7 @@ fn prepare(runtime: &Runtime) {
 fn error(runtime: &Runtime, given_up: GivenUp) -> Error {
     match given_up {
         GivenUp::Error(error) => error,
-        GivenUp::Caught(caught, said) => {
-            let (fault, error) = runtime.inner.describe_fault(&caught);
-            match said {
-                Some(said) => said.with_fault(fault),
-                None => error,
-            }
-        }
+        GivenUp::Caught(caught, said) => runtime.inner.describe_fault(&caught, said.as_deref()).1,
     }
 }
 
@@ -174,7 +168,8 @@ impl Runtime {
     #[allow(unsafe_code)]
     pub unsafe fn give_up(&self, message: &str) -> Error {
         // SAFETY: by the contract above; nothing in this frame has to be dropped.
-        unsafe { faults::give_up(self.inner.missing.identity(), Error::new(ErrorKind::GivenUp, message)) }
+        unsafe { faults::give_up(self.inner.missing.identity(), message) };
+        Error::new(ErrorKind::GivenUp, message)
     }
 
     /// Has `report` told of a fault of generated code that no guarded call waits for, before it
@@ -193,7 +188,7 @@ impl Runtime {
         let inner = Arc::downgrade(&self.inner);
         faults::report_to(Box::new(move |caught| {
             if let Some(inner) = inner.upgrade() {
-                report(&inner.describe_fault(caught).0);
+                report(&inner.describe_fault(caught, None).0);
             }
         }))
     }

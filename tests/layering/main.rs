@@ -75,6 +75,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "builtins/exits.rs",
     // Runs destructors of generated code, and starts its threads.
     "builtins/contexts.rs",
+    "builtins/ends.rs",
     "builtins/thread_end.rs",
     "builtins/threads.rs",
     // Asks who the user is.
@@ -130,6 +131,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "compile/tests_isolate.rs",
     // Handlers of signals: registers, stacks, the way out of a call.
     "faults/crash.rs",
+    "faults/ends.rs",
+    "faults/exceptions.rs",
     "faults/guard.rs",
     "faults/handler.rs",
     "faults/interrupt.rs",

@@ -30,7 +30,12 @@ pub struct Built {
 }
 
 /// Compiles what a change takes; the directives are in use already.
-pub fn build(clang: &FrontEnd, document: &Document, change: &Change, cancel: &Cancel) -> Result<Built, Refused> {
+pub fn build(
+    clang: &FrontEnd,
+    document: &Document,
+    change: &Change,
+    cancel: &Cancel,
+) -> Result<Built, Refused> {
     let modules: Vec<&Arc<Definition>> =
         change.new.iter().chain(&change.rebuilt).filter(|one| one.module().is_some()).collect();
     let made = each(&modules, |one| module(clang, document, one, cancel));
@@ -51,7 +56,9 @@ pub fn build(clang: &FrontEnd, document: &Document, change: &Change, cancel: &Ca
             Err(Refusal::Cancelled) => cancelled = true,
             Err(Refusal::Said(said)) => {
                 // It was typed before, and is not to blame.
-                if let Some(name) = one.symbol().filter(|_| !change.new.iter().any(|new| Arc::ptr_eq(new, one))) {
+                if let Some(name) =
+                    one.symbol().filter(|_| !change.new.iter().any(|new| Arc::ptr_eq(new, one)))
+                {
                     let place = &one.origin.place;
                     refused.push_str(&format!("error: {name} ({place}) would not compile any more:\n"));
                 }
@@ -86,7 +93,12 @@ struct Module {
     assignment: Option<Vec<u8>>,
 }
 
-fn module(clang: &FrontEnd, document: &Document, one: &Definition, cancel: &Cancel) -> Result<Module, Refusal> {
+fn module(
+    clang: &FrontEnd,
+    document: &Document,
+    one: &Definition,
+    cancel: &Cancel,
+) -> Result<Module, Refusal> {
     let compile = |initialised| {
         compile(clang, document, one, cancel, |before| text::definition(document, one, before, initialised))
     };
@@ -94,7 +106,10 @@ fn module(clang: &FrontEnd, document: &Document, one: &Definition, cancel: &Canc
         Err(Refusal::Said(said)) if one.kind == Kind::Variable && is_to_be_assigned(&said) => {
             let assignment = assignment(clang, document, one, cancel)?;
             let object = compile(false)?;
-            Ok(Module { object: Made { warnings: assignment.warnings, ..object }, assignment: Some(assignment.bytes) })
+            Ok(Module {
+                object: Made { warnings: assignment.warnings, ..object },
+                assignment: Some(assignment.bytes),
+            })
         }
         result => result.map(|object| Module { object, assignment: None }),
     }

@@ -121,7 +121,9 @@ impl Document {
         let is_known = |name: &Name| match new.kind {
             Kind::Prototype => self.is_defined(name),
             // `struct s;` where there is more of it.
-            Kind::Type => !new.text.contains(['{', '=']) && !new.text.contains("typedef") && self.find(name).is_some(),
+            Kind::Type => {
+                !new.text.contains(['{', '=']) && !new.text.contains("typedef") && self.find(name).is_some()
+            }
             _ => false,
         };
         if !new.defines.is_empty() && new.defines.iter().all(is_known) {

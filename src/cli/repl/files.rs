@@ -31,8 +31,6 @@ struct File {
     source: Arc<Loaded>,
 }
 
-
-
 /// What a module was made of.
 struct Loaded(Source);
 
@@ -117,7 +115,8 @@ pub fn load(session: &mut Session, words: &str) -> Result<(), Failed> {
 
 fn compiled(session: &mut Session, path: &Path) -> Result<Source, Failed> {
     let cancel = session.new_cancel();
-    let made = session.clang.compile_file(path, Output::Bitcode, &cancel).map_err(|why| session.refuse(why))?;
+    let made =
+        session.clang.compile_file(path, Output::Bitcode, &cancel).map_err(|why| session.refuse(why))?;
     session.console.tell("", &made.warnings);
     Ok(Source::bitcode(made.bytes).trusted().label(path.to_string_lossy()))
 }
@@ -144,8 +143,11 @@ fn document_with(session: &Session, bare: &Document, path: &Path, real: &Path) -
     let made = session.clang.compile_file(path, Output::Preprocessed, &cancel);
     let expanded = made.map_err(|_| "it has changed meanwhile".to_owned())?;
     let is_code = |line: &&str| !line.starts_with('#');
-    let code: String =
-        String::from_utf8_lossy(&expanded.bytes).lines().filter(is_code).flat_map(|line| [line, "\n"]).collect();
+    let code: String = String::from_utf8_lossy(&expanded.bytes)
+        .lines()
+        .filter(is_code)
+        .flat_map(|line| [line, "\n"])
+        .collect();
     let types = syntax::names_declared(&code, &session.names).into_iter();
     let types = types.filter(|(name, is_type)| *is_type && name.space == Space::Ordinary);
     let known = Both(&session.names, types.map(|(name, _)| name.text).collect());

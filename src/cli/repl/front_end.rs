@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
+use super::text::OURS;
 use crate::cli::cancel::{Cancel, Ended};
 use crate::cli::failure::Failure;
 use crate::cli::spare::Spares;
@@ -127,7 +128,8 @@ impl FrontEnd {
         let mut command = self.command();
         command.args(["-g", "-x", "c-header"]).arg(&source).arg("-o").arg(&file);
         // clang looks at what it was made of again whenever it is used.
-        let mut header = Header { directives: directives.to_owned(), file: Some(file), warnings: String::new() };
+        let mut header =
+            Header { directives: directives.to_owned(), file: Some(file), warnings: String::new() };
         header.warnings = self.run(&mut command, cancel)?.warnings;
         Ok(header)
     }
@@ -136,7 +138,9 @@ impl FrontEnd {
     pub fn compile(&self, text: &str, output: Output, cancel: &Cancel) -> Result<Made, Refusal> {
         match self.compile_once(text, output, cancel) {
             // A header has been edited since.
-            Err(Refusal::Said(said)) if ["precompiled", "PCH file", "AST file"].iter().any(|what| said.contains(what)) => {
+            Err(Refusal::Said(said))
+                if ["precompiled", "PCH file", "AST file"].iter().any(|what| said.contains(what)) =>
+            {
                 self.refresh(cancel)?;
                 self.compile_once(text, output, cancel)
             }
@@ -235,21 +239,42 @@ const FLAGS: &[&str] = &[
 /// expression there are several copies.
 fn readable(said: &str) -> String {
     let mut seen = BTreeSet::new();
-    let mut text = String::new();
+    // Each with whether it is about text of ours, as what comes after a mistake of the user's is.
+    let mut messages: Vec<(bool, String)> = Vec::new();
     let mut keeps = true;
     for line in said.lines() {
         if is_count(line) || line.starts_with("In file included from ") {
             continue;
         }
+        let line = without_folder(line);
         if is_heading(line) {
             keeps = seen.insert(line);
+            // A note belongs to what is before it.
+            if keeps && (!line.contains(" note: ") || messages.is_empty()) {
+                messages.push((line.starts_with(OURS), String::new()));
+            }
         }
-        if keeps {
-            text.push_str(line);
-            text.push('\n');
+        if messages.is_empty() {
+            messages.push((false, String::new()));
+        }
+        if let (true, Some((_, message))) = (keeps, messages.last_mut()) {
+            message.push_str(line);
+            message.push('\n');
         }
     }
-    text
+    let is_all_ours = messages.iter().all(|(is_ours, _)| *is_ours);
+    messages.into_iter().filter(|(is_ours, _)| is_all_ours || !is_ours).map(|(_, message)| message).collect()
+}
+
+/// The place of what was typed is no file of a folder, though clang says so of what it has compiled
+/// ahead.
+fn without_folder(line: &str) -> &str {
+    match line.find("/input ") {
+        Some(at) if line.starts_with('/') && line[at + 7..].starts_with(|c: char| c.is_ascii_digit()) => {
+            &line[at + 1..]
+        }
+        _ => line,
+    }
 }
 
 fn is_heading(line: &str) -> bool {
@@ -302,6 +327,11 @@ mod tests {
     fn copies_of_a_message_are_one() {
         let said = "input 1:1:1: error: a\n    1 | x\n      | ^\ninput 1:1:1: error: a\n    1 | x\n\
                     input 1:2:1: note: b\n2 errors generated.\n";
+        assert_eq!(
+            readable("hotslot:1:1: error: a\n/tmp/x/input 1:1:1: error: b\n"),
+            "input 1:1:1: error: b\n"
+        );
+        assert_eq!(readable("hotslot:1:1: error: a\n"), "hotslot:1:1: error: a\n");
         assert_eq!(readable(said), "input 1:1:1: error: a\n    1 | x\n      | ^\ninput 1:2:1: note: b\n");
     }
 

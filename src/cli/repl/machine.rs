@@ -101,13 +101,7 @@ impl Machine {
     }
 
     /// Runs an input's code, which is gone afterwards unless something of it may be in use.
-    pub fn run(
-        &mut self,
-        name: &str,
-        object: Vec<u8>,
-        keep: bool,
-        host: &mut Host<'_>,
-    ) -> Result<(), Error> {
+    pub fn run(&mut self, name: &str, object: Vec<u8>, keep: bool, host: &mut Host<'_>) -> Result<(), Error> {
         self.runtime.load(name, Source::object(object).label(name))?;
         let result = self.enter(host);
         match keep {
@@ -147,7 +141,8 @@ fn address(runtime: &Runtime, name: &str) -> Option<u64> {
 
 /// The function that has this address, as far as it is known.
 pub fn name_of(runtime: &Runtime, document: &Document, at: u64) -> Option<String> {
-    let mut functions = document.iter().filter(|one| one.kind == Kind::Function).filter_map(|one| one.symbol());
+    let mut functions =
+        document.iter().filter(|one| one.kind == Kind::Function).filter_map(|one| one.symbol());
     let own = functions.find(|name| address(runtime, name) == Some(at)).map(str::to_owned);
     own.or_else(|| {
         // SAFETY: zeroes are a valid value; valid for writes. The name is the loader's, and is copied.

@@ -67,7 +67,9 @@ impl Names {
         if directives.is_empty() {
             return Default::default();
         }
-        let Ok(made) = clang.compile(&directives, Output::Preprocessed, cancel) else { return Default::default() };
+        let Ok(made) = clang.compile(&directives, Output::Preprocessed, cancel) else {
+            return Default::default();
+        };
         let text = String::from_utf8_lossy(&made.bytes);
         let is_directive = |line: &&str| line.starts_with('#');
         let words = text.lines().filter(is_directive).filter_map(|line| {
@@ -75,7 +77,8 @@ impl Names {
             word.split(|c: char| !(c == '_' || c.is_alphanumeric())).next().map(str::to_owned)
         });
         let macros = words.collect();
-        let code: String = text.lines().filter(|line| !line.starts_with('#')).flat_map(|l| [l, "\n"]).collect();
+        let code: String =
+            text.lines().filter(|line| !line.starts_with('#')).flat_map(|l| [l, "\n"]).collect();
         (ordinary(syntax::names_declared(&code, self)).collect(), macros)
     }
 }

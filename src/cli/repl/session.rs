@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::build::{self, Built};
-use super::refused::Refused;
 use super::change::Change;
 use super::console::Console;
 use super::document::{Definition, Document};
@@ -16,6 +15,7 @@ use super::files::Files;
 use super::front_end::{FrontEnd, Made, Refusal};
 use super::machine::{self, Host, Machine, Step};
 use super::names::Names;
+use super::refused::Refused;
 use super::syntax::{self, Item, Kind};
 use super::text::{self, Value};
 use super::{commands, shown, tokens};
@@ -64,7 +64,19 @@ impl Session {
     /// Nothing is defined yet.
     pub fn new(clang: FrontEnd, machine: Machine, names: Names, console: Console) -> Self {
         let (document, past, files, inputs, cancel) = Default::default();
-        Self { document, past, clang, machine, names, files, console, inputs, before: 0, assigns: true, cancel }
+        Self {
+            document,
+            past,
+            clang,
+            machine,
+            names,
+            files,
+            console,
+            inputs,
+            before: 0,
+            assigns: true,
+            cancel,
+        }
     }
 
     /// Does what an input says.
@@ -182,7 +194,8 @@ impl Session {
                 Err(error) => match machine::unfitting(&error) {
                     Some(names) if reset.is_empty() => {
                         let s = if names.len() == 1 { "s" } else { "" };
-                        self.console.note(&format!("of another type now: {} start{s} anew", names.join(", ")));
+                        self.console
+                            .note(&format!("of another type now: {} start{s} anew", names.join(", ")));
                         if !self.console.asks("lose the values?") {
                             return Err(Refused::Declined);
                         }

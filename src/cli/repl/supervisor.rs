@@ -94,7 +94,9 @@ pub fn supervise(session: impl Fn(Start) -> Result<ExitCode, Failure>) -> Result
         let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
         let state = shared.state.load(Ordering::Relaxed);
         match (code, state) {
-            (Some(code), ENDED) => return Ok(ExitCode::from(if deaths > 0 { code.max(1) } else { code } as u8)),
+            (Some(code), ENDED) => {
+                return Ok(ExitCode::from(if deaths > 0 { code.max(1) } else { code } as u8));
+            }
             (_, RUNS) => {}
             _ => {
                 let what = format!("{}, while what was defined before was made again", end(status));

@@ -24,6 +24,9 @@ pub const NEW: &str = "__hotslot_new";
 /// As long as an array has elements.
 pub const SIZE: &str = "__hotslot_size";
 
+/// The place of what the user has not typed.
+pub const OURS: &str = "hotslot";
+
 /// How much comes before a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
@@ -34,7 +37,12 @@ pub enum Before {
 }
 
 /// Types and declarations that a text with these names needs, `own` not among them.
-pub fn context(document: &Document, uses: &BTreeSet<Name>, own: Option<&Definition>, before: Before) -> String {
+pub fn context(
+    document: &Document,
+    uses: &BTreeSet<Name>,
+    own: Option<&Definition>,
+    before: Before,
+) -> String {
     let mut definitions = match before {
         Before::Needed => dependencies::before(document, uses),
         Before::Everything => dependencies::all(document),
@@ -71,9 +79,7 @@ fn uninitialised(one: &Definition) -> String {
     let name = one.symbol().unwrap_or_default();
     let declaration = one.interface();
     // The declaration is of what is defined under another name in this text.
-    format!(
-        "{declaration}\n__typeof_unqual__({name}) {NEW} __asm__(\"{name}\") = {{}};"
-    )
+    format!("{declaration}\n__typeof_unqual__({name}) {NEW} __asm__(\"{name}\") = {{}};")
 }
 
 /// Code that gives a variable the value of its initialiser.
@@ -90,12 +96,7 @@ pub fn measure(document: &Document, one: &Definition, before: Before) -> String 
     })
 }
 
-fn assigned(
-    document: &Document,
-    one: &Definition,
-    before: Before,
-    then: impl Fn(&str) -> String,
-) -> String {
+fn assigned(document: &Document, one: &Definition, before: Before, then: impl Fn(&str) -> String) -> String {
     let mut text = context(document, &one.uses, None, before);
     let name = one.symbol().unwrap_or_default();
     let exported = tokens::exported(&one.text);
@@ -106,7 +107,7 @@ fn assigned(
     };
     // Its own name may be among those that it does not use.
     let declaration = one.interface();
-    let (own, then) = (located(one, &own), then(local));
+    let (own, then) = (inside(one, &own), then(local));
     text.push_str(&format!(
         "{declaration}\nvoid {RUN}(void *hotslot) {{\nvoid *__hotslot_to = (void *)&{name};\n{own};\n{then}}}\n"
     ));
@@ -123,10 +124,15 @@ pub fn zeroing(document: &Document, one: &Definition, before: Before) -> String 
     text
 }
 
+/// What the user has typed, in text of ours.
+fn inside(one: &Definition, text: &str) -> String {
+    format!("{}#line 1 \"{OURS}\"\n", located(one, text))
+}
+
 /// Statements.
 pub fn statement(document: &Document, one: &Definition, before: Before) -> String {
     let mut text = context(document, &one.uses, None, before);
-    text.push_str(&format!("void {RUN}(void *hotslot) {{\n{};\n}}\n", located(one, &one.text)));
+    text.push_str(&format!("void {RUN}(void *hotslot) {{\n{};\n}}\n", inside(one, &one.text)));
     text
 }
 
@@ -148,7 +154,7 @@ pub fn expression(
     clock: bool,
 ) -> String {
     let mut text = context(document, &one.uses, None, before);
-    let e = located(one, &one.text);
+    let e = inside(one, &one.text);
     text.push_str(&format!("unsigned long {SHOW}(void *, void *);\n"));
     let body = match value {
         Value::Plain => {
@@ -164,7 +170,9 @@ pub fn expression(
         }
     };
     let clock = if clock { format!("{SHOW}(hotslot, 0);\n") } else { String::new() };
-    text.push_str(&format!("void {RUN}(void *hotslot) {{\n{clock}{body}{SHOW}(hotslot, (void *)&{VALUE});\n}}\n"));
+    text.push_str(&format!(
+        "void {RUN}(void *hotslot) {{\n{clock}{body}{SHOW}(hotslot, (void *)&{VALUE});\n}}\n"
+    ));
     text
 }
 
@@ -175,7 +183,7 @@ pub fn repeated(document: &Document, one: &Definition, before: Before) -> String
     text.push_str(&format!(
         "unsigned long {SHOW}(void *, void *);\nvoid {RUN}(void *hotslot) {{\n\
          for (unsigned long {SIZE}; ({SIZE} = {SHOW}(hotslot, 0));)\nfor (; {SIZE}; {SIZE}--) {{\n{}{end}\n}}\n}}\n",
-        located(one, &one.text)
+        inside(one, &one.text)
     ));
     text
 }

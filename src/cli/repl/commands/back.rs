@@ -80,7 +80,8 @@ pub fn reset(session: &mut Session, names: &str) -> Result<Flow, Failed> {
         return Ok(Flow::On);
     }
     for name in names.split_whitespace() {
-        let found = session.document.symbol(name).filter(|one| one.kind == Kind::Variable && one.module().is_some());
+        let found =
+            session.document.symbol(name).filter(|one| one.kind == Kind::Variable && one.module().is_some());
         let Some(one) = found.cloned() else {
             return refuse(session, &format!("{name} is no variable of the session"));
         };

@@ -15,6 +15,10 @@ const ALL: Duration = Duration::from_millis(500);
 /// Code that a command is about.
 fn parse(session: &Session, words: &str, kinds: &[Kind]) -> Result<Definition, Failed> {
     let place: Arc<str> = format!("input {}", session.before + session.inputs.len()).into();
+    if !syntax::is_complete(words, &session.names) {
+        session.console.error(&format!("{words} is not a whole expression"));
+        return Err(Failed);
+    }
     let mut items = match syntax::parse(words, &session.names) {
         Ok(items) => items,
         Err(trouble) => {
@@ -23,7 +27,9 @@ fn parse(session: &Session, words: &str, kinds: &[Kind]) -> Result<Definition, F
         }
     };
     match items.pop() {
-        Some(item) if items.is_empty() && kinds.contains(&item.kind) => Ok(Definition::new(item, &place, None)),
+        Some(item) if items.is_empty() && kinds.contains(&item.kind) => {
+            Ok(Definition::new(item, &place, None))
+        }
         _ => {
             session.console.error("it takes an expression");
             Err(Failed)

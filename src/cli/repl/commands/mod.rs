@@ -26,7 +26,12 @@ pub struct Command {
 pub const COMMANDS: &[Command] = &[
     command("undo", "[N]", "take back the last N inputs that defined something", back::undo),
     command("drop", "NAME", "take back a definition that nothing else uses", back::drop),
-    command("reset", "[NAME...]", "give variables their first values again; without names, forget everything", back::reset),
+    command(
+        "reset",
+        "[NAME...]",
+        "give variables their first values again; without names, forget everything",
+        back::reset,
+    ),
     command("list", "", "what is defined", listing::list),
     command("history", "", "the inputs so far", listing::history),
     command("source", "NAME", "the text of a definition", listing::source),
@@ -35,7 +40,12 @@ pub const COMMANDS: &[Command] = &[
     command("bench", "EXPR", "evaluate again and again and say how long it takes", measuring::bench),
     command("ir", "NAME", "the LLVM IR of a function or variable", code::ir),
     command("asm", "NAME", "its assembly", code::asm),
-    command("load", "FILE|-lNAME", "load a .c, .ll, .bc or .o file, or a shared library; again to re-load it", storing::load),
+    command(
+        "load",
+        "FILE|-lNAME",
+        "load a .c, .ll, .bc or .o file, or a shared library; again to re-load it",
+        storing::load,
+    ),
     command("save", "FILE", "write all definitions to a C file", storing::save),
     command("help", "[COMMAND]", "this list", help),
     command("quit", "[CODE]", "end the session", quit),
@@ -53,7 +63,9 @@ pub fn run(session: &mut Session, item: &Item) -> Result<Flow, Failed> {
         Some(command) => (command.run)(session, arguments.trim()),
         None => {
             let near = COMMANDS.iter().map(|c| (distance(c.name, name), c.name)).min();
-            let hint = near.filter(|(distance, _)| *distance <= 2).map(|(_, near)| format!(": did you mean :{near}?"));
+            let hint = near
+                .filter(|(distance, _)| *distance <= 2)
+                .map(|(_, near)| format!(": did you mean :{near}?"));
             let hint = hint.unwrap_or_else(|| ": see :help".to_owned());
             session.console.error(&format!("there is no command :{name}{hint}"));
             Err(Failed)
@@ -72,7 +84,8 @@ fn find(name: &str) -> Option<&'static Command> {
 
 fn help(session: &mut Session, about: &str) -> Result<Flow, Failed> {
     let about = about.trim_start_matches(':');
-    let is_wanted = |command: &&Command| about.is_empty() || find(about).is_some_and(|c| c.name == command.name);
+    let is_wanted =
+        |command: &&Command| about.is_empty() || find(about).is_some_and(|c| c.name == command.name);
     let lines: String = COMMANDS
         .iter()
         .filter(is_wanted)

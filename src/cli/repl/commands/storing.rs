@@ -1,8 +1,8 @@
 //! `:load`, `:save`: from files and to them.
 
-use crate::cli::repl::session::{Failed, Flow, Session};
 use crate::cli::repl::document::Definition;
 use crate::cli::repl::front_end::Output;
+use crate::cli::repl::session::{Failed, Flow, Session};
 use crate::cli::repl::{build, files, save, text, tokens};
 
 /// Loads a file or a library.

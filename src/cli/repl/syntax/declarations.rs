@@ -8,30 +8,93 @@ use std::collections::BTreeSet;
 use super::{Item, Kind, Known, Name, Space, partner, uses};
 use crate::cli::repl::tokens::{self, Token};
 
-const STORAGE: &[&str] = &["static", "extern", "inline", "__inline", "__inline__", "register", "auto", "_Noreturn"];
+const STORAGE: &[&str] =
+    &["static", "extern", "inline", "__inline", "__inline__", "register", "auto", "_Noreturn"];
 const QUALIFIERS: &[&str] = &[
-    "const", "volatile", "restrict", "__restrict", "__restrict__", "__const", "__volatile__", "__extension__",
-    "_Thread_local", "__thread", "thread_local", "_Nullable", "_Nonnull",
+    "const",
+    "volatile",
+    "restrict",
+    "__restrict",
+    "__restrict__",
+    "__const",
+    "__volatile__",
+    "__extension__",
+    "_Thread_local",
+    "__thread",
+    "thread_local",
+    "_Nullable",
+    "_Nonnull",
 ];
 const TYPES: &[&str] = &[
-    "void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "_Bool", "bool", "_Complex",
-    "__int128", "__signed__", "_Float16", "_Float32", "_Float64", "_Float128", "_Float32x", "_Float64x", "__float128",
-    "__builtin_va_list", "__auto_type", "_BitInt",
+    "void",
+    "char",
+    "short",
+    "int",
+    "long",
+    "float",
+    "double",
+    "signed",
+    "unsigned",
+    "_Bool",
+    "bool",
+    "_Complex",
+    "__int128",
+    "__signed__",
+    "_Float16",
+    "_Float32",
+    "_Float64",
+    "_Float128",
+    "_Float32x",
+    "_Float64x",
+    "__float128",
+    "__builtin_va_list",
+    "__auto_type",
+    "_BitInt",
 ];
 const TAGGED: &[&str] = &["struct", "union", "enum"];
 /// With an argument in brackets.
-const WITH_ARGUMENT: &[&str] =
-    &["typeof", "__typeof__", "__typeof", "typeof_unqual", "__typeof_unqual__", "_Atomic", "_Alignas", "alignas"];
+const WITH_ARGUMENT: &[&str] = &[
+    "typeof",
+    "__typeof__",
+    "__typeof",
+    "typeof_unqual",
+    "__typeof_unqual__",
+    "_Atomic",
+    "_Alignas",
+    "alignas",
+];
 const ATTRIBUTES: &[&str] = &["__attribute__", "__attribute", "__declspec", "__asm__", "asm", "__asm"];
 const OTHERS: &[&str] = &[
-    "typedef", "if", "else", "for", "while", "do", "switch", "case", "default", "break", "continue", "return", "goto",
-    "sizeof", "_Alignof", "alignof", "__alignof__", "_Generic", "_Static_assert", "static_assert", "nullptr", "true",
+    "typedef",
+    "if",
+    "else",
+    "for",
+    "while",
+    "do",
+    "switch",
+    "case",
+    "default",
+    "break",
+    "continue",
+    "return",
+    "goto",
+    "sizeof",
+    "_Alignof",
+    "alignof",
+    "__alignof__",
+    "_Generic",
+    "_Static_assert",
+    "static_assert",
+    "nullptr",
+    "true",
     "false",
 ];
 
 /// Whether a word is C's own.
 pub fn is_keyword(word: &str) -> bool {
-    [STORAGE, QUALIFIERS, TYPES, TAGGED, WITH_ARGUMENT, ATTRIBUTES, OTHERS].iter().any(|all| all.contains(&word))
+    [STORAGE, QUALIFIERS, TYPES, TAGGED, WITH_ARGUMENT, ATTRIBUTES, OTHERS]
+        .iter()
+        .any(|all| all.contains(&word))
 }
 
 /// Whether these are the beginning of a declaration.
@@ -40,7 +103,9 @@ pub fn begins(tokens: &[Token<'_>], known: &dyn Known) -> bool {
     let next = tokens.get(1).map_or("", |token| token.text);
     match first.text {
         "typedef" | "_Static_assert" | "static_assert" => true,
-        word if [STORAGE, QUALIFIERS, TYPES, TAGGED, WITH_ARGUMENT].iter().any(|all| all.contains(&word)) => true,
+        word if [STORAGE, QUALIFIERS, TYPES, TAGGED, WITH_ARGUMENT].iter().any(|all| all.contains(&word)) => {
+            true
+        }
         "__attribute__" | "__asm__" | "asm" => next == "(",
         word if is_keyword(word) || !first.is_word() => false,
         word => {
@@ -53,7 +118,8 @@ pub fn begins(tokens: &[Token<'_>], known: &dyn Known) -> bool {
 
 fn pointer_to_name(tokens: &[Token<'_>]) -> bool {
     let rest = tokens.iter().skip_while(|token| matches!(token.text, "*" | "(" | "^"));
-    rest.take(1).any(|token| token.is_word()) && matches!(tokens.first().map(|token| token.text), Some("*" | "("))
+    rest.take(1).any(|token| token.is_word())
+        && matches!(tokens.first().map(|token| token.text), Some("*" | "("))
 }
 
 /// A declaration, taken apart.
@@ -107,7 +173,8 @@ impl<'t> Parts<'t> {
 
     /// The braces of a type that is defined here.
     fn braces(&self) -> Option<(usize, usize)> {
-        let open = (0..self.specifiers).find(|&at| self.tokens[at].depth == 0 && self.tokens[at].text == "{")?;
+        let open =
+            (0..self.specifiers).find(|&at| self.tokens[at].depth == 0 && self.tokens[at].text == "{")?;
         Some((open, partner(&self.tokens, open)?))
     }
 
@@ -221,13 +288,18 @@ pub fn items(text: &str, line: usize, _known: &dyn Known) -> Vec<Item> {
     let inside = defined_inside(&parts.tokens[..parts.specifiers]);
     let named = |declarator| parts.name(declarator).map(|at| ordinary(parts.tokens[at].text));
     if parts.has("typedef") {
-        return whole(Kind::Type, inside.into_iter().chain(parts.declarators.iter().filter_map(named)).collect());
+        return whole(
+            Kind::Type,
+            inside.into_iter().chain(parts.declarators.iter().filter_map(named)).collect(),
+        );
     }
     if parts.declarators.is_empty() || parts.tokens[0].text.ends_with("tatic_assert") {
         return whole(Kind::Type, if inside.is_empty() { announced(&parts) } else { inside });
     }
     if let Some(body) = parts.body {
-        let Some(name) = parts.declarators.last().and_then(named) else { return whole(Kind::Statement, Vec::new()) };
+        let Some(name) = parts.declarators.last().and_then(named) else {
+            return whole(Kind::Statement, Vec::new());
+        };
         let head = tokens::exported(&text[..parts.tokens[body].at]);
         let mut items = whole(Kind::Function, vec![name]);
         items[0].declaration = Some(head.trim().to_owned() + ";");
@@ -240,7 +312,12 @@ pub fn items(text: &str, line: usize, _known: &dyn Known) -> Vec<Item> {
         let Some(name) = parts.name(declarator) else { return whole(Kind::Statement, Vec::new()) };
         let (first, end) = (parts.tokens[declarator.start].at, parts.tokens[declarator.end - 1]);
         let written = &text[first..end.at + end.text.len()];
-        let begins = line + if declarator.start == parts.declarators[0].start { 0 } else { text[..first].matches('\n').count() };
+        let begins = line
+            + if declarator.start == parts.declarators[0].start {
+                0
+            } else {
+                text[..first].matches('\n').count()
+            };
         let _ = last;
         items.push(declared(&specifiers, written, parts.tokens[name].text, parts.is_function(name), begins));
     }
@@ -254,7 +331,13 @@ fn announced(parts: &Parts<'_>) -> Vec<Name> {
 }
 
 /// The specifiers that the variables have, once a type among them is an item of its own.
-fn separated(text: &str, line: usize, parts: &Parts<'_>, mut inside: Vec<Name>, items: &mut Vec<Item>) -> String {
+fn separated(
+    text: &str,
+    line: usize,
+    parts: &Parts<'_>,
+    mut inside: Vec<Name>,
+    items: &mut Vec<Item>,
+) -> String {
     let end = parts.tokens[parts.declarators[0].start].at;
     let Some((open, close)) = parts.braces() else { return text[..end].to_owned() };
     let kind = (0..open).rev().find(|&at| TAGGED.contains(&parts.tokens[at].text)).unwrap_or(0);
@@ -274,7 +357,14 @@ fn separated(text: &str, line: usize, parts: &Parts<'_>, mut inside: Vec<Name>, 
     let own = format!("{head}{};", &text[braces..to]);
     let mut mentioned = uses(&own);
     inside.iter().for_each(|name| _ = mentioned.remove(name));
-    items.push(Item { kind: Kind::Type, text: own, line, defines: inside, uses: mentioned, declaration: None });
+    items.push(Item {
+        kind: Kind::Type,
+        text: own,
+        line,
+        defines: inside,
+        uses: mentioned,
+        declaration: None,
+    });
     format!("{}{} {tag}{}", &text[..from], parts.tokens[kind].text, &text[to..end])
 }
 
@@ -285,11 +375,16 @@ fn declared(specifiers: &str, written: &str, name: &str, is_function: bool, line
     let is_extern = tokens::mentions(specifiers, "extern") && initialiser.is_none();
     let kind = if is_function || is_extern { Kind::Prototype } else { Kind::Variable };
     let text = match (initialiser, tokens::mentions(specifiers, "__auto_type")) {
-        (Some(at), true) => tokens::renamed(&text, "__auto_type", &format!("__typeof__({})", exported[at..].trim().trim_end_matches(';'))),
+        (Some(at), true) => tokens::renamed(
+            &text,
+            "__auto_type",
+            &format!("__typeof__({})", exported[at..].trim().trim_end_matches(';')),
+        ),
         _ => text,
     };
     let exported = tokens::exported(&text);
-    let end = tokens::initialiser(&exported).map_or(exported.trim_end().trim_end_matches(';').len(), |at| at - 1);
+    let end =
+        tokens::initialiser(&exported).map_or(exported.trim_end().trim_end_matches(';').len(), |at| at - 1);
     let declaration = format!("extern {};", exported[..end].trim());
     let declaration = (kind == Kind::Variable).then(|| declaration);
     let own = ordinary(name);

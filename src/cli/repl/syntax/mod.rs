@@ -109,7 +109,9 @@ pub fn parse(input: &str, known: &dyn Known) -> Result<Vec<Item>, Trouble> {
             scan::Part::Command => vec![plain(Kind::Command, text, line)],
             scan::Part::Directive => vec![directive(text, line)],
             scan::Part::Declaration => declarations::items(text, line, &known),
-            scan::Part::Code if text.trim_matches(|c: char| c == ';' || c.is_whitespace()).is_empty() => Vec::new(),
+            scan::Part::Code if text.trim_matches(|c: char| c == ';' || c.is_whitespace()).is_empty() => {
+                Vec::new()
+            }
             scan::Part::Code => {
                 let kind = if part.end == End::Bare { Kind::Expression } else { Kind::Statement };
                 vec![plain(kind, text, line)]
@@ -191,7 +193,8 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 /// Where a bracket's partner is.
 fn partner(tokens: &[Token<'_>], open: usize) -> Option<usize> {
     let depth = tokens[open].depth;
-    (open + 1..tokens.len()).find(|&at| tokens[at].depth == depth && matches!(tokens[at].text, ")" | "]" | "}"))
+    (open + 1..tokens.len())
+        .find(|&at| tokens[at].depth == depth && matches!(tokens[at].text, ")" | "]" | "}"))
 }
 
 #[cfg(test)]
@@ -220,10 +223,19 @@ mod tests {
         assert_eq!(told("1 + 1"), "Expression 1 + 1\n");
         assert_eq!(told("x = 3;"), "Statement x = 3;\n");
         assert_eq!(told("f(2); g(3)"), "Statement f(2);\nExpression g(3)\n");
-        assert_eq!(told("int sq(int x) { return x * x; } sq(7)"), "Function int sq(int x) { return x * x; }\nExpression sq(7)\n");
+        assert_eq!(
+            told("int sq(int x) { return x * x; } sq(7)"),
+            "Function int sq(int x) { return x * x; }\nExpression sq(7)\n"
+        );
         assert_eq!(told("int a, *b = &a;"), "Variable int a;\nVariable int *b = &a;\n");
-        assert_eq!(told("struct p { int x; } o = {1};"), "Type struct p { int x; };\nVariable struct p o = {1};\n");
-        assert_eq!(told("if (a) { b(); } else c();\nd()"), "Statement if (a) { b(); } else c();\nExpression d()\n");
+        assert_eq!(
+            told("struct p { int x; } o = {1};"),
+            "Type struct p { int x; };\nVariable struct p o = {1};\n"
+        );
+        assert_eq!(
+            told("if (a) { b(); } else c();\nd()"),
+            "Statement if (a) { b(); } else c();\nExpression d()\n"
+        );
         assert_eq!(told("do x++; while (x < 3);"), "Statement do x++; while (x < 3);\n");
         assert_eq!(told("#define N \\\n 3\nN"), "Directive #define N \\\n 3\nExpression N\n");
         assert_eq!(told(":type 1 + 1\n2"), "Command :type 1 + 1\nExpression 2\n");
@@ -235,7 +247,10 @@ mod tests {
         assert_eq!(told("foo bar;"), "Variable foo bar;\n");
         assert_eq!(told("a * b"), "Expression a * b\n");
         assert_eq!(told("// nothing\n;"), "");
-        assert_eq!(told("int (*f(int a))(void) { return 0; }"), "Function int (*f(int a))(void) { return 0; }\n");
+        assert_eq!(
+            told("int (*f(int a))(void) { return 0; }"),
+            "Function int (*f(int a))(void) { return 0; }\n"
+        );
         assert_eq!(told("enum { A, B };"), "Type enum { A, B };\n");
         assert_eq!(told("_Static_assert(1, \"\");"), "Type _Static_assert(1, \"\");\n");
     }
@@ -254,7 +269,10 @@ mod tests {
         assert!(items[0].uses.iter().all(|name| name.text != "next"));
         let items = parse("struct { int a; } anonymous;", &Types(&[])).unwrap();
         assert_eq!(items.len(), 2);
-        let declared = names_declared("typedef int T; extern T f(int a); static inline int g(void) { return 1; } enum { E };", &Types(&[]));
+        let declared = names_declared(
+            "typedef int T; extern T f(int a); static inline int g(void) { return 1; } enum { E };",
+            &Types(&[]),
+        );
         let declared: Vec<_> = declared.into_iter().map(|(name, is_type)| (name.text, is_type)).collect();
         let expected = [("T", true), ("f", false), ("g", false), ("E", false)];
         assert_eq!(declared, expected.map(|(name, is_type)| (name.to_owned(), is_type)));
@@ -263,14 +281,46 @@ mod tests {
     #[test]
     fn what_is_open_goes_on() {
         for open in [
-            "int f(int x) {", "int f(int x)", "(1 +", "1 +", "struct p { int x; }", "/* a", "\"a\\", "#if 1", "x = 3 *",
-            "#define A \\", "for (;;)", "do { }", "int x", "typedef int", "a ? b :", "if (a)", "f(1,", "int a[] = {1,\n",
+            "int f(int x) {",
+            "int f(int x)",
+            "(1 +",
+            "1 +",
+            "struct p { int x; }",
+            "/* a",
+            "\"a\\",
+            "#if 1",
+            "x = 3 *",
+            "#define A \\",
+            "for (;;)",
+            "do { }",
+            "int x",
+            "typedef int",
+            "a ? b :",
+            "if (a)",
+            "f(1,",
+            "int a[] = {1,\n",
         ] {
             assert!(!is_complete(&format!("{open}\n"), &Types(&[])), "{open}");
         }
         for whole in [
-            "1", "x++", "f()", "int f(int x) { }", "int x;", "struct p { int x; };", "#if 1\n#endif", "}", ")", "\"a", ":load x",
-            "do { } while (0);", "if (a) b();", "# include <x>", "x--", "p->q", "'a", "",
+            "1",
+            "x++",
+            "f()",
+            "int f(int x) { }",
+            "int x;",
+            "struct p { int x; };",
+            "#if 1\n#endif",
+            "}",
+            ")",
+            "\"a",
+            ":load x",
+            "do { } while (0);",
+            "if (a) b();",
+            "# include <x>",
+            "x--",
+            "p->q",
+            "'a",
+            "",
         ] {
             assert!(is_complete(&format!("{whole}\n"), &Types(&[])), "{whole}");
         }

@@ -152,10 +152,13 @@ fn is_body(tokens: &[Token<'_>], at: usize) -> bool {
     match first.map(|token| token.text) {
         Some(")") => {
             // `struct __attribute__((packed)) {`
-            let names: Vec<_> = before.iter().filter(|token| token.depth == depth && token.is_word()).collect();
+            let names: Vec<_> =
+                before.iter().filter(|token| token.depth == depth && token.is_word()).collect();
             !matches!(names.as_slice(), [.., kind, last] if last.text.starts_with("__attribute") && is_type(kind))
         }
-        Some(_) => !first.is_some_and(is_type) && !words.next().is_some_and(is_type) && has_parameters(before, depth),
+        Some(_) => {
+            !first.is_some_and(is_type) && !words.next().is_some_and(is_type) && has_parameters(before, depth)
+        }
         None => false,
     }
 }
@@ -217,7 +220,8 @@ fn simple(tokens: &[Token<'_>], from: usize, text: &str) -> Result<usize, Option
 
 /// Whether a token on a new line cannot be meant to go on with what is before.
 fn begins_anew(token: &Token<'_>) -> bool {
-    matches!(token.text, "{" | "#") || token.text.starts_with(|c: char| c.is_alphanumeric() || "_\"':".contains(c))
+    matches!(token.text, "{" | "#")
+        || token.text.starts_with(|c: char| c.is_alphanumeric() || "_\"':".contains(c))
 }
 
 /// Whether something has to follow.

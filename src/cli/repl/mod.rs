@@ -26,6 +26,7 @@ mod script;
 mod session;
 mod shown;
 mod supervisor;
+#[allow(dead_code, unused_imports)]
 mod syntax;
 mod terminal;
 mod text;

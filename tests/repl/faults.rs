@@ -67,6 +67,13 @@ fn an_exception_that_nothing_catches_is_told() {
 }
 
 #[test]
+fn a_loop_is_ended_when_its_time_is_over() {
+    let told =
+        Place::new().run_with(&["--limit", "0.2"], "int n = 1;\nvoid f(void) { for (;;) n = 2; }\nf();\nn\n");
+    assert_eq!(told.lines_despite(&["ended by --limit in f (input 2, line 1)"]), ["2"]);
+}
+
+#[test]
 fn a_loop_is_interrupted() {
     let place = Place::new();
     let mut child = place.start(&[]);

@@ -113,7 +113,7 @@ impl Document {
     pub fn define(&mut self, new: Arc<Definition>) -> Vec<Arc<Definition>> {
         let is_replaced = |old: &Definition| match (old.kind, new.kind) {
             // To say again what is said by the definition is not to define it.
-            (Kind::Function | Kind::Variable, Kind::Prototype) => false,
+            (Kind::Function | Kind::Variable | Kind::Type, Kind::Prototype) => false,
             // `struct s;` beside what it announces.
             _ if old.text == new.text => true,
             _ => old.defines.iter().any(|name| new.defines.contains(name)),
@@ -139,7 +139,7 @@ impl Document {
     }
 
     fn is_defined(&self, name: &Name) -> bool {
-        self.find(name).is_some_and(|one| matches!(one.kind, Kind::Function | Kind::Variable))
+        self.find(name).is_some_and(|one| matches!(one.kind, Kind::Function | Kind::Variable | Kind::Type))
     }
 
     /// Puts a definition in the place of another that says the same.

@@ -35,6 +35,9 @@ pub fn told(error: &Error) -> String {
 /// What the processor or somebody else refused.
 fn what(error: &Error, fault: &Fault) -> String {
     match (error.kind(), error.exit_code()) {
+        (ErrorKind::Interrupted, _) if error.to_string().contains("the time for the call") => {
+            return "ended by --limit".to_owned();
+        }
         (ErrorKind::Interrupted, _) => return "interrupted".to_owned(),
         (ErrorKind::Aborted, Some(code)) => return format!("exit({code}) was called"),
         (ErrorKind::Aborted, None) if fault.signal == libc::SIGABRT => return aborted(fault),

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hotslot::{Error, ErrorKind, Function, Interrupt, OptLevel, PreparedUpdate, Runtime, Source};
 
@@ -27,6 +28,8 @@ pub struct Machine {
     runtime: Runtime,
     run: Option<Function<unsafe extern "C" fn(*mut c_void)>>,
     pub interrupt: Interrupt,
+    /// How long an input's code may take.
+    pub limit: Option<Duration>,
     /// Inputs of which something may be referred to.
     kept: BTreeSet<String>,
 }
@@ -60,8 +63,8 @@ impl Machine {
         update.commit()?;
         // SAFETY: of the type that inputs declare it with; a function of this process.
         unsafe { runtime.define_function(SHOW, call_host as *const c_void)? };
-        let (interrupt, kept) = Default::default();
-        Ok(Self { runtime, run: None, interrupt, kept })
+        let (interrupt, limit, kept) = Default::default();
+        Ok(Self { runtime, run: None, interrupt, limit, kept })
     }
 
     /// The runtime.
@@ -118,9 +121,14 @@ impl Machine {
         }
         let Some(run) = &self.run else { return Ok(()) };
         let host: *mut &mut Host<'_> = &mut host;
+        let call = run.guarded().interrupt(&self.interrupt);
+        let call = match self.limit {
+            Some(limit) => call.deadline(limit),
+            None => call,
+        };
         // SAFETY: the type is as above. What a user types may do anything; what can be contained is.
         // The host's one function that it calls is left by returning only.
-        unsafe { run.guarded().interrupt(&self.interrupt).call(host.cast()) }
+        unsafe { call.call(host.cast()) }
     }
 
     /// The address of a function or variable.

@@ -1,6 +1,7 @@
 //! The options of `hotslot repl`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -35,7 +36,19 @@ pub struct ReplOptions {
     #[arg(short = 'L', value_name = "DIR")]
     pub library_dirs: Vec<PathBuf>,
 
+    /// End the code of an input after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub limit: Option<Duration>,
+
     /// Do not ask before values are lost
     #[arg(short, long)]
     pub yes: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "it has to be a number, for instance 10 or 0.5".to_owned())?;
+    match number > 0.0 {
+        true => Duration::try_from_secs_f64(number).map_err(|error| error.to_string()),
+        false => Err("it has to be above 0".to_owned()),
+    }
 }

@@ -61,7 +61,8 @@ fn session(options: &ReplOptions) -> Result<Session, Failure> {
         flags.extend(words::split(line).map_err(Failure::new)?.into_iter().map(Into::into));
     }
     let clang = FrontEnd::new(&options.cc, flags)?;
-    let machine = Machine::new()?;
+    let mut machine = Machine::new()?;
+    machine.limit = options.limit;
     for name in &options.libraries {
         machine.find_library(name, &options.library_dirs)?;
     }

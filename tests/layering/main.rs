@@ -96,6 +96,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Calls what was typed, and is called by it; a handler of SIGINT.
     "cli/repl/interrupts.rs",
     "cli/repl/machine.rs",
+    // Reads memory that may not be there.
+    "cli/repl/shown/memory.rs",
     // Forks, shares memory with the child, handles SIGINT.
     "cli/repl/supervisor.rs",
     // Restores signal dispositions.

@@ -3,7 +3,9 @@
 //! Owns the streams: values and what was asked for go to stdout, all else to stderr. Knows whether
 //! somebody is there to answer a question.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
+
+use super::script;
 
 /// Where a session's words go.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +46,7 @@ impl Console {
         }
         let mut stderr = std::io::stderr().lock();
         let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+        script::line().is_some_and(|line| matches!(line.trim(), "y" | "Y" | "yes"))
     }
 }
 

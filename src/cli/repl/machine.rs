@@ -130,11 +130,6 @@ impl Machine {
         // The host's one function that it calls is left by returning only.
         unsafe { call.call(host.cast()) }
     }
-
-    /// The address of a function or variable.
-    pub fn address(&self, name: &str) -> Option<u64> {
-        address(&self.runtime, name)
-    }
 }
 
 /// Has the program's output appear.

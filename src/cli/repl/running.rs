@@ -2,6 +2,7 @@
 //!
 //! Owns what comes before the first input and between any two.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use super::console::Console;
@@ -35,8 +36,9 @@ pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
     }
     note(&mut journal, &session);
     shared.is_restored();
-    while let Some(input) = script::read(&session.names) {
-        let (pressed, document, files) =
+    let prompts = session.console.interactive;
+    while let Some(input) = script::read(&session.names, prompts) {
+        let (pressed, document, files): (u64, _, _) =
             (interrupts::count(), session.document.clone(), session.files.clone());
         let flow = session.input(&input);
         shared.is_done();
@@ -66,7 +68,7 @@ fn session(options: &ReplOptions) -> Result<Session, Failure> {
     for name in &options.libraries {
         machine.find_library(name, &options.library_dirs)?;
     }
-    let console = Console { interactive: false, agreed: options.yes };
+    let console = Console { interactive: std::io::stdin().is_terminal(), agreed: options.yes };
     Ok(Session::new(clang, machine, Names::default(), console))
 }
 

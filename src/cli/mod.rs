@@ -74,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Cache(command) => cache::run(&command),
         Command::Ctl(options) => control::client::run(&options),
+        Command::Repl(options) => repl::run(&options),
         Command::Header(options) => hooks::header(&options),
         Command::TerminalGuard(options) => control::guard::run(&options),
     };

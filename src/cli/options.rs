@@ -31,6 +31,8 @@ pub enum Command {
     Doctor(DoctorOptions),
     /// Look at what is kept from earlier runs, or remove it
     Cache(CacheCommand),
+    /// Type C and have it run: functions, variables and types can be redefined
+    Repl(ReplOptions),
     /// Ask a program that runs with --control, or have it do something
     Ctl(CtlOptions),
     /// Print hotslot.h, which a program can include
@@ -171,6 +173,7 @@ pub use super::compare::options::{CompareOneOptions, CompareOptions};
 pub use super::control::options::{ControlOptions, CtlOptions, GuardOptions};
 pub use super::hooks::{HeaderOptions, HookOptions};
 pub use super::project::options::ProjectOptions;
+pub use super::repl::options::ReplOptions;
 pub use super::watch::options::WatchOptions;
 
 /// The compilers that make bitcode.

@@ -110,6 +110,12 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cli/exit.rs",
     // Asks the kernel what it can do.
     "cli/probe.rs",
+    // Calls what was typed, and is called by it; a handler of SIGINT.
+    "cli/repl/interrupts.rs",
+    "cli/repl/machine.rs",
+    // Reads memory that may not be there.
+    // Forks, shares memory with the child, handles SIGINT.
+    "cli/repl/supervisor.rs",
     // Restores signal dispositions.
     "cli/signals.rs",
     // Makes the process in which compilers are started.

@@ -51,3 +51,8 @@ impl Memory {
 pub fn little(bytes: &[u8]) -> u128 {
     bytes.iter().take(16).rev().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
+
+/// The pointer that is at an address.
+pub fn pointer_at(address: u64) -> Option<u64> {
+    Memory::new().read(address, 8).map(|bytes| little(&bytes) as u64)
+}

@@ -15,5 +15,6 @@ mod spelling;
 mod tests;
 mod types;
 
+pub use memory::pointer_at;
 pub use show::show;
 pub use types::Types;

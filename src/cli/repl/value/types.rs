@@ -122,6 +122,11 @@ impl Types {
         matches!(self.get(self.plain(id)), Type::Array { vector: false, .. })
     }
 
+    /// Whether it is a function, which as a value is its address.
+    pub fn is_function(&self, id: TypeId) -> bool {
+        matches!(self.get(self.plain(id)), Type::Function { .. })
+    }
+
     /// The same without typedefs and qualifiers.
     pub(super) fn plain(&self, mut id: TypeId) -> TypeId {
         for _ in 0..STEPS {

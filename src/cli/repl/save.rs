@@ -1,0 +1,57 @@
+//! All definitions as a C file that compiles.
+//!
+//! Owns the order: directives, announcements of tags, types and prototypes, variables, functions.
+//! What C does not allow at file scope, an initialiser that has to be run, becomes a function that
+//! runs before `main`.
+
+use std::sync::Arc;
+
+use super::document::{Definition, Document};
+use super::syntax::Kind;
+use super::{dependencies, text, tokens};
+
+/// The text of the file; `is_constant` says of a variable's initialiser what it is.
+pub fn text(document: &Document, is_constant: &dyn Fn(&Definition) -> bool) -> String {
+    let own = |kind: Kind| document.iter().filter(move |one| one.kind == kind && one.module().is_some());
+    let lines = |texts: &mut dyn Iterator<Item = String>| texts.map(|text| text + "\n").collect::<String>();
+    let all = dependencies::all(document);
+    let directives = document.iter().filter(|one| one.kind == Kind::Directive);
+    let (constant, others): (Vec<_>, Vec<_>) = own(Kind::Variable).partition(|one| is_constant(one));
+    let mut assigned = String::new();
+    for one in &others {
+        let name = one.symbol().unwrap_or_default();
+        let local = tokens::renamed(&tokens::exported(&one.text), name, text::NEW);
+        assigned.push_str(&format!(
+            "    {{\n        {}\n        __builtin_memcpy((void *)&{name}, &{new}, sizeof {new});\n    }}\n",
+            local.trim(),
+            new = text::NEW,
+        ));
+    }
+    if !assigned.is_empty() {
+        let head = "__attribute__((constructor)) static void hotslot_initialise(void)";
+        assigned = format!("{head}\n{{\n{assigned}}}\n");
+    }
+    let sections = [
+        lines(&mut directives.map(|one| one.text.clone())),
+        dependencies::announcements(&all),
+        lines(&mut all.iter().map(|one| match one.kind {
+            Kind::Variable if others.iter().any(|other| Arc::ptr_eq(other, one)) => {
+                tokens::writable(one.interface())
+            }
+            Kind::Function | Kind::Variable => one.interface().to_owned(),
+            _ => one.text.clone(),
+        })),
+        lines(&mut constant.iter().map(|one| tokens::exported(&one.text).trim().to_owned())),
+        lines(&mut others.iter().map(|one| defined(one.interface()))),
+        lines(&mut own(Kind::Function).map(|one| tokens::exported(&one.text).trim_start().to_owned())),
+        assigned,
+    ];
+    let sections = sections.iter().filter(|section| !section.is_empty());
+    let sections: Vec<&str> = sections.map(|section| &**section).collect();
+    format!("// Written by hotslot repl.\n\n{}", sections.join("\n"))
+}
+
+/// The definition that a declaration without an initialiser is of.
+fn defined(declaration: &str) -> String {
+    tokens::writable(&tokens::exported(declaration)).trim().to_owned()
+}

@@ -4,6 +4,7 @@
 //! which looks at it while an input is typed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, RwLock};
 
 use super::change::Change;
@@ -32,11 +33,15 @@ impl Known for Names {
 }
 
 impl Names {
-    /// Every name, in order.
-    pub fn all(&self) -> Vec<String> {
+    /// Every name that begins so.
+    pub fn starting_with(&self, start: &str) -> Vec<String> {
         let all = self.0.read().unwrap_or_else(|error| error.into_inner());
-        let names = all.own.keys().chain(all.headers.keys()).chain(&all.macros);
-        names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        let is_one = |name: &&String| name.starts_with(start);
+        let from = (Bound::Included(start), Bound::Unbounded);
+        let own = all.own.range::<str, _>(from).map(|(name, _)| name).take_while(is_one);
+        let headers = all.headers.range::<str, _>(from).map(|(name, _)| name).take_while(is_one);
+        let macros = all.macros.range::<str, _>(from).take_while(is_one);
+        own.chain(headers).chain(macros).cloned().collect()
     }
 
     /// Learns what the document says now.

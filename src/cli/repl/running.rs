@@ -13,7 +13,8 @@ use super::names::Names;
 use super::options::ReplOptions;
 use super::session::{Failed, Flow, Session};
 use super::supervisor::Start;
-use super::{files, interrupts, script};
+use super::terminal::{Read, Reader};
+use super::{files, interrupts};
 use crate::cli::failure::Failure;
 use crate::cli::words;
 
@@ -36,8 +37,13 @@ pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
     }
     note(&mut journal, &session);
     shared.is_restored();
-    let prompts = session.console.interactive;
-    while let Some(input) = script::read(&session.names, prompts) {
+    let mut reader = Reader::new(session.names.clone());
+    loop {
+        let input = match reader.read()? {
+            Read::Input(input) => input,
+            Read::Cleared => continue,
+            Read::End => break,
+        };
         let (pressed, document, files): (u64, _, _) =
             (interrupts::count(), session.document.clone(), session.files.clone());
         let flow = session.input(&input);

@@ -147,7 +147,7 @@ impl Session {
     fn start() -> Self {
         let (ours, theirs) = std::io::pipe().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
-        command.args(["repl", "--quiet"]).stdin(Stdio::piped()).process_group(0);
+        command.args(["repl"]).stdin(Stdio::piped()).process_group(0);
         command.stdout(theirs.try_clone().unwrap()).stderr(theirs);
         let mut process = command.spawn().unwrap();
         drop(command);

@@ -3,6 +3,7 @@
 mod commands;
 mod faults;
 mod files;
+mod hostile;
 mod place;
 mod redefinition;
 mod script;

@@ -48,7 +48,7 @@ fn random_hostile_inputs() {
     let count = std::env::var("HOTSLOT_HOSTILE").ok().and_then(|n| n.parse().ok()).unwrap_or(120);
     let mut random = fastrand::Rng::with_seed(count as u64);
     let place = Place::new();
-    let mut child = place.start(&["--limit", "0.05"]);
+    let mut child = place.start(&["--limit", "0.5"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut err = child.stderr.take().unwrap();

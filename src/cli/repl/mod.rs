@@ -31,6 +31,7 @@ mod syntax;
 mod terminal;
 mod text;
 mod tokens;
+
 mod value;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! `hotslot repl`, as scripts have it.
 
+mod beside;
 mod commands;
 mod faults;
 mod files;

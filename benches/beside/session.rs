@@ -31,7 +31,7 @@ impl Tool {
         match self {
             Self::Hotslot => {
                 command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
-                command.args(["repl"]);
+                command.args(["repl", "--interactive", "--yes"]);
             }
             Self::ClangReplC | Self::ClangReplCxx => {
                 command = Command::new("clang-repl-19");

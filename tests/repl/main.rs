@@ -1,8 +1,11 @@
 //! `hotslot repl`, as scripts have it.
 
+mod beside;
 mod commands;
+mod endings;
 mod faults;
 mod files;
+mod hostile;
 mod place;
 mod redefinition;
 mod script;

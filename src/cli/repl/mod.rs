@@ -26,11 +26,11 @@ mod script;
 mod session;
 mod shown;
 mod supervisor;
-#[allow(dead_code, unused_imports)]
 mod syntax;
 mod terminal;
 mod text;
 mod tokens;
+
 mod value;
 
 use std::process::ExitCode;

@@ -37,7 +37,7 @@ pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
     }
     note(&mut journal, &session);
     shared.is_restored();
-    let mut reader = Reader::new(session.names.clone());
+    let mut reader = Reader::new(session.names.clone(), session.console.interactive);
     loop {
         let input = match reader.read()? {
             Read::Input(input) => input,
@@ -74,7 +74,8 @@ fn session(options: &ReplOptions) -> Result<Session, Failure> {
     for name in &options.libraries {
         machine.find_library(name, &options.library_dirs)?;
     }
-    let console = Console { interactive: std::io::stdin().is_terminal(), agreed: options.yes };
+    let console =
+        Console { interactive: options.interactive || std::io::stdin().is_terminal(), agreed: options.yes };
     Ok(Session::new(clang, machine, Names::default(), console))
 }
 

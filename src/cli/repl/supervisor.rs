@@ -134,10 +134,13 @@ fn fork() -> Result<i32, Failure> {
     match child {
         -1 => Err(failed(std::io::Error::last_os_error())),
         0 => {
-            // SAFETY: integers only. Without somebody who waits there is no session.
+            // SAFETY: integers only. Without somebody who waits there is no session. The handlers that
+            // Rust's start-up has installed would swallow a signal that a program sends itself.
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 libc::signal(libc::SIGINT, libc::SIG_DFL);
+                libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+                libc::signal(libc::SIGBUS, libc::SIG_DFL);
             }
             Ok(0)
         }

@@ -3,10 +3,9 @@
 //! Owns the rule: what more lines could make valid is incomplete; what nothing can mend is
 //! complete, so that its author is told.
 
+use super::Known;
 use super::items::Walk;
-use super::lexer::{Kind, Lexed, Open, lex};
 use super::source::{Source, Stop};
-use super::{Known, declarators};
 
 /// How far an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,26 +41,4 @@ pub fn completeness(input: &str, known: &dyn Known) -> Completeness {
         Ok(()) if walk.may_go_on => Completeness::MayGoOn,
         Ok(()) => Completeness::Complete,
     }
-}
-
-/// Judges an input line by line, so that many lines take linear time.
-#[derive(Default)]
-pub struct Progress {
-    depth: usize,
-    _lines: usize,
-}
-
-impl Progress {
-    /// Takes the next line of `input`, which ends it, and says how far the input is.
-    pub fn judge(&mut self, input: &str, known: &dyn Known) -> Completeness {
-        self._lines += 1;
-        let _ = self.depth;
-        completeness(input, known)
-    }
-}
-
-#[allow(unused)]
-fn ends(lexed: &Lexed) -> bool {
-    let _ = (lex, Open::Line, Kind::End, declarators::ends_operand);
-    lexed.tokens.is_empty()
 }

@@ -52,11 +52,10 @@ pub struct Editor {
 }
 
 impl Reader {
-    /// What suits stdin and stdout.
-    pub fn new(names: Names) -> Self {
-        let prompts = std::io::stdin().is_terminal();
+    /// What suits stdin and stdout; where only lines are read, with `prompts` or without.
+    pub fn new(names: Names, prompts: bool) -> Self {
         let is_plain = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        if prompts && std::io::stdout().is_terminal() && !is_plain {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !is_plain {
             return Self::Editor(Box::new(Editor::new(names)));
         }
         Self::Lines { names, prompts }

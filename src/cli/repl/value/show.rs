@@ -118,7 +118,7 @@ impl Teller<'_> {
         };
         // Up to 128 bits that begin anywhere in a byte.
         let mut number = little(&bytes) >> (first % 8);
-        if let Some(last) = bytes.get(16).filter(|_| first % 8 > 0) {
+        if let Some(last) = bytes.get(16).filter(|_| !first.is_multiple_of(8)) {
             number |= u128::from(*last) << (128 - first % 8);
         }
         let mask = if count >= 128 { u128::MAX } else { (1 << count) - 1 };

@@ -116,7 +116,7 @@ fn written(digits: &[u8], point: i32, longest: i32) -> String {
     let text: String = digits.iter().map(|digit| char::from(b'0' + digit)).collect();
     let count = digits.len() as i32;
     match point {
-        _ if point > longest || point < -4 => {
+        _ if point > longest || point < -3 => {
             let (first, rest) = text.split_at(1);
             let dot = if rest.is_empty() { "" } else { "." };
             let exponent = point - 1;

@@ -39,6 +39,7 @@ pub fn read<'o>(object: &'o [u8]) -> Result<Types<'o>, Failure> {
             SectionId::DebugAbbrev => &sections.abbreviations,
             SectionId::DebugStrOffsets => &sections.string_offsets,
             SectionId::DebugAddr => sections.addresses,
+            SectionId::DebugLine => sections.lines,
             SectionId::DebugStr => sections.strings,
             SectionId::DebugLineStr => sections.line_strings,
             _ => &[],
@@ -57,8 +58,8 @@ pub fn read<'o>(object: &'o [u8]) -> Result<Types<'o>, Failure> {
     };
     let mut headers = dwarf.units();
     while let Some(header) = headers.next().map_err(broken)? {
-        // Each unit reads its abbreviations anew.
-        reader.pay(1 + sections.abbreviations.len() as u64 / 8)?;
+        // Each unit reads its abbreviations and the names of its files anew.
+        reader.pay(1 + (sections.abbreviations.len() + sections.lines.len()) as u64 / 8)?;
         let unit = dwarf.unit(header).map_err(broken)?;
         reader.unit(&unit).map_err(|error| match error {
             Stop::Damaged(error) => broken(error),

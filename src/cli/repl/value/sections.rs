@@ -18,8 +18,9 @@ pub struct Sections<'o> {
     pub info: Cow<'o, [u8]>,
     pub abbreviations: Cow<'o, [u8]>,
     pub string_offsets: Cow<'o, [u8]>,
-    /// Only so that units can be opened.
+    /// These two only so that units can be opened.
     pub addresses: &'o [u8],
+    pub lines: &'o [u8],
     /// Not relocated: strings refer to nothing, and names borrow from them.
     pub strings: &'o [u8],
     pub line_strings: &'o [u8],
@@ -39,6 +40,7 @@ impl<'o> Sections<'o> {
             abbreviations: Cow::Borrowed(data(&file, ".debug_abbrev")?),
             string_offsets: relocated(&file, ".debug_str_offsets")?,
             addresses: data(&file, ".debug_addr")?,
+            lines: data(&file, ".debug_line")?,
             strings: data(&file, ".debug_str")?,
             line_strings: data(&file, ".debug_line_str")?,
         })

@@ -15,6 +15,10 @@ mod scalar;
 mod sections;
 mod show;
 mod spelling;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_damage;
 mod types;
 mod wide;
 

@@ -24,10 +24,6 @@ impl Wide {
         self.0.is_empty()
     }
 
-    pub fn is_even(&self) -> bool {
-        self.0.first().is_none_or(|digit| digit % 2 == 0)
-    }
-
     /// How many bits it takes.
     pub fn bits(&self) -> u32 {
         let last = self.0.last().map_or(0, |digit| 32 - digit.leading_zeros());

@@ -34,6 +34,8 @@
 //!   prepared first ([`PreparedUpdate`]), and taken back later ([`Runtime::rollback`]).
 //! - [`Function`] is a typed handle. It is checked against the function's type where that is
 //!   known, and leads to the newest version for as long as it lives.
+//! - [`Anonymous`] is a module without a name, for code that is run once and freed: a line at a prompt.
+//!   [`Runtime::symbols`] lists what a new module can use. The guide for such hosts is `docs/embedding.md`.
 //! - [`Hooks`] let the code itself say where it may be updated, and hear of it.
 //! - [`Report`] says what an update did, [`Error`] why it did nothing. The library prints
 //!   nothing, with one exception: a call of a function that nothing defines cannot return. It

@@ -21,7 +21,7 @@ impl Runtime {
     /// host's is used again.
     ///
     /// # Errors
-    /// [`ErrorKind::Update`] for an impossible name, [`ErrorKind::Signature`] where modules were compiled
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update) for an impossible name, [`ErrorKind::Signature`](crate::ErrorKind::Signature) where modules were compiled
     /// against another type.
     ///
     /// # Safety
@@ -39,7 +39,7 @@ impl Runtime {
     /// otherwise as [`Self::define`].
     ///
     /// # Errors
-    /// [`ErrorKind::Update`] for an impossible name.
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update) for an impossible name.
     ///
     /// # Safety
     /// `function` is a function of the type that modules declare it with, callable for as
@@ -53,7 +53,7 @@ impl Runtime {
     /// Defines a variable of the host under `name`, for modules to use.
     ///
     /// # Errors
-    /// [`ErrorKind::Update`] for an impossible name.
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update) for an impossible name.
     ///
     /// # Safety
     /// `data` points to what modules declare, valid for their accesses for as long as the
@@ -73,7 +73,7 @@ impl Runtime {
     /// runtime. It stays open for as long as the runtime.
     ///
     /// # Errors
-    /// [`ErrorKind::Read`] where the dynamic linker refuses it.
+    /// [`ErrorKind::Read`](crate::ErrorKind::Read) where the dynamic linker refuses it.
     pub fn open_library(&self, path: impl AsRef<Path>) -> Result<()> {
         self.inner.arena.check_ours()?;
         let library = Library::open(path.as_ref())?;
@@ -88,7 +88,7 @@ impl Runtime {
     /// one those members are loaded as modules that something loaded so far needs.
     ///
     /// # Errors
-    /// [`ErrorKind::Resolve`] where there is none, [`ErrorKind::Read`] where what there is
+    /// [`ErrorKind::Resolve`](crate::ErrorKind::Resolve) where there is none, [`ErrorKind::Read`](crate::ErrorKind::Read) where what there is
     /// cannot be opened, and those of loading it.
     pub fn find_library(&self, name: &str, directories: &[PathBuf]) -> Result<()> {
         self.update().library(name, directories)?.commit().map(|_| ())

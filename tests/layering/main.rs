@@ -97,7 +97,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "cli/repl/interrupts.rs",
     "cli/repl/machine.rs",
     // Reads memory that may not be there.
-    "cli/repl/shown/memory.rs",
+    "cli/repl/value/memory.rs",
+    "cli/repl/value/tests.rs",
     // Forks, shares memory with the child, handles SIGINT.
     "cli/repl/supervisor.rs",
     // Restores signal dispositions.

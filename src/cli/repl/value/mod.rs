@@ -23,5 +23,5 @@ mod types;
 mod wide;
 
 pub use memory::Memory;
-pub use show::show;
+pub use show::{show, show_at_width};
 pub use types::{TypeId, Types};

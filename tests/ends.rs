@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hotslot::{Error, ErrorKind, Interrupt, Runtime, Source};
 
+#[path = "common/alone.rs"]
+mod alone;
 #[path = "common/clang.rs"]
 mod clang;
 #[path = "common/forked.rs"]
@@ -104,69 +106,73 @@ fn resident() -> usize {
 
 #[test]
 fn a_thousand_of_each_kind_leave_nothing_behind() {
-    let rt = runtime();
-    let kinds = [
-        ("write_null", ErrorKind::Fault),
-        ("divide", ErrorKind::Fault),
-        ("deep", ErrorKind::Fault),
-        ("aborts", ErrorKind::Aborted),
-        ("quits", ErrorKind::Aborted),
-        ("loops", ErrorKind::Interrupted),
-    ];
-    let stop = Interrupt::new();
-    for (name, kind) in kinds {
-        // SAFETY: as in `run`.
-        let function = unsafe { rt.function::<Kind>(name) }.unwrap();
-        let mut first = 0;
-        for round in 0..1000 {
+    alone::alone("a_thousand_of_each_kind_leave_nothing_behind", || {
+        let rt = runtime();
+        let kinds = [
+            ("write_null", ErrorKind::Fault),
+            ("divide", ErrorKind::Fault),
+            ("deep", ErrorKind::Fault),
+            ("aborts", ErrorKind::Aborted),
+            ("quits", ErrorKind::Aborted),
+            ("loops", ErrorKind::Interrupted),
+        ];
+        let stop = Interrupt::new();
+        for (name, kind) in kinds {
             // SAFETY: as in `run`.
-            let result = match kind {
-                ErrorKind::Interrupted => std::thread::scope(|scope| {
-                    let button = stop.clone();
-                    let presses = scope.spawn(move || while button.interrupt() == 0 {});
-                    let call = function.guarded().interrupt(&stop).deadline(Duration::from_secs(60));
-                    // SAFETY: as in `run`.
-                    let result = unsafe { call.call(1) };
-                    presses.join().unwrap();
-                    result
-                }),
-                _ => unsafe { function.try_call(1) },
-            };
-            let error = result.expect_err(name);
-            assert_eq!(error.kind(), kind, "{name}, round {round}: {error}");
-            if round == 200 {
-                first = resident();
+            let function = unsafe { rt.function::<Kind>(name) }.unwrap();
+            let mut first = 0;
+            for round in 0..1000 {
+                // SAFETY: as in `run`.
+                let result = match kind {
+                    ErrorKind::Interrupted => std::thread::scope(|scope| {
+                        let button = stop.clone();
+                        let presses = scope.spawn(move || while button.interrupt() == 0 {});
+                        let call = function.guarded().interrupt(&stop).deadline(Duration::from_secs(60));
+                        // SAFETY: as in `run`.
+                        let result = unsafe { call.call(1) };
+                        presses.join().unwrap();
+                        result
+                    }),
+                    _ => unsafe { function.try_call(1) },
+                };
+                let error = result.expect_err(name);
+                assert_eq!(error.kind(), kind, "{name}, round {round}: {error}");
+                if round == 200 {
+                    first = resident();
+                }
             }
+            let last = resident();
+            assert!(last < first + (2 << 20), "{name}: {first} bytes, then {last}");
+            assert_eq!(run(&rt, "fine", 1).unwrap(), 2);
         }
-        let last = resident();
-        assert!(last < first + (2 << 20), "{name}: {first} bytes, then {last}");
-        assert_eq!(run(&rt, "fine", 1).unwrap(), 2);
-    }
+    });
 }
 
 #[test]
 fn lines_that_fault_are_freed() {
-    let rt = runtime();
-    let lines = [
-        "define i64 @f() { store i64 1, ptr null ret i64 0 }",
-        "declare void @abort() define i64 @f() { call void @abort() ret i64 0 }",
-        "declare void @exit(i32) define i64 @f() { call void @exit(i32 3) ret i64 0 }",
-    ];
-    let run = |rounds: usize| {
-        for text in lines.into_iter().cycle().take(rounds) {
-            let line = rt.anonymous(Source::ir(text).trusted()).unwrap();
-            // SAFETY: it has this type.
-            let function = unsafe { line.function::<extern "C" fn() -> i64>("f") }.unwrap();
-            let error = function.try_call().unwrap_err();
-            let module = error.module().unwrap_or_default();
-            assert!(module.starts_with("anonymous "), "{error}");
-        }
-        (0..20).for_each(|_| _ = rt.reclaim());
-        let stats = rt.stats();
-        (stats.symbols, stats.code_bytes, stats.constant_bytes, stats.retired)
-    };
-    let before = run(300);
-    assert_eq!(run(3000), before);
+    alone::alone("lines_that_fault_are_freed", || {
+        let rt = runtime();
+        let lines = [
+            "define i64 @f() { store i64 1, ptr null ret i64 0 }",
+            "declare void @abort() define i64 @f() { call void @abort() ret i64 0 }",
+            "declare void @exit(i32) define i64 @f() { call void @exit(i32 3) ret i64 0 }",
+        ];
+        let run = |rounds: usize| {
+            for text in lines.into_iter().cycle().take(rounds) {
+                let line = rt.anonymous(Source::ir(text).trusted()).unwrap();
+                // SAFETY: it has this type.
+                let function = unsafe { line.function::<extern "C" fn() -> i64>("f") }.unwrap();
+                let error = function.try_call().unwrap_err();
+                let module = error.module().unwrap_or_default();
+                assert!(module.starts_with("anonymous "), "{error}");
+            }
+            (0..20).for_each(|_| _ = rt.reclaim());
+            let stats = rt.stats();
+            (stats.symbols, stats.code_bytes, stats.constant_bytes, stats.retired)
+        };
+        let before = run(300);
+        assert_eq!(run(3000), before);
+    });
 }
 
 #[test]
@@ -255,36 +261,41 @@ extern "C" long throws_bad(long n) { throw Bad(); }
 
 #[test]
 fn an_exception_that_nothing_catches_ends_the_call() {
-    let rt = Runtime::builder().arena_size(64 << 20).contain_aborts(true).build().unwrap();
-    let flags = &["-g", "-O0", "-std=c++17", "-emit-llvm", "-Wno-everything"];
-    rt.load("throws", clang::object(THROWS, "clang++-19", flags).trusted()).unwrap();
-    let kinds = [
-        ("throws_int", "int", 7),
-        ("throws_error", "std::runtime_error", 8),
-        ("throws_own", "Own", 9),
-        ("throws_bad", "Bad", 13),
-    ];
-    let mut first = 0;
-    for round in 0..1000 {
-        for (name, kind, line) in kinds {
-            let error = run(&rt, name, 1).expect_err(name);
-            let text = error.to_string();
-            assert_eq!(error.kind(), ErrorKind::Aborted, "{name}: {text}");
-            assert!(text.contains(&format!("an exception of type {kind}, which nothing catches")), "{text}");
-            let fault = error.fault().unwrap();
-            let place = fault.culprit().and_then(|frame| frame.line.as_ref());
-            assert_eq!(place.map(|l| l.1), Some(line), "{name}: {}", fault.backtrace());
+    alone::alone("an_exception_that_nothing_catches_ends_the_call", || {
+        let rt = Runtime::builder().arena_size(64 << 20).contain_aborts(true).build().unwrap();
+        let flags = &["-g", "-O0", "-std=c++17", "-emit-llvm", "-Wno-everything"];
+        rt.load("throws", clang::object(THROWS, "clang++-19", flags).trusted()).unwrap();
+        let kinds = [
+            ("throws_int", "int", 7),
+            ("throws_error", "std::runtime_error", 8),
+            ("throws_own", "Own", 9),
+            ("throws_bad", "Bad", 13),
+        ];
+        let mut first = 0;
+        for round in 0..1000 {
+            for (name, kind, line) in kinds {
+                let error = run(&rt, name, 1).expect_err(name);
+                let text = error.to_string();
+                assert_eq!(error.kind(), ErrorKind::Aborted, "{name}: {text}");
+                assert!(
+                    text.contains(&format!("an exception of type {kind}, which nothing catches")),
+                    "{text}"
+                );
+                let fault = error.fault().unwrap();
+                let place = fault.culprit().and_then(|frame| frame.line.as_ref());
+                assert_eq!(place.map(|l| l.1), Some(line), "{name}: {}", fault.backtrace());
+            }
+            assert_eq!(run(&rt, "catches", 1).unwrap(), 77);
+            // Destructors on the way, and of the exceptions, were run.
+            assert_eq!(run(&rt, "counted", 1).unwrap(), 0);
+            if round == 200 {
+                first = resident();
+            }
         }
-        assert_eq!(run(&rt, "catches", 1).unwrap(), 77);
-        // Destructors on the way, and of the exceptions, were run.
-        assert_eq!(run(&rt, "counted", 1).unwrap(), 0);
-        if round == 200 {
-            first = resident();
-        }
-    }
-    assert!(resident() < first + (2 << 20), "{first} bytes, then {}", resident());
-    let error = run(&rt, "terminates", 1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+        assert!(resident() < first + (2 << 20), "{first} bytes, then {}", resident());
+        let error = run(&rt, "terminates", 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+    });
 }
 
 #[test]

@@ -5,6 +5,9 @@ use std::ffi::c_void;
 
 use hotslot::{ErrorKind, Origin, Runtime, Source, SymbolKind};
 
+#[path = "common/alone.rs"]
+mod alone;
+
 type Get = extern "C" fn() -> i64;
 
 fn runtime() -> Runtime {
@@ -98,27 +101,29 @@ fn mappings() -> usize {
 
 #[test]
 fn ten_thousand_lines_leave_nothing() {
-    let rt = runtime();
-    let run = |from: usize, to: usize| {
-        for n in from..to {
-            let module = rt.anonymous(line(n)).unwrap();
-            assert_eq!(call(&module, &format!("line{n}")), 15 + n as i64 + 1);
-        }
-        // A thread of another test may start just when it is to be asked.
-        (0..20).for_each(|_| _ = rt.reclaim());
-    };
-    run(0, 1000);
-    let (before, memory, maps) = (rt.stats(), resident(), mappings());
-    run(1000, 10_000);
-    let after = rt.stats();
-    assert_eq!(
-        (after.symbols, after.code_bytes, after.constant_bytes, after.variable_bytes, after.retired),
-        (before.symbols, before.code_bytes, before.constant_bytes, before.variable_bytes, before.retired),
-    );
-    assert_eq!(after.retired, 0, "{:?}", rt.pending());
-    // 9,000 of them with a page each would be 36 MB.
-    assert!(resident() < memory + (4 << 20), "{memory} bytes became {}", resident());
-    assert!(mappings() <= maps + 16, "{maps} mappings became {}", mappings());
+    alone::alone("ten_thousand_lines_leave_nothing", || {
+        let rt = runtime();
+        let run = |from: usize, to: usize| {
+            for n in from..to {
+                let module = rt.anonymous(line(n)).unwrap();
+                assert_eq!(call(&module, &format!("line{n}")), 15 + n as i64 + 1);
+            }
+            // A thread of another test may start just when it is to be asked.
+            (0..20).for_each(|_| _ = rt.reclaim());
+        };
+        run(0, 1000);
+        let (before, memory, maps) = (rt.stats(), resident(), mappings());
+        run(1000, 10_000);
+        let after = rt.stats();
+        assert_eq!(
+            (after.symbols, after.code_bytes, after.constant_bytes, after.variable_bytes, after.retired),
+            (before.symbols, before.code_bytes, before.constant_bytes, before.variable_bytes, before.retired),
+        );
+        assert_eq!(after.retired, 0, "{:?}", rt.pending());
+        // 9,000 of them with a page each would be 36 MB.
+        assert!(resident() < memory + (4 << 20), "{memory} bytes became {}", resident());
+        assert!(mappings() <= maps + 16, "{maps} mappings became {}", mappings());
+    });
 }
 
 /// Looks whether `name` leads to what source `at` says, and has it lead nowhere.

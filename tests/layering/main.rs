@@ -113,6 +113,9 @@ const MAY_BE_UNSAFE: &[&str] = &[
     // Calls what was typed, and is called by it; a handler of SIGINT.
     "cli/repl/interrupts.rs",
     "cli/repl/machine.rs",
+    // Reads memory that may not be there.
+    "cli/repl/value/memory.rs",
+    "cli/repl/value/tests.rs",
     // Forks, shares memory with the child, handles SIGINT.
     "cli/repl/supervisor.rs",
     // Restores signal dispositions.

@@ -94,3 +94,42 @@ fn a_loop_is_interrupted() {
     assert!(said.contains("interrupted in spin (input 2, line 3)"), "{said}");
     assert_eq!(output.status.code(), Some(130));
 }
+
+#[test]
+fn a_fork_is_no_second_session() {
+    let told = Place::new().run(
+        "#include <unistd.h>\n#include <sys/wait.h>\nint n = 1;\nint once(void) { if (fork() == 0) { n = 2; return 5; } wait(0); return 6; }\n\
+         once()\nn\n",
+    );
+    assert_eq!(told.lines(), ["5", "6", "1"]);
+}
+
+#[test]
+fn what_cannot_be_interrupted_is_ended_with_its_process() {
+    let place = Place::new();
+    let mut child = place.start(&[]);
+    let mut input = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    input
+        .write_all(
+            b"#include <stdio.h>\n#include <signal.h>\nint seven(void) { return 7; }\n\
+              { sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, 0); puts(\"deaf\"); fflush(stdout); for (;;); }\nseven()\n",
+        )
+        .unwrap();
+    drop(input);
+    assert_eq!(out.next().unwrap().unwrap(), "deaf");
+    let begun = std::time::Instant::now();
+    let ended = std::thread::spawn(move || out.next().map(Result::unwrap));
+    // A terminal sends it to both.
+    while !ended.is_finished() && begun.elapsed().as_secs() < 60 {
+        let _ = kill_process(Pid::from_child(&child), Signal::INT);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(ended.join().unwrap().as_deref(), Some("7"));
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("Ctrl-C again ends the session's process") && said.contains("killed (SIGKILL)"),
+        "{said}"
+    );
+}

@@ -27,10 +27,9 @@ pub struct Change {
 impl Change {
     /// From `old` to `new`.
     pub fn between(old: &Document, new: &Document) -> Self {
-        let added: Vec<_> = new.iter().filter(|one| !old.has(one)).cloned().collect();
-        let gone: Vec<_> = old.iter().filter(|one| !new.has(one)).collect();
+        let (added, gone) = (new.without(old), old.without(new));
         let mut changed: BTreeSet<Name> = BTreeSet::new();
-        for name in added.iter().chain(gone.iter().copied()).flat_map(|one| &one.defines) {
+        for name in added.iter().chain(&gone).flat_map(|one| &one.defines) {
             match (old.find(name), new.find(name)) {
                 (Some(before), Some(now)) if before.is_like(now) => {}
                 // Nobody before could have meant it.
@@ -50,9 +49,10 @@ impl Change {
         let again = added.iter().any(|one| is_again(&one));
         let after: BTreeSet<*const Definition> =
             dependencies::after(new, &changed).into_iter().map(Arc::as_ptr).collect();
+        let is_new: BTreeSet<*const Definition> = added.iter().map(Arc::as_ptr).collect();
         let is_rebuilt = |one: &Arc<Definition>| {
             let mentions = || tokens::of(&one.text).iter().any(|token| macros.contains(token.text));
-            old.has(one)
+            !is_new.contains(&Arc::as_ptr(one))
                 && one.module().is_some()
                 && (again || after.contains(&Arc::as_ptr(one)) || !macros.is_empty() && mentions())
         };
@@ -60,7 +60,7 @@ impl Change {
         let symbols: BTreeSet<&str> = new.iter().filter_map(|one| one.module()).collect();
         let removed = gone.iter().filter_map(|one| one.module());
         let removed = removed.filter(|name| !symbols.contains(name)).map(str::to_owned).collect();
-        let directives = added.iter().chain(gone).any(|one| one.kind == Kind::Directive);
+        let directives = added.iter().chain(&gone).any(|one| one.kind == Kind::Directive);
         Self { new: added, rebuilt, removed, directives }
     }
 }

@@ -4,7 +4,7 @@
 //! to clone, which is what `:undo` goes back to. It deliberately knows nothing of compilers and of
 //! what is loaded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -158,9 +158,10 @@ impl Document {
         self.0.len() == other.0.len() && self.0.iter().zip(&*other.0).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
-    /// Whether this definition is in it.
-    pub fn has(&self, definition: &Arc<Definition>) -> bool {
-        self.0.iter().any(|one| Arc::ptr_eq(one, definition))
+    /// Those that are not in another one.
+    pub fn without(&self, other: &Self) -> Vec<Arc<Definition>> {
+        let others: HashSet<*const Definition> = other.0.iter().map(Arc::as_ptr).collect();
+        self.0.iter().filter(|one| !others.contains(&Arc::as_ptr(one))).cloned().collect()
     }
 
     /// The directives, each with a line that says where it is from.

@@ -11,8 +11,6 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tempfile::TempDir;
-
 use super::text::OURS;
 use crate::cli::cancel::{Cancel, Ended};
 use crate::cli::failure::Failure;
@@ -65,7 +63,7 @@ pub struct FrontEnd {
     compiler: PathBuf,
     flags: Vec<OsString>,
     spares: Spares,
-    folder: TempDir,
+    folder: PathBuf,
     number: AtomicU64,
     header: Mutex<Header>,
 }
@@ -97,11 +95,10 @@ impl Drop for Header {
 
 impl FrontEnd {
     /// None is started yet.
-    pub fn new(compiler: &Path, flags: Vec<OsString>) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::new(format!("no place for what clang makes: {error}"));
-        let folder = tempfile::Builder::new().prefix("hotslot-repl-").tempdir().map_err(failed)?;
-        let spares = Spares::new().map_err(failed)?;
-        let (compiler, number) = (compiler.to_owned(), AtomicU64::new(0));
+    pub fn new(compiler: &Path, flags: Vec<OsString>, folder: &Path) -> Result<Self, Failure> {
+        let spares = Spares::new()
+            .map_err(|error| Failure::new(format!("no thread that starts compilers: {error}")))?;
+        let (compiler, folder, number) = (compiler.to_owned(), folder.to_owned(), AtomicU64::new(0));
         Ok(Self { compiler, flags, spares, folder, number, header: Mutex::default() })
     }
 
@@ -177,7 +174,7 @@ impl FrontEnd {
 
     fn write(&self, text: &str, extension: &str) -> Result<PathBuf, Refusal> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.path().join(format!("{number}.{extension}"));
+        let path = self.folder.join(format!("{number}.{extension}"));
         match std::fs::write(&path, text) {
             Ok(()) => Ok(path),
             Err(error) => Err(Refusal::Said(format!("{} cannot be written: {error}\n", path.display()))),
@@ -290,13 +287,14 @@ fn is_count(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn front_end() -> FrontEnd {
-        FrontEnd::new(Path::new("clang-19"), Vec::new()).unwrap()
+    fn front_end() -> (FrontEnd, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (FrontEnd::new(Path::new("clang-19"), Vec::new(), folder.path()).unwrap(), folder)
     }
 
     #[test]
     fn directives_count_from_when_they_are_used() {
-        let (clang, cancel) = (front_end(), Cancel::default());
+        let ((clang, _folder), cancel) = (front_end(), Cancel::default());
         let check = |text: &str| clang.compile(text, Output::Check, &cancel);
         assert!(check("int n = N;").is_err());
         clang.swap(clang.precompile("#define N 3\n", &cancel).unwrap());
@@ -315,7 +313,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let header = place.path().join("h.h");
         std::fs::write(&header, "enum { E = 1 };\n").unwrap();
-        let (clang, cancel) = (front_end(), Cancel::default());
+        let ((clang, _folder), cancel) = (front_end(), Cancel::default());
         let directives = format!("#include \"{}\"\n", header.display());
         clang.swap(clang.precompile(&directives, &cancel).unwrap());
         std::fs::write(&header, "enum { E = 1, Other = 2 };\n").unwrap();
@@ -337,7 +335,7 @@ mod tests {
 
     #[test]
     fn many_are_compiled_at_once() {
-        let (clang, cancel) = (front_end(), Cancel::default());
+        let ((clang, _folder), cancel) = (front_end(), Cancel::default());
         let texts = ["int x;", "int x;", "x", "int x;"];
         let made = each(&texts, |text| clang.compile(text, Output::Check, &cancel).is_ok());
         assert_eq!(made, [true, true, false, true]);

@@ -30,6 +30,8 @@ pub struct Machine {
     pub interrupt: Interrupt,
     /// How long an input's code may take.
     pub limit: Option<Duration>,
+    /// The one that it was made in.
+    process: u32,
     /// Inputs of which something may be referred to.
     kept: BTreeSet<String>,
 }
@@ -64,7 +66,8 @@ impl Machine {
         // SAFETY: of the type that inputs declare it with; a function of this process.
         unsafe { runtime.define_function(SHOW, call_host as *const c_void)? };
         let (interrupt, limit, kept) = Default::default();
-        Ok(Self { runtime, run: None, interrupt, limit, kept })
+        let process = std::process::id();
+        Ok(Self { runtime, run: None, interrupt, limit, process, kept })
     }
 
     /// The runtime.
@@ -107,6 +110,12 @@ impl Machine {
     pub fn run(&mut self, name: &str, object: Vec<u8>, keep: bool, host: &mut Host<'_>) -> Result<(), Error> {
         self.runtime.load(name, Source::object(object).label(name))?;
         let result = self.enter(host);
+        if std::process::id() != self.process {
+            // The code has forked. There is one session.
+            flush();
+            // SAFETY: takes an integer and does not return.
+            unsafe { libc::_exit(i32::from(result.is_err())) };
+        }
         match keep {
             true => _ = self.kept.insert(name.to_owned()),
             false => _ = self.runtime.remove(name),

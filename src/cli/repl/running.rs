@@ -3,6 +3,7 @@
 //! Owns what comes before the first input and between any two.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::console::Console;
@@ -23,8 +24,8 @@ const INTERRUPTED: u8 = 130;
 
 /// A session in this process.
 pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
-    let Start { mut journal, shared, again } = start;
-    let mut session = session(options)?;
+    let Start { folder, mut journal, shared, again } = start;
+    let mut session = session(options, &folder)?;
     interrupts::install(session.machine.interrupt.clone(), session.cancel.clone())?;
     let mut failed = again;
     match journal.read().filter(|_| again) {
@@ -63,12 +64,12 @@ pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn session(options: &ReplOptions) -> Result<Session, Failure> {
+fn session(options: &ReplOptions, folder: &Path) -> Result<Session, Failure> {
     let mut flags = Vec::new();
     for line in &options.cflags {
         flags.extend(words::split(line).map_err(Failure::new)?.into_iter().map(Into::into));
     }
-    let clang = FrontEnd::new(&options.cc, flags)?;
+    let clang = FrontEnd::new(&options.cc, flags, folder)?;
     let mut machine = Machine::new()?;
     machine.limit = options.limit;
     for name in &options.libraries {

@@ -153,7 +153,7 @@ impl Session {
             self.console.tell("", header.warnings());
             old_header = Some(self.clang.swap(header));
         }
-        let new: Vec<_> = document.iter().filter(|one| !self.document.has(one)).cloned().collect();
+        let new = document.without(&self.document);
         build::measure(&self.clang, &mut document, &new, &cancel);
         let change = Change::between(&self.document, &document);
         let loaded = self.load(&document, &change, self.files.steps_to(&files), &cancel);

@@ -1,35 +1,46 @@
-//! The value of an input as text, by the debug information of its code.
+//! The value of an input as text.
 //!
 //! Owns what is asked of the debug information: which type the value has, and where it is when
 //! that is an array. How a value looks is `value`'s business.
 
-use super::text;
-use super::value::{Types, pointer_at, show};
+use super::text::{TYPE, VALUE};
+use super::value::{Memory, TypeId, Types, show, show_at_width};
 
 /// The text of the value that `object`'s code has put at `address`; nothing if it has none.
 pub fn value(object: &[u8], address: u64, name_of: &dyn Fn(u64) -> Option<String>) -> Option<String> {
-    let types = types(object)?;
-    let whole = types.pointee(types.variable(text::TYPE)?)?;
+    let types = match Types::of(object) {
+        Ok(types) => types,
+        Err(failure) => return Some(failure.lines().join("\n")),
+    };
+    let whole = whole(&types)?;
     if types.is_void(whole) {
         return None;
     }
-    let own = types.variable(text::VALUE).unwrap_or(whole);
+    let own = types.variable(VALUE).unwrap_or(whole);
+    // What is at the address of an array or a function is a pointer to it.
     if types.is_array(whole) {
-        // What is at the address is a pointer to its first element.
-        let first = pointer_at(address)?;
-        return Some(show(&types, whole, first, name_of));
+        let mut pointer = [0; 8];
+        let is_there = Memory::new().read(address, &mut pointer);
+        return is_there.then(|| text(&types, whole, u64::from_le_bytes(pointer), name_of));
     }
-    // An enumerator, or `const`, is lost on the way; a function has become its address.
-    let kind = if types.is_function(whole) { own } else { whole };
-    Some(show(&types, kind, address, name_of))
+    let shown = if types.is_function(whole) { own } else { whole };
+    Some(text(&types, shown, address, name_of))
 }
 
 /// The type of the value, in C's words.
 pub fn kind(object: &[u8]) -> Option<String> {
-    let types = types(object)?;
-    Some(types.spelling(types.pointee(types.variable(text::TYPE)?)?))
+    let types = Types::of(object).ok()?;
+    Some(types.spelling(whole(&types)?))
 }
 
-fn types(object: &[u8]) -> Option<Types> {
-    Types::of(object, |name| name == text::TYPE || name == text::VALUE).ok()
+fn whole(types: &Types<'_>) -> Option<TypeId> {
+    types.target(types.variable(TYPE)?)
+}
+
+/// As wide as the terminal is, if it goes there.
+fn text(types: &Types<'_>, kind: TypeId, address: u64, name_of: &dyn Fn(u64) -> Option<String>) -> String {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => show_at_width(types, kind, address, name_of, size.ws_col.into()),
+        _ => show(types, kind, address, name_of),
+    }
 }

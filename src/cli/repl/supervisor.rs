@@ -8,6 +8,7 @@
 
 use std::ffi::c_int;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
@@ -67,6 +68,8 @@ fn failed(error: std::io::Error) -> Failure {
 
 /// What a session begins with.
 pub struct Start {
+    /// Where files can be put; it goes when all is over.
+    pub folder: PathBuf,
     pub journal: Journal,
     pub shared: &'static Shared,
     /// The session before was ended by what was typed.
@@ -78,12 +81,14 @@ pub fn supervise(session: impl Fn(Start) -> Result<ExitCode, Failure>) -> Result
     let shared = Shared::new()?;
     let journal = Journal::new().map_err(failed)?;
     let modes = std::io::stdin().is_terminal().then(|| tcgetattr(std::io::stdin()).ok()).flatten();
+    let folder = tempfile::Builder::new().prefix("hotslot-repl-").tempdir().map_err(failed)?;
     let mut deaths = 0;
     loop {
         shared.state.store(RESTORES, Ordering::Relaxed);
         let child = fork()?;
         if child == 0 {
-            let result = session(Start { journal, shared, again: deaths > 0 });
+            let result =
+                session(Start { folder: folder.path().to_owned(), journal, shared, again: deaths > 0 });
             shared.ends();
             return result;
         }

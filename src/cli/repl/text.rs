@@ -27,6 +27,9 @@ pub const SIZE: &str = "__hotslot_size";
 /// The place of what the user has not typed.
 pub const OURS: &str = "hotslot";
 
+/// What it is called with, and calls that with.
+const HOST: &str = "__hotslot";
+
 /// How much comes before a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
@@ -109,7 +112,7 @@ fn assigned(document: &Document, one: &Definition, before: Before, then: impl Fn
     let declaration = one.interface();
     let (own, then) = (inside(one, &own), then(local));
     text.push_str(&format!(
-        "{declaration}\nvoid {RUN}(void *hotslot) {{\nvoid *__hotslot_to = (void *)&{name};\n{own};\n{then}}}\n"
+        "{declaration}\nvoid {RUN}(void *{HOST}) {{\nvoid *__hotslot_to = (void *)&{name};\n{own};\n{then}}}\n"
     ));
     text
 }
@@ -119,7 +122,7 @@ pub fn zeroing(document: &Document, one: &Definition, before: Before) -> String 
     let mut text = context(document, &one.uses, None, before);
     let (name, declaration) = (one.symbol().unwrap_or_default(), one.interface());
     text.push_str(&format!(
-        "{declaration}\nvoid {RUN}(void *hotslot) {{\n__builtin_memset((void *)&{name}, 0, sizeof {name});\n}}\n"
+        "{declaration}\nvoid {RUN}(void *{HOST}) {{\n__builtin_memset((void *)&{name}, 0, sizeof {name});\n}}\n"
     ));
     text
 }
@@ -132,7 +135,7 @@ fn inside(one: &Definition, text: &str) -> String {
 /// Statements.
 pub fn statement(document: &Document, one: &Definition, before: Before) -> String {
     let mut text = context(document, &one.uses, None, before);
-    text.push_str(&format!("void {RUN}(void *hotslot) {{\n{};\n}}\n", inside(one, &one.text)));
+    text.push_str(&format!("void {RUN}(void *{HOST}) {{\n{};\n}}\n", inside(one, &one.text)));
     text
 }
 
@@ -169,9 +172,9 @@ pub fn expression(
             )
         }
     };
-    let clock = if clock { format!("{SHOW}(hotslot, 0);\n") } else { String::new() };
+    let clock = if clock { format!("{SHOW}({HOST}, 0);\n") } else { String::new() };
     text.push_str(&format!(
-        "void {RUN}(void *hotslot) {{\n{clock}{body}{SHOW}(hotslot, (void *)&{VALUE});\n}}\n"
+        "void {RUN}(void *{HOST}) {{\n{clock}{body}{SHOW}({HOST}, (void *)&{VALUE});\n}}\n"
     ));
     text
 }
@@ -181,8 +184,8 @@ pub fn repeated(document: &Document, one: &Definition, before: Before) -> String
     let mut text = context(document, &one.uses, None, before);
     let end = if one.kind == Kind::Expression { ";" } else { "" };
     text.push_str(&format!(
-        "unsigned long {SHOW}(void *, void *);\nvoid {RUN}(void *hotslot) {{\n\
-         for (unsigned long {SIZE}; ({SIZE} = {SHOW}(hotslot, 0));)\nfor (; {SIZE}; {SIZE}--) {{\n{}{end}\n}}\n}}\n",
+        "unsigned long {SHOW}(void *, void *);\nvoid {RUN}(void *{HOST}) {{\n\
+         for (unsigned long {SIZE}; ({SIZE} = {SHOW}({HOST}, 0));)\nfor (; {SIZE}; {SIZE}--) {{\n{}{end}\n}}\n}}\n",
         inside(one, &one.text)
     ));
     text

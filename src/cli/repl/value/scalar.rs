@@ -1,155 +1,151 @@
-//! Values that have no parts.
+//! Single values: numbers, characters, enumerators.
 //!
-//! Owns how numbers, characters and enumerators look.
+//! Owns how the bytes of one are read. Deliberately reads no memory: the bytes are given, those
+//! of a bit field as if it had a whole value's.
 
-use super::long_double;
-use super::memory::little;
-use super::types::Encoding;
+use std::borrow::Cow;
 
-/// A base type's value out of its bytes.
-pub fn base(name: &str, encoding: Encoding, bytes: &[u8]) -> String {
-    match encoding {
-        Encoding::Bool => match little(bytes) {
-            0 => "false".to_owned(),
-            1 => "true".to_owned(),
-            other => format!("true (0x{other:x})"),
-        },
-        Encoding::Char { signed } if name == "char" => {
-            let byte = bytes.first().copied().unwrap_or(0);
-            let number = if signed { i32::from(byte as i8) } else { byte.into() };
-            format!("{} {number}", character(byte))
+use super::decimal::{self, Format};
+use super::quote::{self, Alphabet};
+use super::types::{Encoding, Kind, TypeId, Types};
+use super::wide::Wide;
+
+/// Larger integers are not written out.
+const LARGEST_INTEGER: usize = 1024;
+
+/// A value of a base type or an enumeration.
+pub fn text(types: &Types<'_>, kind: TypeId, bytes: &[u8]) -> Option<String> {
+    if let Some(alphabet) = alphabet(types, kind) {
+        return Some(quote::character(alphabet, low(bytes) as u32));
+    }
+    match types.kind(types.bare(kind)) {
+        Kind::Base { name, encoding, .. } => base(name, *encoding, bytes),
+        Kind::Enumeration { enumerators, .. } => {
+            let number = integer(bytes, types.is_signed(kind));
+            Some(
+                enumerator(enumerators, bytes)
+                    .unwrap_or_else(|| format!("({}){number}", types.spelling(kind))),
+            )
         }
-        Encoding::Signed | Encoding::Char { signed: true } => signed(bytes).to_string(),
-        Encoding::Unsigned | Encoding::Char { signed: false } => little(bytes).to_string(),
-        Encoding::Float => float(name, bytes),
-        Encoding::ComplexFloat => {
-            let (real, imaginary) = bytes.split_at(bytes.len() / 2);
-            let imaginary = float(name, imaginary);
-            let sign = if imaginary.starts_with('-') { "" } else { "+" };
-            format!("{}{sign}{imaginary}i", float(name, real))
-        }
-        Encoding::Other if name.starts_with("_BitInt") || name.starts_with("unsigned _BitInt") => {
-            if name.starts_with('_') { signed(bytes).to_string() } else { little(bytes).to_string() }
-        }
-        Encoding::Other => {
-            let bytes: Vec<String> = bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect();
-            format!("0x{}", bytes.concat())
-        }
+        _ => None,
     }
 }
 
-/// The number that up to 16 bytes are, in two's complement.
-pub fn signed(bytes: &[u8]) -> i128 {
-    extended(little(bytes), 8 * bytes.len() as u64)
-}
-
-/// A number of so many bits, with its sign.
-pub fn extended(number: u128, bits: u64) -> i128 {
-    let spare = 128u32.saturating_sub(bits.min(128) as u32).min(127);
-    (number << spare) as i128 >> spare
-}
-
-fn float(name: &str, bytes: &[u8]) -> String {
-    let half = |bytes: &[u8]| little(bytes) as u16;
-    match bytes.len() {
-        2 if name.contains("bf16") => in_c(format!("{:?}", f32::from_bits(u32::from(half(bytes)) << 16))),
-        2 => in_c(format!("{:?}", from_half(half(bytes)))),
-        4 => in_c(format!("{:?}", f32::from_bits(little(bytes) as u32))),
-        8 => in_c(format!("{:?}", f64::from_bits(little(bytes) as u64))),
-        16 if !name.contains("128") => long_double::text(bytes).unwrap_or_else(|| "?".to_owned()),
-        _ => base(name, Encoding::Other, bytes),
-    }
-}
-
-fn from_half(bits: u16) -> f32 {
-    let (sign, exponent, mantissa) = (bits >> 15, i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    let size = match exponent {
-        31 if mantissa == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        0 => mantissa * 2f32.powi(-24),
-        _ => (mantissa + 1024.0) * 2f32.powi(exponent - 25),
+/// The characters that a type has, if it is one of those.
+pub fn alphabet(types: &Types<'_>, kind: TypeId) -> Option<Alphabet> {
+    let Kind::Base { encoding, size, .. } = types.kind(types.bare(kind)) else {
+        return None;
     };
-    if sign == 0 { size } else { -size }
-}
-
-/// A number as Rust writes it, as C does.
-fn in_c(text: String) -> String {
-    let text = text.replace("NaN", "nan");
-    match text.split_once('e') {
-        Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
-        _ => text,
+    if *encoding == Encoding::Character {
+        let eight = types.goes_by(kind, "char8_t");
+        return Some(if eight { Alphabet::Utf8 } else { Alphabet::Plain });
     }
-}
-
-/// A character constant.
-fn character(byte: u8) -> String {
-    match byte {
-        b'\'' => r"'\''".to_owned(),
-        b'"' => "'\"'".to_owned(),
-        0x80.. => format!("'\\x{byte:02x}'"),
-        _ => format!("'{}'", escaped(u32::from(byte), false)),
-    }
-}
-
-/// A character of a string literal, with three digits where a digit follows.
-fn escaped(one: u32, before_digit: bool) -> String {
-    match char::from_u32(one) {
-        Some('\n') => "\\n".to_owned(),
-        Some('\t') => "\\t".to_owned(),
-        Some('\r') => "\\r".to_owned(),
-        Some('\\') => "\\\\".to_owned(),
-        Some('"') => "\\\"".to_owned(),
-        Some('\0') if !before_digit => "\\0".to_owned(),
-        Some(c) if c.is_control() && one < 0x80 => format!("\\{one:03o}"),
-        Some(c) if !c.is_control() => c.to_string(),
-        _ => format!("\\u{one:04x}"),
-    }
-}
-
-/// A string literal of these units; of `char` it is taken to be UTF-8, and what is not is told as
-/// numbers.
-pub fn string(kind: &str, units: &[u64], goes_on: bool) -> String {
-    let mut text = String::new();
-    let is_digit = |index: usize| units.get(index).is_some_and(|unit| (0x30..0x3a).contains(unit));
-    if kind == "char" {
-        let bytes: Vec<u8> = units.iter().map(|unit| *unit as u8).collect();
-        let mut at = 0;
-        for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                at += c.len_utf8();
-                text.push_str(&escaped(c.into(), is_digit(at)));
-            }
-            for byte in chunk.invalid() {
-                at += 1;
-                // In octal, which ends after three digits.
-                text.push_str(&format!("\\{byte:03o}"));
-            }
-        }
-    } else {
-        for (index, unit) in units.iter().enumerate() {
-            text.push_str(&escaped(*unit as u32, is_digit(index + 1)));
-        }
-    }
-    let prefix = match kind {
-        "wchar_t" => "L",
-        "char16_t" => "u",
-        "char32_t" => "U",
-        _ => "",
-    };
-    format!("{prefix}\"{text}\"{}", if goes_on { "..." } else { "" })
-}
-
-/// An enumerator by name; several, where each is a bit; otherwise nothing.
-pub fn enumerator(all: &[(String, i128)], value: i128) -> Option<String> {
-    if let Some((name, _)) = all.iter().find(|(_, one)| *one == value) {
-        return Some(name.clone());
-    }
-    let bits = all.iter().filter(|(_, one)| *one != 0);
-    if value <= 0 || bits.clone().any(|(_, one)| *one < 0 || one.count_ones() != 1) {
+    if !matches!(encoding, Encoding::Signed | Encoding::Unsigned | Encoding::Utf) {
         return None;
     }
-    let names: Vec<&str> =
-        bits.clone().filter(|(_, one)| value & one != 0).map(|(name, _)| &**name).collect();
-    let covered = bits.fold(0, |all, (_, one)| all | one);
-    (value & !covered == 0).then(|| names.join(" | "))
+    let names = [
+        ("char8_t", 1, Alphabet::Utf8),
+        ("char16_t", 2, Alphabet::Utf16),
+        ("char32_t", 4, Alphabet::Utf32),
+        ("wchar_t", 4, Alphabet::Wide),
+    ];
+    let fits = |(name, wide, _): &(&str, u64, Alphabet)| wide == size && types.goes_by(kind, name);
+    names.into_iter().find(fits).map(|(_, _, alphabet)| alphabet)
+}
+
+fn base(name: &str, encoding: Encoding, bytes: &[u8]) -> Option<String> {
+    let half = bytes.len() / 2;
+    match encoding {
+        Encoding::Boolean => Some(match low(bytes) {
+            0 => "false".to_owned(),
+            1 => "true".to_owned(),
+            other => format!("true ({other})"),
+        }),
+        Encoding::Signed => Some(integer(bytes, true)),
+        Encoding::Unsigned | Encoding::Utf => Some(integer(bytes, false)),
+        Encoding::Character => Some(quote::character(Alphabet::Plain, low(bytes) as u32)),
+        Encoding::Float => Some(decimal::text(format(name, bytes.len())?, low(bytes))),
+        Encoding::Complex => {
+            let format =
+                format(if half == 16 && !name.contains("128") { "long double" } else { name }, half)?;
+            let (real, imaginary) = bytes.split_at(half);
+            Some(complex(&decimal::text(format, low(real)), &decimal::text(format, low(imaginary))))
+        }
+        Encoding::ComplexInteger => {
+            let (real, imaginary) = bytes.split_at(half);
+            Some(complex(&integer(real, true), &integer(imaginary, true)))
+        }
+        Encoding::Other => None,
+    }
+}
+
+fn complex(real: &str, imaginary: &str) -> String {
+    match imaginary.strip_prefix('-') {
+        Some(imaginary) => format!("{real} - {imaginary}i"),
+        None => format!("{real} + {imaginary}i"),
+    }
+}
+
+fn format(name: &str, size: usize) -> Option<Format> {
+    Some(match size {
+        2 if name.contains("bf16") || name.contains("bfloat") => Format::BRAIN,
+        2 => Format::HALF,
+        4 => Format::SINGLE,
+        8 => Format::DOUBLE,
+        10 | 12 => Format::EXTENDED,
+        16 if name.contains("long double") && cfg!(target_arch = "x86_64") => Format::EXTENDED,
+        16 => Format::QUADRUPLE,
+        _ => return None,
+    })
+}
+
+/// The least significant bytes as a number.
+fn low(bytes: &[u8]) -> u128 {
+    let mut wide = [0; 16];
+    let count = bytes.len().min(16);
+    wide[..count].copy_from_slice(&bytes[..count]);
+    u128::from_le_bytes(wide)
+}
+
+/// A whole number of any size.
+pub fn integer(bytes: &[u8], signed: bool) -> String {
+    if bytes.len() > LARGEST_INTEGER {
+        return format!("<a number of {} bytes>", bytes.len());
+    }
+    if signed && bytes.last().is_some_and(|last| last & 0x80 != 0) {
+        let mut carry = true;
+        let negated = bytes.iter().map(|byte| {
+            let (sum, more) = (!byte).overflowing_add(u8::from(carry));
+            carry = more;
+            sum
+        });
+        return format!("-{}", Wide::from_le_bytes(&negated.collect::<Vec<_>>()).decimal());
+    }
+    Wide::from_le_bytes(bytes).decimal()
+}
+
+/// The name of a value, or those of the flags that it consists of.
+fn enumerator(enumerators: &[(Cow<'_, str>, u64)], bytes: &[u8]) -> Option<String> {
+    let mask = if bytes.len() >= 8 { u64::MAX } else { (1 << (bytes.len() * 8)) - 1 };
+    let value = low(bytes) as u64 & mask;
+    if let Some((name, _)) = enumerators.iter().find(|(_, known)| known & mask == value) {
+        return Some(name.to_string());
+    }
+    let mut flags: Vec<(&str, u64)> = Vec::new();
+    for (name, known) in enumerators {
+        let known = known & mask;
+        if known.is_power_of_two() && flags.iter().all(|(_, flag)| *flag != known) {
+            flags.push((name, known));
+        }
+    }
+    let all = flags.iter().fold(0, |all, (_, flag)| all | flag);
+    let only_flags = enumerators.iter().all(|(_, known)| known & mask & !all == 0);
+    // `{RED, GREEN, BLUE}` has two single bits by chance.
+    let chance = flags.len() < 3 && enumerators.iter().any(|(_, known)| known & mask == 0);
+    if value & !all != 0 || !only_flags || chance {
+        return None;
+    }
+    flags.retain(|(_, flag)| value & flag != 0);
+    let names: Vec<&str> = flags.into_iter().map(|(name, _)| name).collect();
+    Some(names.join(" | ")).filter(|text| !text.is_empty())
 }

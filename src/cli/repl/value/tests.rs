@@ -1,230 +1,526 @@
-//! Values of real objects: compiled by clang, linked into a library, loaded into the test.
+//! Values of real programs: C is compiled, loaded, and looked at.
+//!
+//! Each case is a declaration of `$`, the type it must have and the value. All of a table are
+//! compiled at once; `@name` in what is expected is an address in the program.
 
+use std::ffi::{CString, OsStr};
 use std::process::Command;
 
-use super::{Types, show};
+use tempfile::TempDir;
 
-/// A variable's definition, what is shown of it, and its type.
-const CASES: &[(&str, &str, &str)] = &[
-    ("int v0 = 42;", "42", "int"),
-    ("int v1 = -2147483647 - 1;", "-2147483648", "int"),
-    ("unsigned v2 = 4294967295u;", "4294967295", "unsigned int"),
-    ("long v3 = -1;", "-1", "long"),
-    ("unsigned long long v4 = ~0ull;", "18446744073709551615", "unsigned long long"),
-    ("_Bool v5 = 1;", "true", "bool"),
-    ("char v6 = 'a';", "'a' 97", "char"),
-    ("char v7 = '\\n';", "'\\n' 10", "char"),
-    ("char v8 = -1;", "'\\xff' -1", "char"),
-    ("signed char v9 = -3;", "-3", "signed char"),
-    ("unsigned char v10 = 200;", "200", "unsigned char"),
-    ("short v11 = -5;", "-5", "short"),
-    ("double v12 = 3.14;", "3.14", "double"),
-    ("double v13 = 1e300;", "1e+300", "double"),
-    ("double v14 = -0.0;", "-0.0", "double"),
-    ("double v15 = __builtin_nan(\"\");", "nan", "double"),
-    ("float v16 = 0.1f;", "0.1", "float"),
-    ("double v17 = 3;", "3.0", "double"),
-    ("double v18 = 1e-7;", "1e-7", "double"),
-    ("long double v19 = 3.14L;", "3.14", "long double"),
-    ("long double v20 = 1e4000L;", "1e+4000", "long double"),
-    ("long double v21 = 1.0L / 3;", "0.33333333333333333334", "long double"),
-    ("long double v22 = -100;", "-100.0", "long double"),
-    ("long double v23 = 1e-4940L;", "1e-4940", "long double"),
-    ("_Complex double v24 = 1.5 - 2.0i;", "1.5-2.0i", "_Complex double"),
-    ("__int128 v25 = -((__int128)1 << 100);", "-1267650600228229401496703205376", "__int128"),
-    ("enum color { RED, GREEN, BLUE } v26 = GREEN;", "GREEN", "enum color"),
-    ("enum color v27 = 7;", "(enum color) 7", "enum color"),
-    ("enum bits { A = 1, B = 2, C = 4 } v28 = A | C;", "A | C", "enum bits"),
-    ("enum sign { MINUS = -1, PLUS = 1 } v29 = MINUS;", "MINUS", "enum sign"),
-    ("int *v30 = 0;", "(int *) NULL", "int *"),
-    ("int *v31 = (int *)0x1234;", "(int *) 0x1234", "int *"),
-    ("const char *v32 = \"he\\\"llo\\n\";", "\"he\\\"llo\\n\"", "const char *"),
-    ("char *v33 = (char *)16;", "(char *) 0x10 <cannot be read>", "char *"),
-    ("char v34[] = \"abc\";", "\"abc\"", "char [4]"),
-    ("char v35[8] = \"ab\";", "\"ab\"", "char [8]"),
-    ("const char *v36 = \"\\xff\\xc3\\xa4\";", "\"\\377ä\"", "const char *"),
-    ("char v37[3] = {'x', 0, '1'};", "\"x\\0001\"", "char [3]"),
-    ("struct point { int x, y; } v38 = {1, 2};", "{x = 1, y = 2}", "struct point"),
+use super::{TypeId, Types, show, show_at_width};
+
+/// Declaration, type, value.
+type Case = (&'static str, &'static str, &'static str);
+
+const PRELUDE: &str = r#"
+#include <stdint.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <uchar.h>
+#include <wchar.h>
+struct point { int x; int y; };
+typedef struct point point_t;
+typedef struct { double re, im; } pair;
+enum color { RED, GREEN, BLUE };
+enum flags { READ = 1, WRITE = 2, EXEC = 4, ALL = 7 };
+enum sign { LESS = -1, SAME, MORE };
+typedef enum { NORTH, SOUTH } way_t;
+union number { int i; float f; };
+struct list { int value; struct list *next; };
+struct opaque;
+struct fields { int a : 3; unsigned b : 5; long c : 40; _Bool d : 1; enum color e : 2; };
+struct tagged { int kind; union { int i; char c; }; struct { short s; } in; };
+struct flexible { int n; int more[]; };
+struct named { const char *name; char code[4]; double weight; };
+struct inner { int a[3]; struct point p; };
+struct outer { struct inner in[2]; int *p; };
+struct many { int a0,a1,a2,a3,a4,a5,a6,a7,a8,a9; struct many *self; };
+typedef int (*callback)(int, char);
+typedef int triple[3];
+typedef float float4 __attribute__((vector_size(16)));
+typedef int int3 __attribute__((ext_vector_type(3)));
+int add(int a, char b) { return a + b; }
+int none(void) { return 0; }
+void log_to(const char *form, ...) {}
+struct point origin = {1, 2};
+char long_text[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789tail";
+"#;
+
+const NUMBERS: &[Case] = &[
+    ("int $ = 42;", "int", "42"),
+    ("int $ = -2147483647 - 1;", "int", "-2147483648"),
+    ("unsigned $ = 4294967295u;", "unsigned int", "4294967295"),
+    ("short $ = -3;", "short", "-3"),
+    ("unsigned short $ = 65535;", "unsigned short", "65535"),
+    ("long $ = -5;", "long", "-5"),
+    ("unsigned long $ = 18446744073709551615ul;", "unsigned long", "18446744073709551615"),
+    ("long long $ = 7;", "long long", "7"),
+    ("size_t $ = 3;", "size_t", "3"),
+    ("uint8_t $ = 65;", "uint8_t", "65"),
+    ("signed char $ = -1;", "signed char", "-1"),
+    ("unsigned char $ = 200;", "unsigned char", "200"),
+    ("int64_t $ = -9;", "int64_t", "-9"),
+    ("__int128 $ = (__int128)-1 << 100;", "__int128", "-1267650600228229401496703205376"),
+    ("unsigned __int128 $ = -1;", "unsigned __int128", "340282366920938463463374607431768211455"),
     (
-        "typedef struct { struct point at; const char *name; } place; place v39 = {{3, 4}, \"home\"};",
-        "{at = {x = 3, y = 4}, name = \"home\"}",
-        "place",
+        "_BitInt(200) $ = (_BitInt(200))-12345678901234567890wb * 100000000000wb;",
+        "_BitInt",
+        "-1234567890123456789000000000000",
     ),
-    ("union u { int i; float f; } v40 = {0};", "{i = 0, f = 0.0}", "union u"),
-    (
-        "struct { unsigned a : 3; int b : 5; unsigned c : 24; } v41 = {5, -7, 70000};",
-        "{a = 5, b = -7, c = 70000}",
-        "",
-    ),
-    (
-        "struct { long a : 40; _Bool b : 1; enum color c : 2; } v42 = {-1, 1, BLUE};",
-        "{a = -1, b = true, c = BLUE}",
-        "",
-    ),
-    (
-        "struct { int a; struct { int b; }; union { int c; char d; }; } v43 = {1, {2}, {65}};",
-        "{a = 1, {b = 2}, {c = 65, d = 'A' 65}}",
-        "",
-    ),
-    ("struct flexible { int n; int rest[]; } v44 = {3};", "{n = 3, rest = {...}}", "struct flexible"),
-    ("int v45[3] = {1, 2, 3};", "{1, 2, 3}", "int [3]"),
-    ("int v46[2][3] = {{1, 2, 3}, {4, 5, 6}};", "{{1, 2, 3}, {4, 5, 6}}", "int [2][3]"),
-    ("int v47[100];", "{0 <repeats 100 times>}", "int [100]"),
-    ("int v48[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 2};", "{1, 0 <repeats 8 times>, 2}", "int [10]"),
-    ("struct point v49[2] = {{1, 2}, {3, 4}};", "{{x = 1, y = 2}, {x = 3, y = 4}}", "struct point [2]"),
-    ("const volatile int v50 = 3;", "3", "const volatile int"),
-    ("int *const v51 = 0;", "(int *const) NULL", "int *const"),
-    ("const char *const *v52 = 0;", "(const char *const *) NULL", "const char *const *"),
-    ("int (*v53)(const char *, ...) = 0;", "(int (*)(const char *, ...)) NULL", "int (*)(const char *, ...)"),
-    ("int (*v54[2])(void) = {0};", "{(int (*)(void)) NULL, (int (*)(void)) NULL}", "int (*[2])(void)"),
-    ("int (*(*v55)(int))[3] = 0;", "(int (*(*)(int))[3]) NULL", "int (*(*)(int))[3]"),
-    ("typedef unsigned long word; word v56 = 9;", "9", "word"),
-    ("typedef int (*callback)(int); callback v57 = 0;", "(callback) NULL", "callback"),
-    ("_Atomic int v58 = 4;", "4", "_Atomic(int)"),
-    (
-        "typedef float four __attribute__((ext_vector_type(4))); four v59 = {1, 2, 3, 4};",
-        "{1.0, 2.0, 3.0, 4.0}",
-        "four",
-    ),
-    ("typedef int wchar_t; const wchar_t *v60 = L\"w\u{e4}h\";", "L\"wäh\"", "const wchar_t *"),
-    (
-        "struct node { struct node *next; int n; } v61 = {0, 1};",
-        "{next = (struct node *) NULL, n = 1}",
-        "struct node",
-    ),
-    ("struct opaque; struct opaque *v62 = (void *)8;", "(struct opaque *) 0x8", "struct opaque *"),
-    ("void *v63 = (void *)255;", "(void *) 0xff", "void *"),
-    ("_Float16 v64 = 1.5;", "1.5", "_Float16"),
-    ("struct empty {} v65;", "{}", "struct empty"),
-    ("char v66[3] = {'a', 'b', 'c'};", "\"abc\"", "char [3]"),
-    ("unsigned char v67[3] = {1, 2, 3};", "{1, 2, 3}", "unsigned char [3]"),
-    ("const char *v68[2] = {\"a\", 0};", "{\"a\", (const char *) NULL}", "const char *[2]"),
-    ("enum color v69[2] = {RED, BLUE};", "{RED, BLUE}", "enum color [2]"),
-    (
-        "void (*v70)(int (*)(void), struct point) = 0;",
-        "(void (*)(int (*)(void), struct point)) NULL",
-        "void (*)(int (*)(void), struct point)",
-    ),
-    ("int *restrict v71 = 0;", "(int *restrict) NULL", "int *restrict"),
-    ("double v72 = __builtin_inf();", "inf", "double"),
-    ("double v73 = 123456789012345680.0;", "1.2345678901234568e+17", "double"),
-    ("float v74 = 16777216;", "16777216.0", "float"),
-    ("int (*v75)[3] = 0;", "(int (*)[3]) NULL", "int (*)[3]"),
+    ("_Bool $ = 1;", "_Bool", "true"),
+    ("bool $ = 0;", "_Bool", "false"),
+    ("double $ = 3.14;", "double", "3.14"),
+    ("double $ = 1e300;", "double", "1e+300"),
+    ("double $ = -0.0;", "double", "-0"),
+    ("double $ = 3;", "double", "3"),
+    ("double $ = __builtin_nan(\"\");", "double", "nan"),
+    ("double $ = -__builtin_inf();", "double", "-inf"),
+    ("double $ = 0.1 + 0.2;", "double", "0.30000000000000004"),
+    ("float $ = 0.1f;", "float", "0.1"),
+    ("float $ = 16777216.f;", "float", "16777216"),
+    ("long double $ = 0.1L;", "long double", "0.1"),
+    ("long double $ = -1e-4000L;", "long double", "-1e-4000"),
+    ("long double $ = 3.14159265358979323846L;", "long double", "3.1415926535897932385"),
+    ("_Float16 $ = 0.1f16;", "_Float16", "0.1"),
+    ("__bf16 $ = 3.140625;", "__bf16", "3.14"),
+    ("__float128 $ = 1;", "__float128", "1"),
+    ("_Complex double $ = 1.5 - 2i;", "_Complex double", "1.5 - 2i"),
+    ("_Complex float $ = 2;", "_Complex float", "2 + 0i"),
+    ("_Complex long double $ = 0.25L + 1e30Li;", "_Complex long double", "0.25 + 1e+30i"),
+    ("const int $ = 4;", "const int", "4"),
+    ("volatile const int $ = 4;", "const volatile int", "4"),
 ];
 
-struct Loaded {
+const CHARACTERS: &[Case] = &[
+    ("char $ = 'a';", "char", "'a'"),
+    ("char $ = '\\n';", "char", "'\\n'"),
+    ("char $ = 0;", "char", "'\\0'"),
+    ("char $ = '\\'';", "char", "'\\''"),
+    ("char $ = -1;", "char", "'\\xff'"),
+    ("wchar_t $ = L'é';", "wchar_t", "L'é'"),
+    ("char16_t $ = u'x';", "char16_t", "u'x'"),
+    ("char32_t $ = U'🦀';", "char32_t", "U'🦀'"),
+    ("char $[] = \"hello\";", "char [6]", "\"hello\""),
+    ("char $[10] = \"hello\";", "char [10]", "\"hello\""),
+    ("char $[3] = \"abc\";", "char [3]", "\"abc\""),
+    ("char $[] = \"a\\0b\";", "char [4]", "\"a\\0b\""),
+    ("char $[4];", "char [4]", "\"\""),
+    ("char $[2][4] = {\"ab\", \"cd\"};", "char [2][4]", "{\"ab\", \"cd\"}"),
+    ("wchar_t $[] = L\"größer\";", "wchar_t [7]", "L\"größer\""),
+    ("char16_t $[] = u\"a🦀\";", "char16_t [4]", "u\"a🦀\""),
+    ("const char *$ = \"say \\\"hi\\\"\\n\";", "const char *", "\"say \\\"hi\\\"\\n\""),
+    ("char *$ = \"a\\xff\\x01\";", "char *", "\"a\\xff\\x01\""),
+    ("const wchar_t *$ = L\"wide\";", "const wchar_t *", "L\"wide\""),
+    ("const char32_t *$ = U\"日本\";", "const char32_t *", "U\"日本\""),
+    ("char *$ = 0;", "char *", "(char *) NULL"),
+    ("char *$ = (char *)16;", "char *", "(char *) 0x10 <cannot be read>"),
+    ("const char *const $ = \"\";", "const char *const", "\"\""),
+    (
+        "const char *$[] = {\"one\", 0, (char *)16};",
+        "const char *[3]",
+        "{\"one\", NULL, 0x10 <cannot be read>}",
+    ),
+    ("signed char $[2] = {1, 2};", "signed char [2]", "{1, 2}"),
+    ("uint8_t $[2] = \"a\";", "uint8_t [2]", "{97, 0}"),
+    ("char $[1000] = {[0 ... 998] = 'x'};", "char [1000]", "\"@xs\"... 799 more"),
+    ("char *$ = long_text;", "char *", "\"@digits\"..."),
+];
+
+const POINTERS: &[Case] = &[
+    ("int *$ = (int *)0x1000;", "int *", "(int *) 0x1000"),
+    ("int *$;", "int *", "(int *) NULL"),
+    ("void *$ = (void *)7;", "void *", "(void *) 0x7"),
+    ("int *restrict $;", "int *restrict", "(int *restrict) NULL"),
+    ("const volatile int *const $ = 0;", "const volatile int *const", "(const volatile int *const) NULL"),
+    ("char **$ = (char **)8;", "char **", "(char **) 0x8"),
+    ("unsigned char *$ = (unsigned char *)8;", "unsigned char *", "(unsigned char *) 0x8"),
+    ("point_t *$ = &origin;", "point_t *", "(point_t *) @origin <origin>"),
+    ("struct opaque *$;", "struct opaque *", "(struct opaque *) NULL"),
+    ("struct { int a; } *$;", "struct {int a;} *", "(struct {int a;} *) NULL"),
+    ("int (*$)(int, char) = add;", "int (*)(int, char)", "(int (*)(int, char)) @add <add>"),
+    ("callback $ = add;", "callback", "(callback) @add <add>"),
+    ("int (*$)(void) = none;", "int (*)(void)", "(int (*)(void)) @none <none>"),
+    ("int (*$)() = (int (*)())1;", "int (*)()", "(int (*)()) 0x1"),
+    (
+        "void (*$)(const char *, ...) = log_to;",
+        "void (*)(const char *, ...)",
+        "(void (*)(const char *, ...)) @log_to <log_to>",
+    ),
+    ("callback $[2] = {add};", "callback [2]", "{@add <add>, NULL}"),
+    ("int (*$[2])(void) = {none};", "int (*[2])(void)", "{@none <none>, NULL}"),
+    ("int (*$)[3];", "int (*)[3]", "(int (*)[3]) NULL"),
+    ("int *$[2];", "int *[2]", "{NULL, NULL}"),
+    (
+        "int (*(*$)(int (*)(void)))(char);",
+        "int (*(*)(int (*)(void)))(char)",
+        "(int (*(*)(int (*)(void)))(char)) NULL",
+    ),
+    ("int (*(*$)[2])(void);", "int (*(*)[2])(void)", "(int (*(*)[2])(void)) NULL"),
+    ("const triple *$;", "const triple *", "(const triple *) NULL"),
+    ("struct list $ = {1, 0};", "struct list", "{value = 1, next = NULL}"),
+];
+
+const AGGREGATES: &[Case] = &[
+    ("struct point $ = {1, -2};", "struct point", "{x = 1, y = -2}"),
+    ("point_t $ = {3, 4};", "point_t", "{x = 3, y = 4}"),
+    ("pair $ = {0.5, 2};", "pair", "{re = 0.5, im = 2}"),
+    ("const point_t $ = {3, 4};", "const point_t", "{x = 3, y = 4}"),
+    ("struct { int a : 2; char *s; } $;", "struct {int a : 2; char *s;}", "{a = 0, s = NULL}"),
+    (
+        "struct { struct { int q; }; union { int i; float f; } u; } $ = {{1}, {2}};",
+        "struct {struct {int q;}; union {int i; float f;} u;}",
+        "{{q = 1}, u = {i = 2, f = 3e-45}}",
+    ),
+    ("struct {} $;", "struct {}", "{}"),
+    (
+        "struct fields $ = {-2, 17, -123456789012, 1, BLUE};",
+        "struct fields",
+        "{a = -2, b = 17, c = -123456789012, d = true, e = BLUE}",
+    ),
+    (
+        "struct { long long a : 37; long long b : 60; } $ = {-1, 1ll << 58};",
+        "struct {long long a : 37; long long b : 60;}",
+        "{a = -1, b = 288230376151711744}",
+    ),
+    (
+        "struct __attribute__((packed)) { int a : 5; long long b : 62; int c; } $ = {-3, -4, 9};",
+        "struct {int a : 5; long long b : 62; int c;}",
+        "{a = -3, b = -4, c = 9}",
+    ),
+    ("struct tagged $ = {1, {65}, {-7}};", "struct tagged", "{kind = 1, {i = 65, c = 'A'}, in = {s = -7}}"),
+    ("struct flexible $ = {2, {1, 2}};", "struct flexible", "{n = 2, more = <array of unknown size>}"),
+    (
+        "struct named $ = {\"bob\", \"x1\", 1.5};",
+        "struct named",
+        "{name = \"bob\", code = \"x1\", weight = 1.5}",
+    ),
+    ("union number $ = {.i = 1065353216};", "union number", "{i = 1065353216, f = 1}"),
+    ("enum color $ = GREEN;", "enum color", "GREEN"),
+    ("enum color $ = (enum color)7;", "enum color", "(enum color)7"),
+    ("enum color $ = (enum color)3;", "enum color", "(enum color)3"),
+    ("enum flags $ = READ | EXEC;", "enum flags", "READ | EXEC"),
+    ("enum flags $ = ALL;", "enum flags", "ALL"),
+    ("enum flags $ = 9;", "enum flags", "(enum flags)9"),
+    ("enum flags $ = 0;", "enum flags", "(enum flags)0"),
+    ("enum sign $ = LESS;", "enum sign", "LESS"),
+    ("enum sign $ = -5;", "enum sign", "(enum sign)-5"),
+    ("way_t $ = SOUTH;", "way_t", "SOUTH"),
+    ("way_t $ = 9;", "way_t", "(way_t)9"),
+    ("enum { ONE_ = 1, FIVE_ = 5, SIX_ } $ = 6;", "enum {ONE_ = 1, FIVE_ = 5, SIX_}", "SIX_"),
+    ("int $[] = {1, 2, 3};", "int [3]", "{1, 2, 3}"),
+    ("triple $ = {1, 2, 3};", "triple", "{1, 2, 3}"),
+    ("int $[2][3] = {{1, 2, 3}, {4, 5, 6}};", "int [2][3]", "{{1, 2, 3}, {4, 5, 6}}"),
+    ("int $[2][2][2] = {{{1}}, {{0}, {0, 2}}};", "int [2][2][2]", "{{{1, 0}, {0, 0}}, {{0, 0}, {0, 2}}}"),
+    ("int $[0];", "int [0]", "{}"),
+    ("int $[100];", "int [100]", "{0 <repeats 100 times>}"),
+    ("int $[13] = {5, [12] = 6};", "int [13]", "{5, 0 <repeats 11 times>, 6}"),
+    ("int $[9];", "int [9]", "{0, 0, 0, 0, 0, 0, 0, 0, 0}"),
+    ("point_t $[20] = {{1, 2}};", "point_t [20]", "{{x = 1, y = 2}, {x = 0, y = 0} <repeats 19 times>}"),
+    (
+        "char $[3][20][8];",
+        "char [3][20][8]",
+        "{{\"\" <repeats 20 times>}, {\"\" <repeats 20 times>}, {\"\" <repeats 20 times>}}",
+    ),
+    ("int $[3000000] = {1};", "int [3000000]", "{1, 0 <repeats 2999999 times>}"),
+    ("float4 $ = {1, 2.5, 3, 4};", "float4", "{1, 2.5, 3, 4}"),
+    ("int3 $ = {1, 2, 3};", "int3", "{1, 2, 3}"),
+    (
+        "float $ __attribute__((vector_size(8))) = {1, 2};",
+        "float __attribute__((ext_vector_type(2)))",
+        "{1, 2}",
+    ),
+    (
+        "struct outer $ = {{{{1, 2, 3}, {4, 5}}}, (int *)9};",
+        "struct outer",
+        "{in = {{a = {1, 2, 3}, p = {x = 4, y = 5}}, {a = {0, 0, 0}, p = {x = 0, y = 0}}}, p = 0x9}",
+    ),
+    (
+        "va_list $;",
+        "va_list",
+        "{{gp_offset = 0, fp_offset = 0, overflow_arg_area = NULL, reg_save_area = NULL}}",
+    ),
+];
+
+/// What DWARF 5 has words for.
+const NEWER: &[Case] = &[
+    ("_Atomic int $ = 3;", "_Atomic(int)", "3"),
+    ("_Atomic(int) *$;", "_Atomic(int) *", "(_Atomic(int) *) NULL"),
+    ("int *_Atomic $;", "_Atomic(int *)", "(_Atomic(int *)) NULL"),
+    ("const _Atomic point_t $;", "const _Atomic(point_t)", "{x = 0, y = 0}"),
+];
+
+const C23: &[Case] = &[
+    ("bool $ = true;", "bool", "true"),
+    ("nullptr_t $;", "nullptr_t", "nullptr"),
+    ("char8_t $[] = u8\"é\";", "char8_t [3]", "u8\"é\""),
+    ("enum small : unsigned char { BIG = 200 } $ = BIG;", "enum small", "BIG"),
+    (
+        "enum : signed char { MINUS = -100 } $ = (typeof($))-3;",
+        "enum {MINUS = -100}",
+        "(enum {MINUS = -100})-3",
+    ),
+    (
+        "enum huge : unsigned long { TOP = 0x8000000000000000, LOW = 1 } $ = TOP | LOW;",
+        "enum huge",
+        "TOP | LOW",
+    ),
+    ("int (*$)();", "int (*)(void)", "(int (*)(void)) NULL"),
+];
+
+/// A program that has been compiled and loaded.
+struct Program {
     object: Vec<u8>,
     library: *mut libc::c_void,
-    _place: tempfile::TempDir,
+    _folder: TempDir,
 }
 
-impl Loaded {
-    fn new(source: &str) -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let path = |name: &str| place.path().join(name);
-        std::fs::write(path("a.c"), source).unwrap();
-        let run = |arguments: &[&str]| {
-            let output = Command::new("clang-19").args(arguments).current_dir(place.path()).output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        run(&["-g", "-O0", "-w", "-fPIC", "-std=gnu2x", "-c", "a.c"]);
-        run(&["-shared", "a.o", "-o", "a.so"]);
-        let name = std::ffi::CString::new(path("a.so").to_str().unwrap()).unwrap();
-        #[allow(unsafe_code)]
-        // SAFETY: a library without constructors.
-        let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
-        assert!(!library.is_null());
-        Self { object: std::fs::read(path("a.o")).unwrap(), library, _place: place }
+#[allow(unsafe_code)]
+impl Program {
+    fn of(source: &str, flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let [c, o, so] = ["program.c", "program.o", "program.so"].map(|name| folder.path().join(name));
+        std::fs::write(&c, source).unwrap();
+        clang(
+            &[
+                OsStr::new("-c"),
+                "-fPIC".as_ref(),
+                "-O0".as_ref(),
+                "-w".as_ref(),
+                c.as_ref(),
+                "-o".as_ref(),
+                o.as_ref(),
+            ],
+            flags,
+        );
+        clang(&[OsStr::new("-shared"), o.as_ref(), "-o".as_ref(), so.as_ref()], &[]);
+        let path = CString::new(so.to_str().unwrap()).unwrap();
+        // SAFETY: the library has no code that runs when it is loaded.
+        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+        assert!(!library.is_null(), "cannot load {}", so.display());
+        Self { object: std::fs::read(o).unwrap(), library, _folder: folder }
+    }
+
+    /// One in which each case has a variable of its own.
+    fn of_cases(cases: &[Case], flags: &[&str]) -> Self {
+        let declarations: Vec<String> =
+            cases.iter().enumerate().map(|(index, case)| case.0.replace('$', &variable(index))).collect();
+        Self::of(&format!("{PRELUDE}{}", declarations.join("\n")), flags)
     }
 
     fn address(&self, name: &str) -> u64 {
-        let name = std::ffi::CString::new(name).unwrap();
-        #[allow(unsafe_code)]
-        // SAFETY: a library that is loaded, and a name.
-        let address = unsafe { libc::dlsym(self.library, name.as_ptr()) };
-        assert!(!address.is_null());
+        let text = CString::new(name).unwrap();
+        // SAFETY: the library stays loaded for as long as the tests run.
+        let address = unsafe { libc::dlsym(self.library, text.as_ptr()) };
+        assert!(!address.is_null(), "no {name}");
         address as u64
     }
+
+    fn value(&self, types: &Types<'_>, name: &str, kind: TypeId) -> String {
+        let names = |address| {
+            let known = ["add", "none", "log_to", "origin"];
+            known.into_iter().find(|name| self.address(name) == address).map(str::to_owned)
+        };
+        show(types, kind, self.address(name), &names)
+    }
 }
 
-#[test]
-fn values_and_types() {
-    let source: String = CASES.iter().map(|(text, ..)| format!("{text}\n")).collect();
-    let loaded = Loaded::new(&source);
-    let types = Types::of(&loaded.object, |_| true).unwrap();
-    let mut wrong = Vec::new();
-    for (index, (text, value, kind)) in CASES.iter().enumerate() {
-        let name = format!("v{index}");
-        assert!(text.contains(&name), "{text} is not {name}");
-        let id = types.variable(&name).unwrap_or_else(|| panic!("{text}"));
-        let shown = show(&types, id, loaded.address(&name), &|_| None);
-        let spelled = types.spelling(id);
-        if shown != *value || (!kind.is_empty() && spelled != *kind) {
-            wrong.push(format!("{text}\n  {shown}\n  {spelled}"));
+fn variable(index: usize) -> String {
+    format!("variable_{index}")
+}
+
+fn clang(arguments: &[&OsStr], flags: &[&str]) {
+    let output = Command::new("clang-19").args(flags).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn check(cases: &[Case], flags: &[&str]) {
+    let program = Program::of_cases(cases, flags);
+    let types = Types::of(&program.object).unwrap();
+    let mut wrong = String::new();
+    for (index, (declaration, spelling, value)) in cases.iter().enumerate() {
+        let name = variable(index);
+        let kind = types.variable(&name).unwrap_or_else(|| panic!("no type: {declaration}"));
+        let mut expected =
+            value.replace("@xs", &"x".repeat(200)).replace("@digits", &"0123456789".repeat(20));
+        for name in ["add", "none", "log_to", "origin"] {
+            expected = expected.replace(&format!("@{name}"), &format!("{:#x}", program.address(name)));
+        }
+        let shown = program.value(&types, &name, kind);
+        if types.spelling(kind) != *spelling {
+            wrong += &format!("{declaration}\n  type {}\n  not  {spelling}\n", types.spelling(kind));
+        }
+        if shown != expected {
+            wrong += &format!("{declaration}\n  is  {shown}\n  not {expected}\n");
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{flags:?}\n{wrong}");
 }
 
 #[test]
-fn long_ones_take_several_lines_and_huge_ones_are_cut() {
-    let loaded = Loaded::new(
-        "struct person { const char *name, *street, *town; int age; };
-         struct person one = {\"Ada King, Countess of Lovelace\", \"12 St James's Square\", \"London, Westminster\", 36};
-         int many[5000]; char longer[1000]; struct { int a[1000000]; } wide;
-         int fill(void) { for (int i = 0; i < 5000; i++) many[i] = i; for (int i = 0; i < 999; i++) longer[i] = 'x'; return 0; }
-         int filled; __attribute__((constructor)) static void start(void) { filled = fill(); }",
+fn numbers() {
+    check(NUMBERS, &["-g", "-std=gnu17"]);
+}
+
+#[test]
+fn characters() {
+    check(CHARACTERS, &["-g", "-std=gnu17"]);
+}
+
+#[test]
+fn pointers() {
+    check(POINTERS, &["-g", "-std=gnu17"]);
+}
+
+#[test]
+fn aggregates() {
+    check(AGGREGATES, &["-g", "-std=gnu17"]);
+}
+
+#[test]
+fn what_newer_debug_information_and_newer_c_have() {
+    check(NEWER, &["-g", "-std=gnu17"]);
+    check(C23, &["-g", "-std=gnu23"]);
+}
+
+#[test]
+fn older_debug_information() {
+    for version in ["-gdwarf-2", "-gdwarf-3", "-gdwarf-4"] {
+        check(&AGGREGATES[..30], &[version, "-std=gnu17"]);
+        // The oldest has no word for `restrict`.
+        check(if version == "-gdwarf-2" { &POINTERS[4..] } else { POINTERS }, &[version, "-std=gnu17"]);
+    }
+    check(AGGREGATES, &["-g", "-gdwarf64", "-std=gnu17"]);
+}
+
+/// A program in which the types of `text` are.
+fn program(text: &str) -> Program {
+    Program::of(&format!("{PRELUDE}{text}"), &["-g", "-std=gnu17"])
+}
+
+#[test]
+fn what_is_long_goes_over_lines() {
+    let program = program(
+        "struct outer o = {{{{1, 2, 3}, {4, 5}}}, (int *)9}; int a[12] = {1,2,3,4,5,6,7,8,9,10,11,12};",
     );
-    let types = Types::of(&loaded.object, |_| true).unwrap();
-    let text = |name: &str| show(&types, types.variable(name).unwrap(), loaded.address(name), &|_| None);
+    let types = Types::of(&program.object).unwrap();
+    let at = |name: &str, width| {
+        show_at_width(&types, types.variable(name).unwrap(), program.address(name), &|_| None, width)
+    };
     assert_eq!(
-        text("one"),
-        "{\n  name = \"Ada King, Countess of Lovelace\",\n  street = \"12 St James's Square\",\n  \
-         town = \"London, Westminster\",\n  age = 36\n}"
+        at("o", 50),
+        "{\n  in = {\n    {a = {1, 2, 3}, p = {x = 4, y = 5}},\n    {a = {0, 0, 0}, p = {x = 0, y = 0}}\n  },\n  p = 0x9\n}"
     );
-    let many = text("many");
-    assert!(many.ends_with("198, 199, ... 4800 more\n}"), "{many}");
-    assert!(many.lines().all(|line| line.len() <= 100), "{many}");
-    assert_eq!(text("longer"), format!("\"{}\"...", "x".repeat(200)));
-    assert_eq!(text("wide"), "{a = {0 <repeats 20000 times>, ... 980000 more}}");
+    assert_eq!(at("a", 20), "{\n  1, 2, 3, 4, 5, 6,\n  7, 8, 9, 10, 11,\n  12\n}");
+    assert_eq!(at("a", 40), "{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}");
 }
 
 #[test]
-fn functions_have_names_and_memory_may_be_missing() {
-    let loaded = Loaded::new("int f(int x) { return x; } int (*pointer)(int) = f; struct { int a, b; } two;");
-    let types = Types::of(&loaded.object, |_| true).unwrap();
-    let pointer = types.variable("pointer").unwrap();
-    let f = loaded.address("f");
-    let name_of = |address: u64| (address == f).then(|| "f".to_owned());
-    assert_eq!(
-        show(&types, pointer, loaded.address("pointer"), &name_of),
-        format!("(int (*)(int)) 0x{f:x} <f>")
+fn what_is_huge_is_counted() {
+    let program = program(
+        "int a[100000]; struct point g[50][50]; struct many m[120]; struct deep { struct deep *d; };
+         __attribute__((constructor)) void fill(void) { for (int i = 0; i < 100000; i++) a[i] = i;
+         for (int i = 0; i < 2500; i++) g[i / 50][i % 50].x = i; for (int i = 0; i < 120; i++) m[i].a3 = i; }",
     );
-    let two = types.variable("two").unwrap();
-    assert_eq!(show(&types, two, 64, &|_| None), "{a = <cannot be read>, b = <cannot be read>}");
-    assert_eq!(show(&types, two, u64::MAX - 2, &|_| None), "{a = <cannot be read>, b = <cannot be read>}");
+    let types = Types::of(&program.object).unwrap();
+    let of = |name: &str| program.value(&types, name, types.variable(name).unwrap());
+    let numbers = of("a");
+    assert!(numbers.contains("198, 199, ... 99800 more\n}"), "{numbers}");
+    let grid = of("g");
+    assert!(grid.ends_with(" more\n}") && grid.len() < 20_000, "{}: {grid}", grid.len());
+    let many = of("m");
+    assert!(many.contains("more") && many.len() < 30_000, "{}: {many}", many.len());
 }
 
 #[test]
-fn damaged_objects_are_no_danger() {
-    let loaded =
-        Loaded::new("struct s { struct s *next; int a[3]; enum e { X } e; } one; int (*f)(struct s);");
-    let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..3000 {
-        let mut object = loaded.object.clone();
-        for _ in 0..random.usize(1..8) {
-            let at = random.usize(..object.len());
-            object[at] = random.u8(..);
-        }
-        if random.bool() {
-            object.truncate(random.usize(..object.len()));
-        }
-        let Ok(types) = Types::of(&object, |_| true) else { continue };
-        for name in ["one", "f"] {
-            if let Some(id) = types.variable(name) {
-                types.spelling(id);
-                show(&types, id, loaded.address(name), &|_| None);
-            }
+fn what_is_not_there_says_so() {
+    let program = program(
+        "int i; struct point p; int a[3]; char c[8]; struct named n; struct fields f; int *q; double d;",
+    );
+    let types = Types::of(&program.object).unwrap();
+    for (name, expected) in [
+        ("i", "<cannot be read>"),
+        ("p", "{x = <cannot be read>, y = <cannot be read>}"),
+        ("a", "<cannot be read>"),
+        ("c", "<cannot be read>"),
+        ("n", "{name = <cannot be read>, code = <cannot be read>, weight = <cannot be read>}"),
+        ("q", "<cannot be read>"),
+        ("d", "<cannot be read>"),
+    ] {
+        for address in [0, 8, u64::MAX - 2, 1 << 60] {
+            assert_eq!(show(&types, types.variable(name).unwrap(), address, &|_| None), expected, "{name}");
         }
     }
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn a_string_that_runs_into_nothing() {
+    let mut pages = memmap2::MmapOptions::new().len(8192).map_anon().unwrap();
+    let start = pages.as_ptr() as u64;
+    pages[..4096].fill(b'z');
+    pages[..8].copy_from_slice(&(start + 4090).to_le_bytes());
+    // SAFETY: nothing reads or writes the second page.
+    assert_eq!(unsafe { libc::mprotect((start + 4096) as *mut _, 4096, libc::PROT_NONE) }, 0);
+    let program = program("char *s;");
+    let types = Types::of(&program.object).unwrap();
+    let shown = show(&types, types.variable("s").unwrap(), start, &|_| None);
+    assert_eq!(shown, "\"zzzzzz\" <the rest cannot be read>");
+}
+
+#[test]
+fn types_without_values() {
+    let program = program(
+        "int f(int n) { int a[n][3]; static struct point kept; a[0][0] = 1; return a[0][0] + kept.x; }
+         extern int later[]; int later[4]; int (*table(int a))[3] { return 0; } struct opaque *o; enum flags e;
+         typedef struct { int deep[2]; union { char c; long l; }; } form; form v; void *w;",
+    );
+    let types = Types::of(&program.object).unwrap();
+    let of = |name: &str| types.variable(name).unwrap();
+    assert_eq!(types.spelling(of("a")), "int [*][3]");
+    assert_eq!(types.size(of("a")), None);
+    assert_eq!(show(&types, of("a"), 4096, &|_| None), "<array of unknown size>");
+    assert_eq!(types.spelling(of("kept")), "struct point");
+    assert_eq!(types.spelling(of("later")), "int [4]");
+    assert_eq!(types.spelling(of("f")), "int (int)");
+    assert_eq!(types.spelling(of("none")), "int (void)");
+    assert_eq!(types.spelling(of("table")), "int (*(int))[3]");
+    assert_eq!(types.declaration(of("table"), "table"), "int (*table(int))[3]");
+    assert_eq!(types.declaration(of("later"), "x"), "int x[4]");
+    let add = program.address("add");
+    assert_eq!(program.value(&types, "add", of("add")), format!("(int (int, char)) {add:#x} <add>"));
+    let opaque = types.target(of("o")).unwrap();
+    assert_eq!(show(&types, opaque, add, &|_| None), "<incomplete type>");
+    assert_eq!((types.size(opaque), types.definition(opaque)), (None, "struct opaque".to_owned()));
+    assert_eq!(show(&types, types.target(of("w")).unwrap(), add, &|_| None), "<void>");
+    assert_eq!(types.spelling(types.target(of("w")).unwrap()), "void");
+    assert_eq!(types.definition(of("v")), "struct {int deep[2]; union {char c; long l;};}");
+    assert_eq!(types.definition(of("e")), "enum flags {READ = 1, WRITE, EXEC = 4, ALL = 7}");
+    assert_eq!(types.definition(of("later")), "int [4]");
+    assert_eq!(types.variable("nothing"), None);
+}
+
+#[test]
+fn sizes() {
+    let program = program(
+        "int a[2][3]; struct fields f; float4 v; int3 t; long double l; char *p; enum sign e; point_t s[5];",
+    );
+    let types = Types::of(&program.object).unwrap();
+    for (name, size) in [("a", 24), ("f", 8), ("v", 16), ("t", 16), ("l", 16), ("p", 8), ("e", 4), ("s", 40)]
+    {
+        assert_eq!(types.size(types.variable(name).unwrap()), Some(size), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let without = Program::of("int i;", &[]);
+    let failure = Types::of(&without.object).unwrap_err();
+    assert_eq!(failure.advice(), Some("compile it with -g"));
+    let compressed = Program::of("int i;", &["-g", "-gz"]);
+    let failure = Types::of(&compressed.object).unwrap_err();
+    assert_eq!(failure.advice(), Some("compile it without -gz"));
+    assert!(Types::of(b"no object").is_err());
 }

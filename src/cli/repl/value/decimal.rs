@@ -65,7 +65,7 @@ pub fn text(format: Format, bits: u128) -> String {
 /// The fewest digits that are nearer to `mantissa * 2^power` than to its neighbours, and how
 /// many of them are in front of the point (Steele and White, Dybvig).
 fn digits(mantissa: u128, power: i32, edge: bool) -> (Vec<u8>, i32) {
-    let even = mantissa % 2 == 0;
+    let even = mantissa.is_multiple_of(2);
     let mantissa = Wide::from_le_bytes(&mantissa.to_le_bytes());
     let one = || Wide::from_le_bytes(&[1]);
     let edge = u32::from(edge);

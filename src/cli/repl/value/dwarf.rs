@@ -246,13 +246,12 @@ impl<'d, 'o> Reader<'_, 'd, 'o> {
         let entry = part.entry;
         match (&mut self.types.all[of.0 as usize], part.tag) {
             (Kind::Array { .. }, dw::DW_TAG_subrange_type) => parent.dimensions.push(dimension(entry)),
-            (Kind::Record { members, .. }, dw::DW_TAG_member) => {
-                // A static member has storage of its own.
-                if entry.attr(DW_AT_external).is_none() && entry.attr(DW_AT_declaration).is_none() {
-                    let name = part.name.filter(|name| !name.is_empty());
-                    let place = place(part.unit, entry);
-                    members.push(Member { name, kind: part.inner, place });
-                }
+            // A static member has storage of its own.
+            (Kind::Record { members, .. }, dw::DW_TAG_member)
+                if entry.attr(DW_AT_external).is_none() && entry.attr(DW_AT_declaration).is_none() =>
+            {
+                let name = part.name.filter(|name| !name.is_empty());
+                members.push(Member { name, kind: part.inner, place: place(part.unit, entry) });
             }
             (Kind::Enumeration { enumerators, .. }, dw::DW_TAG_enumerator) => {
                 if let (Some(name), Some(value)) = (part.name, number(entry, DW_AT_const_value)) {

@@ -18,6 +18,8 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_cases;
+#[cfg(test)]
 mod tests_damage;
 mod types;
 mod wide;

@@ -105,7 +105,7 @@ fn escape(text: &mut String, unit: u32) {
         _ => {
             text.push_str(&match unit {
                 ..0x100 => format!("\\x{unit:02x}"),
-                ..0x10000 => format!("\\u{unit:04x}"),
+                0x100..0x10000 => format!("\\u{unit:04x}"),
                 _ => format!("\\U{unit:08x}"),
             });
             return;

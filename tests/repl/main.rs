@@ -7,5 +7,8 @@ mod faults;
 mod files;
 mod hostile;
 mod place;
+mod prompt;
+#[path = "../common/pty.rs"]
+mod pty;
 mod redefinition;
 mod script;

@@ -8,3 +8,4 @@ mod hostile;
 mod place;
 mod redefinition;
 mod script;
+mod terminal;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::console::Console;
+use super::editor::{Editor, Read};
 use super::front_end::FrontEnd;
 use super::journal::{Journal, Record};
 use super::machine::Machine;
@@ -37,8 +38,13 @@ pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
     }
     note(&mut journal, &session);
     shared.is_restored();
-    let prompts = session.console.interactive;
-    while let Some(input) = script::read(&session.names, prompts) {
+    let mut reader = Reader::new(&session);
+    loop {
+        let input = match reader.read(&session) {
+            Read::Input(input) => input,
+            Read::Nothing | Read::Unable => continue,
+            Read::End => break,
+        };
         let (pressed, document, files): (u64, _, _) =
             (interrupts::count(), session.document.clone(), session.files.clone());
         let flow = session.input(&input);
@@ -71,6 +77,37 @@ fn session(options: &ReplOptions, folder: &Path) -> Result<Session, Failure> {
     }
     let console = Console { interactive: std::io::stdin().is_terminal(), agreed: options.yes };
     Ok(Session::new(clang, machine, Names::default(), console))
+}
+
+/// Where inputs come from.
+enum Reader {
+    Editor(Box<Editor>),
+    Lines,
+}
+
+impl Reader {
+    fn new(session: &Session) -> Self {
+        let is_seen = session.console.interactive && std::io::stdout().is_terminal();
+        match is_seen.then(|| Editor::new(&session.names)).flatten() {
+            Some(editor) => Self::Editor(Box::new(editor)),
+            None => Self::Lines,
+        }
+    }
+
+    fn read(&mut self, session: &Session) -> Read {
+        match self {
+            Self::Editor(editor) => match editor.read() {
+                Read::Unable => {
+                    *self = Self::Lines;
+                    Read::Nothing
+                }
+                read => read,
+            },
+            Self::Lines => {
+                script::read(&session.names, session.console.interactive).map_or(Read::End, Read::Input)
+            }
+        }
+    }
 }
 
 /// Notes what there is now, for a process after this one.

@@ -27,7 +27,6 @@ mod script;
 mod session;
 mod shown;
 mod supervisor;
-#[allow(dead_code, unused_imports)]
 mod syntax;
 mod terminal;
 mod text;

@@ -3,65 +3,24 @@
 //! Owns the rule: what more lines could make valid is incomplete; what nothing can mend is
 //! complete, so that its author is told.
 
+use super::Known;
 use super::items::Walk;
-use super::lexer::{Kind, Lexed, Open, lex};
 use super::source::{Source, Stop};
-use super::{Known, declarators};
-
-/// How far an input is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Completeness {
-    /// It can be read as it is.
-    Complete,
-    /// It is a whole statement, but an `else` would still belong to it.
-    MayGoOn,
-    /// More lines are needed.
-    Incomplete,
-}
 
 /// Whether `input` can be read as it is.
 pub fn is_complete(input: &str, known: &dyn Known) -> bool {
-    completeness(input, known) != Completeness::Incomplete
-}
-
-/// How far `input` is.
-pub fn completeness(input: &str, known: &dyn Known) -> Completeness {
     let mut source = Source::new(input, known);
     if source.lexed.wrong.is_some() {
-        return Completeness::Complete;
+        return true;
     }
     if source.lexed.open.is_some() {
-        return Completeness::Incomplete;
+        return false;
     }
     let mut walk = Walk::default();
     match walk.run(&mut source) {
-        Err(Stop::End { .. }) => Completeness::Incomplete,
-        Err(Stop::Wrong { .. }) => Completeness::Complete,
+        Err(Stop::End { .. }) => false,
+        Err(Stop::Wrong { .. }) => true,
         // `pritn x` is no beginning of a declaration, but a slip.
-        Ok(()) if walk.unfinished == Some(true) => Completeness::Incomplete,
-        Ok(()) if walk.may_go_on => Completeness::MayGoOn,
-        Ok(()) => Completeness::Complete,
+        Ok(()) => walk.unfinished != Some(true),
     }
-}
-
-/// Judges an input line by line, so that many lines take linear time.
-#[derive(Default)]
-pub struct Progress {
-    depth: usize,
-    _lines: usize,
-}
-
-impl Progress {
-    /// Takes the next line of `input`, which ends it, and says how far the input is.
-    pub fn judge(&mut self, input: &str, known: &dyn Known) -> Completeness {
-        self._lines += 1;
-        let _ = self.depth;
-        completeness(input, known)
-    }
-}
-
-#[allow(unused)]
-fn ends(lexed: &Lexed) -> bool {
-    let _ = (lex, Open::Line, Kind::End, declarators::ends_operand);
-    lexed.tokens.is_empty()
 }

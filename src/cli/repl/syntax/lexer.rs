@@ -1,11 +1,12 @@
 //! Text to tokens.
 //!
 //! Owns what is a token, a comment, a directive, a command; which brackets belong together; and
-//! which branch of an `#if` is read: the first, unless its condition is a plain `0`. Of the
-//! other branches only the names are kept. It reads any bytes in one pass and fails on none:
+//! which branch of an `#if` is read is `conditions.rs`'s. Of the other branches only the names
+//! are kept. It reads any bytes in one pass and fails on none:
 //! what is wrong is noted, and what is not yet closed is said. What the tokens mean it does not
 //! know.
 
+use super::conditions::Condition;
 use super::words::{Word, word};
 
 /// What a token is.
@@ -101,30 +102,18 @@ pub(super) struct Lexed<'t> {
     pub open: Option<(Open, usize)>,
 }
 
-struct Condition {
-    /// Its place in `between`; none where it is not read itself.
-    index: Option<u32>,
-    /// Its condition is a plain number, and so far no other has followed.
-    decided: bool,
-    /// A branch of it has been read.
-    taken: bool,
-    /// The branch we are in is not read.
-    skips: bool,
-    start: usize,
-}
-
-struct Lexer<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
-    at: usize,
-    first: bool,
-    directed: bool,
+pub(super) struct Lexer<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
+    pub(super) at: usize,
+    pub(super) first: bool,
+    pub(super) directed: bool,
     /// `?` without its `:` outside of brackets.
     questions: usize,
     brackets: Vec<u32>,
-    conditions: Vec<Condition>,
-    skips: usize,
-    out: Lexed<'t>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) skips: usize,
+    pub(super) out: Lexed<'t>,
 }
 
 /// The tokens of `text`. Text beyond 4 GiB is not read.
@@ -197,11 +186,11 @@ impl<'t> Lexer<'t> {
         self.out
     }
 
-    fn peek(&self, ahead: usize) -> u8 {
+    pub(super) fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    fn wrong(&mut self, at: usize, message: impl Into<String>) {
+    pub(super) fn wrong(&mut self, at: usize, message: impl Into<String>) {
         if self.skips == 0 && self.out.wrong.is_none() {
             self.out.wrong = Some(Wrong { at, message: message.into() });
         }
@@ -220,7 +209,7 @@ impl<'t> Lexer<'t> {
         self.out.pair.push(u32::MAX);
     }
 
-    fn between(&mut self, what: Apart, start: usize) {
+    pub(super) fn between(&mut self, what: Apart, start: usize) {
         let before = self.out.tokens.len() as u32;
         self.out.between.push(Between { what, start: start as u32, end: self.at as u32, before });
     }
@@ -261,7 +250,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The end of the line from `from` on, backslashes at line ends honoured.
-    fn line_end(&mut self, from: usize) -> usize {
+    pub(super) fn line_end(&mut self, from: usize) -> usize {
         let mut at = from;
         loop {
             let Some(length) = memchr::memchr(b'\n', &self.bytes[at..]) else {
@@ -297,107 +286,6 @@ impl<'t> Lexer<'t> {
         let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
         self.at = start + line.trim_ascii_end().len();
         self.push(Kind::Command, start);
-    }
-
-    /// A directive: its logical line, with block comments in it over several.
-    fn directive(&mut self) {
-        let start = self.at;
-        self.first = false;
-        let mut quote = 0;
-        while let Some(&byte) = self.bytes.get(self.at) {
-            match byte {
-                b'\n' => break,
-                b'\\' => {
-                    let rest = &self.bytes[self.at + 1..];
-                    let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
-                    match rest.get(blank) {
-                        Some(b'\n') => self.at += blank + 2,
-                        None => {
-                            self.at = self.bytes.len();
-                            self.out.open = Some((Open::Line, start));
-                            break;
-                        }
-                        Some(_) => self.at = (self.at + 2).min(self.bytes.len()),
-                    }
-                    if self.at == self.bytes.len() {
-                        self.out.open = Some((Open::Line, start));
-                    }
-                    continue;
-                }
-                b'"' | b'\'' if quote == 0 => quote = byte,
-                b'"' | b'\'' if quote == byte => quote = 0,
-                b'/' if quote == 0 && self.peek(1) == b'/' => {
-                    self.at = self.line_end(self.at);
-                    continue;
-                }
-                b'/' if quote == 0 && self.peek(1) == b'*' => {
-                    match memchr::memmem::find(&self.bytes[self.at + 2..], b"*/") {
-                        Some(length) => self.at += length + 4,
-                        None => {
-                            self.out.open = Some((Open::Comment, self.at));
-                            self.at = self.bytes.len();
-                        }
-                    }
-                    continue;
-                }
-                _ => {}
-            }
-            self.at += 1;
-        }
-        while !self.text.is_char_boundary(self.at) {
-            self.at += 1;
-        }
-        self.directed = true;
-        let line = &self.text[start..self.at];
-        let (name, rest) = super::directives::split(line);
-        match name {
-            "if" => self.condition(start, plain(rest)),
-            "ifdef" | "ifndef" => self.condition(start, None),
-            "else" | "elif" | "elifdef" | "elifndef" => self.branch(start, name),
-            "endif" => self.end_condition(start),
-            _ => {
-                if self.skips == 0 {
-                    self.between(Apart::Directive, start);
-                }
-            }
-        }
-    }
-
-    fn condition(&mut self, start: usize, plain: Option<bool>) {
-        let index = (self.skips == 0).then_some(self.out.between.len() as u32);
-        if index.is_some() {
-            self.between(Apart::If(None), start);
-        }
-        let skips = plain == Some(false);
-        self.conditions.push(Condition { index, decided: plain.is_some(), taken: !skips, skips, start });
-        self.skips += usize::from(skips);
-    }
-
-    fn branch(&mut self, start: usize, name: &str) {
-        let Some(last) = self.conditions.last_mut() else {
-            return self.wrong(start, format!("#{name} without an #if before it"));
-        };
-        self.skips -= usize::from(last.skips);
-        last.decided &= name == "else";
-        last.skips = last.taken;
-        last.taken = true;
-        let read = last.index.is_some();
-        self.skips += usize::from(last.skips);
-        if read {
-            self.between(Apart::Branch, start);
-        }
-    }
-
-    fn end_condition(&mut self, start: usize) {
-        let Some(condition) = self.conditions.pop() else {
-            return self.wrong(start, "#endif without an #if before it");
-        };
-        self.skips -= usize::from(condition.skips);
-        let Some(index) = condition.index else { return };
-        let end = self.out.between.len() as u32;
-        self.between(Apart::Branch, start);
-        self.out.between[index as usize].what =
-            if condition.decided { Apart::Branch } else { Apart::If(Some(end)) };
     }
 
     /// A string or character constant that starts at `start`, its quote being at `self.at`.
@@ -531,14 +419,5 @@ impl<'t> Lexer<'t> {
             }
             None => self.wrong(start, format!("`{}` closes nothing", char::from(sign))),
         }
-    }
-}
-
-/// The value of a condition that is a plain number.
-fn plain(condition: &str) -> Option<bool> {
-    match super::directives::words(condition).next() {
-        Some("0") if super::directives::words(condition).nth(1).is_none() => Some(false),
-        Some("1") if super::directives::words(condition).nth(1).is_none() => Some(true),
-        _ => None,
     }
 }

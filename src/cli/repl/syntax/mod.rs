@@ -4,13 +4,14 @@
 //! need it, GNU's extensions included, and macros are guessed at. What is read wrongly is
 //! refused by the compiler later, with its own message.
 
+mod beginnings;
 mod colours;
 mod completeness;
+mod conditions;
 mod declarators;
 mod directives;
 mod items;
 mod lexer;
-mod locals;
 mod names;
 mod source;
 mod split;
@@ -24,7 +25,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub use colours::{Class, colours};
-pub use completeness::{Completeness, Progress, completeness, is_complete};
+pub use completeness::is_complete;
 pub use items::parse;
 pub use names::names_declared;
 
@@ -105,18 +106,6 @@ pub struct Item {
     /// The storage classes in `text` and `inline`: what must be blank for the name to be seen
     /// by other modules.
     pub storage: Vec<Range<usize>>,
-}
-
-impl Item {
-    /// The text with its storage classes and `inline` blanked, so that its name is seen by other
-    /// modules; every other character is where it was.
-    pub fn exported(&self) -> String {
-        let mut text = self.text.clone();
-        for range in &self.storage {
-            text.replace_range(range.clone(), &" ".repeat(range.len()));
-        }
-        text
-    }
 }
 
 /// What names are types, from earlier inputs and headers.

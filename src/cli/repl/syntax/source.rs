@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::lexer::{Apart, Kind, Lexed, Token, lex};
+use super::lexer::{Kind, Lexed, Token, lex};
 use super::words::Word;
 use super::{Known, Trouble};
 
@@ -132,18 +132,6 @@ impl<'t> Source<'t> {
     /// Whether a directive stands between two tokens of `from..to`.
     pub fn directed(&self, from: usize, to: usize) -> bool {
         self.lexed.tokens.get(from + 1..to).is_some_and(|tokens| tokens.iter().any(|token| token.directed))
-    }
-
-    /// What stands between the tokens from `from` to `to`, its first being the first that stands
-    /// before a token after `from`.
-    pub fn comments(&self, from: u32, to: u32) -> impl Iterator<Item = (usize, usize)> {
-        let list = &self.lexed.between;
-        let first = list.partition_point(|between| between.start < from);
-        list[first..]
-            .iter()
-            .take_while(move |between| between.end <= to)
-            .filter(|between| between.what == Apart::Comment)
-            .map(|between| (between.start as usize, between.end as usize))
     }
 
     pub fn wrong<T>(&self, at: usize, message: impl Into<String>) -> Result<T, Stop> {

@@ -11,7 +11,7 @@ mod commands;
 mod console;
 mod dependencies;
 mod document;
-mod editor;
+
 mod faults;
 mod files;
 mod front_end;

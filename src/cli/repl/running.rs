@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::console::Console;
-use super::editor::{Editor, Read};
 use super::front_end::FrontEnd;
 use super::journal::{Journal, Record};
 use super::machine::Machine;
@@ -15,6 +14,7 @@ use super::names::Names;
 use super::options::ReplOptions;
 use super::session::{Failed, Flow, Session};
 use super::supervisor::Start;
+use super::terminal::{Editor, Read};
 use super::{files, interrupts, script};
 use crate::cli::failure::Failure;
 use crate::cli::words;

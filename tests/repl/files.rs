@@ -57,3 +57,19 @@ fn a_file_that_cannot_be_loaded_changes_nothing() {
         place.run(":load m.c\n:load bad.c\n:load bad.o\n:load none.c\n:load -lnone_of_that_name\ngood()\n");
     assert_eq!(told.lines_despite(&["'none'", "bad.o", "none.c", "none_of_that_name"]), ["1"]);
 }
+
+#[test]
+fn what_a_file_relies_on_stays_as_it_is_there() {
+    let place = Place::new();
+    place.write(
+        "m.c",
+        "struct s { int a; };\nstruct s g = {4};\nint inner(int x) { return x; }\nint outer(int x) { return inner(x) + 1; }\n\
+         int geta(struct s *p) { return p->a; }\n",
+    );
+    let told = place.run(
+        ":load m.c\nint inner(int x, int y) { return x + y; }\nouter(1)\nstruct s { int z; int a; };\ngeta(&g)\n\
+         int inner(int y) { return -y; }\nouter(1)\n",
+    );
+    let refused = ["outer (m.c) uses inner as it is there", "geta (m.c) uses s as it is there"];
+    assert_eq!(told.lines_despite(&refused), ["2", "4", "0"]);
+}

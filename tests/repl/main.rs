@@ -12,3 +12,4 @@ mod prompt;
 mod pty;
 mod redefinition;
 mod script;
+mod terminal;

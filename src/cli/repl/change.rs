@@ -20,6 +20,8 @@ pub struct Change {
     pub rebuilt: Vec<Arc<Definition>>,
     /// Modules that are no more.
     pub removed: Vec<String>,
+    /// What cannot follow, and why.
+    pub stuck: Vec<String>,
     /// Whether directives are others.
     pub directives: bool,
 }
@@ -61,8 +63,30 @@ impl Change {
         let removed = gone.iter().filter_map(|one| one.module());
         let removed = removed.filter(|name| !symbols.contains(name)).map(str::to_owned).collect();
         let directives = added.iter().chain(&gone).any(|one| one.kind == Kind::Directive);
-        Self { new: added, rebuilt, removed, directives }
+        let stuck = stuck(old, new, &changed);
+        Self { new: added, rebuilt, removed, stuck, directives }
     }
+}
+
+/// Code of files that relies on what a name means in its file, where it would mean something else.
+fn stuck(old: &Document, new: &Document, changed: &BTreeSet<Name>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for one in new.iter().filter(|one| one.origin.file.is_some() && one.symbol().is_some()) {
+        let is_from_there = |document: &Document, name: &Name| {
+            document
+                .find(name)
+                .is_some_and(|of| of.origin.file == one.origin.file && of.kind != Kind::Directive)
+        };
+        for name in one.uses.intersection(changed) {
+            if is_from_there(old, name) && !is_from_there(new, name) && new.find(name).is_some() {
+                let (user, place, name) = (one.symbol().unwrap_or_default(), &one.origin.place, &name.text);
+                lines.push(format!(
+                    "error: {user} ({place}) uses {name} as it is there: edit the file and load it again\n"
+                ));
+            }
+        }
+    }
+    lines
 }
 
 fn is_macro(document: &Document, name: &Name) -> bool {

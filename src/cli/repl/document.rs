@@ -66,8 +66,15 @@ impl Definition {
     /// The same to everybody else, however it is written.
     pub fn is_like(&self, other: &Self) -> bool {
         let is_function = |one: &Self| matches!(one.kind, Kind::Function | Kind::Prototype);
-        (self.kind == other.kind || is_function(self) && is_function(other))
-            && tokens::normal(self.interface()) == tokens::normal(other.interface())
+        (self.kind == other.kind || is_function(self) && is_function(other)) && self.shape() == other.shape()
+    }
+
+    /// The interface without what only names parameters.
+    fn shape(&self) -> String {
+        match self.kind {
+            Kind::Type | Kind::Directive => tokens::normal(self.interface()),
+            _ => tokens::unnamed(self.interface()),
+        }
     }
 
     /// Those names that others need to know to read its interface.

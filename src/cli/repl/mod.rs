@@ -11,6 +11,7 @@ mod commands;
 mod console;
 mod dependencies;
 mod document;
+
 mod faults;
 mod files;
 mod front_end;

@@ -14,8 +14,8 @@ use super::names::Names;
 use super::options::ReplOptions;
 use super::session::{Failed, Flow, Session};
 use super::supervisor::Start;
-use super::terminal::{Read, Reader};
-use super::{files, interrupts};
+use super::terminal::{Editor, Read};
+use super::{files, interrupts, script};
 use crate::cli::failure::Failure;
 use crate::cli::words;
 
@@ -38,11 +38,11 @@ pub fn run(options: &ReplOptions, start: Start) -> Result<ExitCode, Failure> {
     }
     note(&mut journal, &session);
     shared.is_restored();
-    let mut reader = Reader::new(session.names.clone(), session.console.interactive);
+    let mut reader = Reader::new(&session);
     loop {
-        let input = match reader.read()? {
+        let input = match reader.read(&session) {
             Read::Input(input) => input,
-            Read::Cleared => continue,
+            Read::Nothing | Read::Unable => continue,
             Read::End => break,
         };
         let (pressed, document, files): (u64, _, _) =
@@ -78,6 +78,37 @@ fn session(options: &ReplOptions, folder: &Path) -> Result<Session, Failure> {
     let console =
         Console { interactive: options.interactive || std::io::stdin().is_terminal(), agreed: options.yes };
     Ok(Session::new(clang, machine, Names::default(), console))
+}
+
+/// Where inputs come from.
+enum Reader {
+    Editor(Box<Editor>),
+    Lines,
+}
+
+impl Reader {
+    fn new(session: &Session) -> Self {
+        let is_seen = session.console.interactive && std::io::stdout().is_terminal();
+        match is_seen.then(|| Editor::new(&session.names)).flatten() {
+            Some(editor) => Self::Editor(Box::new(editor)),
+            None => Self::Lines,
+        }
+    }
+
+    fn read(&mut self, session: &Session) -> Read {
+        match self {
+            Self::Editor(editor) => match editor.read() {
+                Read::Unable => {
+                    *self = Self::Lines;
+                    Read::Nothing
+                }
+                read => read,
+            },
+            Self::Lines => {
+                script::read(&session.names, session.console.interactive).map_or(Read::End, Read::Input)
+            }
+        }
+    }
 }
 
 /// Notes what there is now, for a process after this one.

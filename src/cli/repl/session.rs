@@ -183,6 +183,9 @@ impl Session {
         mut steps: Vec<Step>,
         cancel: &Cancel,
     ) -> Result<Vec<(String, Vec<u8>)>, Refused> {
+        if !change.stuck.is_empty() {
+            return Err(Refused::Said(change.stuck.concat()));
+        }
         let built = build::build(&self.clang, document, change, cancel)?;
         let Built { steps: own, mut assignments, warnings } = built;
         steps.extend(own);

@@ -27,10 +27,11 @@ pub fn value(object: &[u8], address: u64, name_of: &dyn Fn(u64) -> Option<String
     Some(text(&types, shown, address, name_of))
 }
 
-/// The type of the value, in C's words.
-pub fn kind(object: &[u8]) -> Option<String> {
+/// The type of the value, in C's words; or its definition.
+pub fn kind(object: &[u8], defined: bool) -> Option<String> {
     let types = Types::of(object).ok()?;
-    Some(types.spelling(whole(&types)?))
+    let whole = whole(&types)?;
+    Some(if defined { types.definition(whole) } else { types.spelling(whole) })
 }
 
 fn whole(types: &Types<'_>) -> Option<TypeId> {

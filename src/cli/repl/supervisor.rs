@@ -178,8 +178,13 @@ extern "C" fn pressed(_: c_int) {
         return;
     }
     let times = PRESSED.fetch_add(1, Ordering::Relaxed) + 1;
+    if now < SINCE.load(Ordering::Relaxed) + SECONDS {
+        // It may be about to end.
+        PRESSED.store(1, Ordering::Relaxed);
+        return;
+    }
     let text: &[u8] = match times {
-        TIMES.. if now >= SINCE.load(Ordering::Relaxed) + SECONDS => b"",
+        TIMES.. => b"",
         2.. => b"\nit cannot be ended where it is; Ctrl-C again ends the session's process\n",
         _ => return,
     };

@@ -83,6 +83,31 @@ pub fn literal(text: &str) -> usize {
 const STORAGE: &[&str] =
     &["static", "inline", "__inline", "__inline__", "extern", "register", "auto", "typedef"];
 
+/// Words of C's that types are made of.
+const OF_TYPES: &[&str] = &[
+    "void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "bool", "const",
+    "volatile", "restrict", "struct", "union", "enum", "static", "typeof", "register",
+];
+
+/// A declaration however it was laid out, without the names of its parameters.
+pub fn unnamed(declaration: &str) -> String {
+    let tokens = of(declaration);
+    let is_name = |at: usize| {
+        let (token, before, next) = (tokens[at], tokens.get(at.wrapping_sub(1)), tokens.get(at + 1));
+        // Behind these it is a type.
+        let is_type = |before: &Token<'_>| {
+            ["const", "volatile", "restrict", "struct", "union", "enum", "register"].contains(&before.text)
+        };
+        token.depth > 0
+            && token.is_word()
+            && !OF_TYPES.contains(&token.text)
+            && before.is_some_and(|before| before.text == "*" || before.is_word() && !is_type(before))
+            && next.is_some_and(|next| matches!(next.text, "," | ")" | "["))
+    };
+    let kept = (0..tokens.len()).filter(|&at| !is_name(at)).map(|at| tokens[at].text);
+    kept.collect::<Vec<_>>().join(" ")
+}
+
 /// A definition of a function or variable with its storage class blanked out: a module exports what
 /// it defines.
 pub fn exported(text: &str) -> String {
@@ -176,6 +201,13 @@ mod tests {
         assert_eq!(writable("const char *const p = \"const\";"), "const char *      p = \"const\";");
         assert_eq!(writable("const int x;"), "      int x;");
         assert_eq!(with_length("int a[], b[];", 3), "int a[3], b[];");
+        assert_eq!(
+            unnamed("int f(int a, T *b, unsigned, const T)"),
+            unnamed("int f(int, T *, unsigned c, const T)")
+        );
+        assert_ne!(unnamed("int f(const T)"), unnamed("int f(const U)"));
+        assert_ne!(unnamed("int f(unsigned int)"), unnamed("int f(unsigned char)"));
+        assert_ne!(unnamed("int f(struct s)"), unnamed("int f(struct t)"));
         assert_eq!(normal("int  f( int a )"), normal("int f(int a) /* same */"));
     }
 }

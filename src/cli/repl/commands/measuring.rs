@@ -37,11 +37,15 @@ fn parse(session: &Session, words: &str, kinds: &[Kind]) -> Result<Definition, F
     }
 }
 
-/// The type of an expression.
+/// The type of an expression; of a type, what it stands for.
 pub fn kind(session: &mut Session, words: &str) -> Result<Flow, Failed> {
-    let one = parse(session, words, &[Kind::Expression])?;
+    let is_type = syntax::parse(&format!("{words} *__hotslot_any;"), &session.names)
+        .is_ok_and(|items| items.last().is_some_and(|item| item.kind == Kind::Variable));
+    // A value of it, which is not evaluated.
+    let expression = if is_type { format!("*(__typeof__({words}) *)0") } else { words.to_owned() };
+    let one = parse(session, &expression, &[Kind::Expression])?;
     let made = session.compile_expression(&one, false)?;
-    match shown::kind(&made.bytes) {
+    match shown::kind(&made.bytes, is_type) {
         Some(spelling) => session.console.answer(&spelling),
         None => session.console.answer("void"),
     }

@@ -4,7 +4,7 @@
 //! the name, and that it is a function's. Types are not checked. Nothing here recurses, so
 //! that no input is too deep.
 
-use super::declares::is_macro;
+use super::beginnings::is_macro;
 use super::lexer::{Kind, STEP};
 use super::source::{Source, Stop};
 use super::words::Word;

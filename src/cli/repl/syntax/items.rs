@@ -3,8 +3,8 @@
 //! Owns what becomes an item of its own: every declarator of a declaration, the type that is
 //! defined within one. What each of them declares to others is put together in `split`.
 
+use super::beginnings::declares;
 use super::declarators::declaration;
-use super::declares::declares;
 use super::lexer::{Apart, Between, Kind as Token};
 use super::source::{Source, Stop};
 use super::words::Word;

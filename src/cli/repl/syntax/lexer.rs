@@ -1,12 +1,12 @@
 //! Text to tokens.
 //!
-//! Owns what is a token, a comment, a command, and which brackets belong together. Of branches that
-//! are not read, see `conditions.rs`, only the names are kept. It reads any bytes in one pass and fails on none:
+//! Owns what is a token, a comment, a directive, a command; which brackets belong together; and
+//! which branch of an `#if` is read is `conditions.rs`'s. Of the other branches only the names
+//! are kept. It reads any bytes in one pass and fails on none:
 //! what is wrong is noted, and what is not yet closed is said. What the tokens mean it does not
 //! know.
 
-mod conditions;
-
+use super::conditions::Condition;
 use super::words::{Word, word};
 use conditions::Condition;
 
@@ -103,18 +103,18 @@ pub(super) struct Lexed<'t> {
     pub open: Option<(Open, usize)>,
 }
 
-struct Lexer<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
-    at: usize,
-    first: bool,
-    directed: bool,
+pub(super) struct Lexer<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
+    pub(super) at: usize,
+    pub(super) first: bool,
+    pub(super) directed: bool,
     /// `?` without its `:` outside of brackets.
     questions: usize,
     brackets: Vec<u32>,
-    conditions: Vec<Condition>,
-    skips: usize,
-    out: Lexed<'t>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) skips: usize,
+    pub(super) out: Lexed<'t>,
 }
 
 /// The tokens of `text`. Text beyond 4 GiB is not read.
@@ -187,11 +187,11 @@ impl<'t> Lexer<'t> {
         self.out
     }
 
-    fn peek(&self, ahead: usize) -> u8 {
+    pub(super) fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    fn wrong(&mut self, at: usize, message: impl Into<String>) {
+    pub(super) fn wrong(&mut self, at: usize, message: impl Into<String>) {
         if self.skips == 0 && self.out.wrong.is_none() {
             self.out.wrong = Some(Wrong { at, message: message.into() });
         }
@@ -210,7 +210,7 @@ impl<'t> Lexer<'t> {
         self.out.pair.push(u32::MAX);
     }
 
-    fn between(&mut self, what: Apart, start: usize) {
+    pub(super) fn between(&mut self, what: Apart, start: usize) {
         let before = self.out.tokens.len() as u32;
         self.out.between.push(Between { what, start: start as u32, end: self.at as u32, before });
     }
@@ -251,7 +251,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The end of the line from `from` on, backslashes at line ends honoured.
-    fn line_end(&mut self, from: usize) -> usize {
+    pub(super) fn line_end(&mut self, from: usize) -> usize {
         let mut at = from;
         loop {
             let Some(length) = memchr::memchr(b'\n', &self.bytes[at..]) else {

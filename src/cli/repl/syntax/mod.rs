@@ -4,14 +4,15 @@
 //! need it, GNU's extensions included, and macros are guessed at. What is read wrongly is
 //! refused by the compiler later, with its own message.
 
+mod beginnings;
 mod colours;
 mod completeness;
+mod conditions;
 mod declarators;
 mod declares;
 mod directives;
 mod items;
 mod lexer;
-mod locals;
 mod names;
 mod source;
 mod split;

@@ -8,7 +8,7 @@ use super::declarators::{Declaration, Declarator, Tagged};
 use super::items::{enumerators, nested};
 use super::source::Source;
 use super::words::Word;
-use super::{Item, Kind, Name, Space, locals};
+use super::{Item, Kind, Name, Space, uses};
 
 /// Adds the items of `one` to `items`. `whole` has the text and line of all of it.
 pub(super) fn items(source: &Source, one: &Declaration, whole: Item, items: &mut Vec<Item>) {
@@ -34,7 +34,7 @@ pub(super) fn items(source: &Source, one: &Declaration, whole: Item, items: &mut
             one.declarators.iter().filter_map(|one| one.name).map(|at| Name::ordinary(source.text(at))),
         );
         finish(&mut item, one.unfinished);
-        mention(source, one, &[specifiers.from..specifiers.to, specifiers.to..one.end], &mut item);
+        mention(source, &[specifiers.from..specifiers.to, specifiers.to..one.end], &mut item);
         items.push(item);
         return;
     }
@@ -63,7 +63,7 @@ pub(super) fn items(source: &Source, one: &Declaration, whole: Item, items: &mut
             defines: types,
             ..whole.clone()
         };
-        mention(source, one, std::slice::from_ref(&(tagged.at..tagged.end)), &mut item);
+        mention(source, std::slice::from_ref(&(tagged.at..tagged.end)), &mut item);
         items.push(item);
     }
     let spelled = Spelled::of(source, one);
@@ -156,17 +156,18 @@ fn describe(source: &Source, one: &Declaration, declarator: &Declarator, spelled
     let specifiers = one.specifiers.from..one.specifiers.to;
     let to =
         one.body.map_or(declarator.initialiser.map_or(declarator.to, |(_, to)| to), |(_, close)| close + 1);
-    mention(source, one, &[specifiers, declarator.from..to], item);
+    mention(source, &[specifiers, declarator.from..to], item);
 }
 
 /// The names that the tokens of `parts` mention.
-fn mention(source: &Source, one: &Declaration, parts: &[Range<usize>], item: &mut Item) {
+fn mention(source: &Source, parts: &[Range<usize>], item: &mut Item) {
     let mut found = std::mem::take(&mut item.uses);
-    locals::uses(source, one, parts, &mut |space, text| {
+    let mut found_one = |space, text: &str| {
         if !item.defines.iter().any(|own| own.space == space && own.text == text) {
             found.insert(Name { space, text: text.to_owned() });
         }
-    });
+    };
+    parts.iter().for_each(|part| uses::names(source, part.start, part.end, &mut found_one));
     // A function that calls itself, a struct that points to itself.
     found.retain(|name| !item.defines.contains(name));
     item.uses = found;

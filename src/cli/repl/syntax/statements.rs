@@ -3,8 +3,8 @@
 //! Knows the shape of C's statements and what may stand at the end of an expression; not what
 //! they mean. It does not recurse, so that no input is too deep.
 
+use super::beginnings::declares;
 use super::declarators::{declaration, ends_operand};
-use super::declares::declares;
 use super::lexer::{ADD, AND, ARROW, BETWEEN, Kind, NOT, STEP};
 use super::source::{Source, Stop};
 use super::words::Word;

@@ -1,140 +1,134 @@
-//! Inputs of a person at a terminal.
+//! Inputs from somebody at a terminal.
 //!
-//! Owns the line editor and what it begins with: [`parts`] are what it asks about the text,
-//! [`ahead`] is what was typed while there was no editor. Terminals that cannot move the cursor get
-//! lines, see `script.rs`.
+//! Owns the line editor's settings, what is done with lines that were typed while an input was worked
+//! on, and where the history of all sessions is. Colours are in `look.rs`, names in `completion.rs`.
 
-mod ahead;
-mod parts;
+mod completion;
+mod look;
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use nu_ansi_term::{Color, Style};
 use reedline::{
     ColumnarMenu, EditCommand, Emacs, FileBackedHistory, KeyCode, KeyModifiers, MenuBuilder, Reedline,
-    ReedlineEvent, ReedlineMenu, Signal, default_emacs_keybindings,
+    ReedlineEvent, ReedlineMenu, Signal, ValidationResult, Validator, default_emacs_keybindings,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::names::Names;
 use super::{script, syntax};
-use crate::cli::failure::Failure;
-use ahead::Ahead;
-use parts::{Completion, Highlight, Prompt, Validation};
+use look::{Colours, Prompt};
 
-/// How many inputs are kept for later sessions.
-const HISTORY: usize = 5_000;
-const MENU: &str = "names";
+/// How many inputs are remembered over sessions.
+const REMEMBERED: usize = 10_000;
 
-/// What came of reading.
+/// The editor.
+pub struct Editor {
+    editor: Reedline,
+    names: Names,
+}
+
+/// What came of asking for an input.
 pub enum Read {
     Input(String),
-    /// Ctrl-C: what was begun is thrown away.
-    Cleared,
+    /// Ctrl-C: there is none.
+    Nothing,
     End,
-}
-
-/// Where inputs come from.
-pub enum Reader {
-    Editor(Box<Editor>),
-    /// Lines, and whether somebody wants a prompt before each.
-    Lines {
-        names: Names,
-        prompts: bool,
-    },
-}
-
-/// reedline, and what it does not know.
-pub struct Editor {
-    line: Reedline,
-    names: Names,
-    ahead: Ahead,
-}
-
-impl Reader {
-    /// What suits stdin and stdout; where only lines are read, with `prompts` or without.
-    pub fn new(names: Names, prompts: bool) -> Self {
-        let is_plain = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !is_plain {
-            return Self::Editor(Box::new(Editor::new(names)));
-        }
-        Self::Lines { names, prompts }
-    }
-
-    /// The next input; waits for it.
-    pub fn read(&mut self) -> Result<Read, Failure> {
-        match self {
-            Self::Editor(editor) => editor.read(),
-            Self::Lines { names, prompts } => {
-                Ok(script::read(names, *prompts).map_or(Read::End, Read::Input))
-            }
-        }
-    }
+    /// It cannot be edited here.
+    Unable,
 }
 
 impl Editor {
-    fn new(names: Names) -> Self {
+    /// One that knows the session's names; none where the terminal can do nothing.
+    pub fn new(names: &Names) -> Option<Self> {
+        if std::env::var_os("TERM").is_none_or(|term| term == "dumb") {
+            return None;
+        }
         let mut keys = default_emacs_keybindings();
-        let completes =
-            ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu(MENU.to_owned()), ReedlineEvent::MenuNext]);
-        keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, completes);
+        let menu = || ReedlineEvent::Menu(completion::MENU.to_owned());
+        let tab = ReedlineEvent::UntilFound(vec![menu(), ReedlineEvent::MenuNext]);
+        keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, tab);
+        keys.add_binding(KeyModifiers::SHIFT, KeyCode::BackTab, ReedlineEvent::MenuPrevious);
         let newline = ReedlineEvent::Edit(vec![EditCommand::InsertNewline]);
         keys.add_binding(KeyModifiers::ALT, KeyCode::Enter, newline);
-        let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let menu = ColumnarMenu::default().with_name(MENU).with_text_style(Style::new().fg(Color::Cyan));
-        let mut line = Reedline::create()
-            .with_edit_mode(Box::new(Emacs::new(keys)))
-            .with_ansi_colors(colours)
-            .use_bracketed_paste(true)
+        let columns = ColumnarMenu::default().with_name(completion::MENU);
+        let mut editor = Reedline::create()
+            .with_validator(Box::new(Whole(names.clone())))
+            .with_completer(Box::new(completion::Names(names.clone())))
+            .with_menu(ReedlineMenu::EngineCompleter(Box::new(columns)))
             .with_quick_completions(true)
             .with_partial_completions(true)
-            .with_completer(Box::new(Completion(names.clone())))
-            .with_highlighter(Box::new(Highlight(names.clone())))
-            .with_validator(Box::new(Validation(names.clone())))
-            .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)));
-        // Without a place to keep it the history is that of this session.
-        if let Some(history) = history().and_then(|file| FileBackedHistory::with_file(HISTORY, file).ok()) {
-            line = line.with_history(Box::new(history));
+            .with_edit_mode(Box::new(Emacs::new(keys)))
+            .use_bracketed_paste(true);
+        let coloured = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        editor = match coloured {
+            true => editor.with_highlighter(Box::new(Colours(names.clone()))),
+            false => editor.with_ansi_colors(false).with_highlighter(Box::new(look::Plain)),
+        };
+        // Without a place for it the history is that of this session.
+        if let Some(history) = history() {
+            editor = editor.with_history(Box::new(history));
         }
-        Self { line, names, ahead: Ahead::default() }
+        Some(Self { editor, names: names.clone() })
     }
 
-    fn read(&mut self) -> Result<Read, Failure> {
-        self.ahead.take();
-        let mut begun = String::new();
-        while let Some(line) = self.ahead.next() {
-            begun.push_str(&line);
-            begun.push('\n');
-            if line.trim().is_empty() || syntax::is_complete(&begun, &self.names) {
-                // It was shown when it was typed, but between other things.
-                let mut stdout = std::io::stdout().lock();
-                let _ = write!(stdout, "{}{begun}", parts::PROMPT).and_then(|()| stdout.flush());
-                return Ok(Read::Input(begun));
+    /// The next input.
+    pub fn read(&mut self) -> Read {
+        let mut typed = String::new();
+        while is_waiting() {
+            // Lines that the terminal has kept, which the editor would take for other keys.
+            match script::line() {
+                Some(line) if !line.is_empty() => typed.push_str(&without_marks(&line)),
+                // Ctrl-D, or nobody is there any more.
+                _ if typed.is_empty() => return Read::End,
+                _ => break,
+            }
+            if syntax::is_complete(&typed, &self.names) {
+                return Read::Input(typed);
             }
         }
-        if !begun.is_empty() {
-            self.line.run_edit_commands(&[EditCommand::InsertString(begun)]);
+        if !typed.is_empty() {
+            self.editor.run_edit_commands(&[EditCommand::InsertString(typed)]);
         }
-        loop {
-            let signal = self.line.read_line(&Prompt);
-            let _ = self.line.sync_history();
-            return match signal {
-                Ok(Signal::Success(input)) => Ok(Read::Input(input)),
-                Ok(Signal::CtrlC) => Ok(Read::Cleared),
-                Ok(Signal::CtrlD) => Ok(Read::End),
-                Ok(_) => continue,
-                Err(error) => Err(Failure::new(format!("the terminal cannot be read: {error}"))
-                    .hint("TERM=dumb hotslot repl reads plain lines")),
-            };
+        match self.editor.read_line(&Prompt) {
+            Ok(Signal::Success(input)) => Read::Input(input),
+            Ok(Signal::CtrlD) => Read::End,
+            Ok(_) => Read::Nothing,
+            // The terminal does not answer, or is gone.
+            Err(_) => Read::Unable,
         }
     }
 }
 
-/// The file with the inputs of earlier sessions.
-fn history() -> Option<PathBuf> {
-    let is_given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = is_given("XDG_STATE_HOME").or_else(|| Some(is_given("HOME")?.join(".local/state")))?;
+/// A line without what says that it was pasted: it was before the editor could ask.
+fn without_marks(line: &str) -> String {
+    line.replace("\x1b[200~", "").replace("\x1b[201~", "")
+}
+
+/// Whether there is something to be read without waiting.
+fn is_waiting() -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let stdin = rustix::stdio::stdin();
+    let mut wait = [PollFd::new(&stdin, PollFlags::IN)];
+    poll(&mut wait, Some(&now)).is_ok_and(|ready| ready > 0)
+}
+
+struct Whole(Names);
+
+impl Validator for Whole {
+    fn validate(&self, input: &str) -> ValidationResult {
+        // Who enters an empty line wants to be told what is missing.
+        let is_enough = input.rsplit_once('\n').is_some_and(|(_, last)| last.trim().is_empty());
+        match is_enough || syntax::is_complete(input, &self.0) {
+            true => ValidationResult::Complete,
+            false => ValidationResult::Incomplete,
+        }
+    }
+}
+
+fn history() -> Option<FileBackedHistory> {
+    let of = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = of("XDG_STATE_HOME").or_else(|| Some(of("HOME")?.join(".local/state")))?;
     let folder = state.join("hotslot");
     std::fs::create_dir_all(&folder).ok()?;
-    Some(folder.join("repl_history"))
+    FileBackedHistory::with_file(REMEMBERED, folder.join("repl_history")).ok()
 }

@@ -31,10 +31,7 @@ impl Terminal {
         // SAFETY: both were just opened, and are nobody else's.
         let (master, slave) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
         let copy = || slave.try_clone().unwrap();
-        command.stdin(copy()).stdout(copy()).stderr(copy());
-        if !command.get_envs().any(|(name, _)| name == "TERM") {
-            command.env("TERM", "dumb");
-        }
+        command.stdin(copy()).stdout(copy()).stderr(copy()).env("TERM", "dumb");
         // SAFETY: system calls only.
         unsafe {
             command.pre_exec(|| {
@@ -47,16 +44,12 @@ impl Terminal {
         let child = command.spawn().unwrap();
         drop((slave, command));
         let keys = File::from(master);
-        let (mut output, mut answers) = (keys.try_clone().unwrap(), keys.try_clone().unwrap());
+        let mut output = keys.try_clone().unwrap();
         let (send, screen) = channel();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             // The terminal of a program that has ended gives an error.
             while let Ok(count @ 1..) = output.read(&mut bytes) {
-                // Where the cursor is.
-                if bytes[..count].windows(4).any(|four| four == b"\x1b[6n") {
-                    let _ = answers.write_all(b"\x1b[1;1R");
-                }
                 if send.send(bytes[..count].to_vec()).is_err() {
                     break;
                 }

@@ -83,3 +83,12 @@ fn literals_live_on() {
     );
     assert_eq!(told.lines(), ["1", "2", "3", "0", "0", "4", "7"]);
 }
+
+#[test]
+fn an_else_belongs_to_the_if_before() {
+    let told = Place::new().run(
+        "int x = 0;\nif (x)\n  x = 1;\nelse\n  x = 2;\nx\nif (x == 2)\n{\n  x = 3;\n}\nelse if (x)\n{\n  x = 4;\n}\nelse\n{\n  x = 5;\n}\nx\n\
+         if (x) x = 6;\nelsewhere\nx\nif (x) x = 7;\n",
+    );
+    assert_eq!(told.lines_despite(&["'elsewhere'"]), ["2", "3", "6"]);
+}

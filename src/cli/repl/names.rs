@@ -4,7 +4,6 @@
 //! which looks at it while an input is typed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::{Arc, RwLock};
 
 use super::change::Change;
@@ -33,15 +32,11 @@ impl Known for Names {
 }
 
 impl Names {
-    /// Every name that begins so.
-    pub fn starting_with(&self, start: &str) -> Vec<String> {
+    /// Every name, in order.
+    pub fn all(&self) -> Vec<String> {
         let all = self.0.read().unwrap_or_else(|error| error.into_inner());
-        let is_one = |name: &&String| name.starts_with(start);
-        let from = (Bound::Included(start), Bound::Unbounded);
-        let own = all.own.range::<str, _>(from).map(|(name, _)| name).take_while(is_one);
-        let headers = all.headers.range::<str, _>(from).map(|(name, _)| name).take_while(is_one);
-        let macros = all.macros.range::<str, _>(from).take_while(is_one);
-        own.chain(headers).chain(macros).cloned().collect()
+        let names = all.own.keys().chain(all.headers.keys()).chain(&all.macros);
+        names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Learns what the document says now.

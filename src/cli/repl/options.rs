@@ -40,10 +40,6 @@ pub struct ReplOptions {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub limit: Option<Duration>,
 
-    /// Behave as at a terminal: prompts, questions, and Ctrl-C ends no more than the input
-    #[arg(short, long)]
-    pub interactive: bool,
-
     /// Do not ask before values are lost
     #[arg(short, long)]
     pub yes: bool,

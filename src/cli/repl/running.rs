@@ -12,10 +12,11 @@ use super::journal::{Journal, Record};
 use super::machine::Machine;
 use super::names::Names;
 use super::options::ReplOptions;
+use super::script::Lines;
 use super::session::{Failed, Flow, Session};
 use super::supervisor::Start;
 use super::terminal::{Editor, Read};
-use super::{files, interrupts, script};
+use super::{files, interrupts};
 use crate::cli::failure::Failure;
 use crate::cli::words;
 
@@ -75,15 +76,14 @@ fn session(options: &ReplOptions, folder: &Path) -> Result<Session, Failure> {
     for name in &options.libraries {
         machine.find_library(name, &options.library_dirs)?;
     }
-    let console =
-        Console { interactive: options.interactive || std::io::stdin().is_terminal(), agreed: options.yes };
+    let console = Console { interactive: std::io::stdin().is_terminal(), agreed: options.yes };
     Ok(Session::new(clang, machine, Names::default(), console))
 }
 
 /// Where inputs come from.
 enum Reader {
     Editor(Box<Editor>),
-    Lines,
+    Lines(Lines),
 }
 
 impl Reader {
@@ -91,7 +91,7 @@ impl Reader {
         let is_seen = session.console.interactive && std::io::stdout().is_terminal();
         match is_seen.then(|| Editor::new(&session.names)).flatten() {
             Some(editor) => Self::Editor(Box::new(editor)),
-            None => Self::Lines,
+            None => Self::Lines(Lines::new(session.console.interactive)),
         }
     }
 
@@ -99,14 +99,12 @@ impl Reader {
         match self {
             Self::Editor(editor) => match editor.read() {
                 Read::Unable => {
-                    *self = Self::Lines;
+                    *self = Self::Lines(Lines::new(true));
                     Read::Nothing
                 }
                 read => read,
             },
-            Self::Lines => {
-                script::read(&session.names, session.console.interactive).map_or(Read::End, Read::Input)
-            }
+            Self::Lines(lines) => lines.read(&session.names).map_or(Read::End, Read::Input),
         }
     }
 }

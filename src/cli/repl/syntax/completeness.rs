@@ -24,3 +24,10 @@ pub fn is_complete(input: &str, known: &dyn Known) -> bool {
         Ok(()) => walk.unfinished != Some(true),
     }
 }
+
+/// Whether an `else` would still belong to `input`, which is complete.
+pub fn may_go_on(input: &str, known: &dyn Known) -> bool {
+    let mut source = Source::new(input, known);
+    let mut walk = Walk::default();
+    walk.run(&mut source).is_ok() && walk.may_go_on
+}

@@ -8,7 +8,6 @@
 
 use super::conditions::Condition;
 use super::words::{Word, word};
-use conditions::Condition;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,6 @@ mod colours;
 mod completeness;
 mod conditions;
 mod declarators;
-mod declares;
 mod directives;
 mod items;
 mod lexer;
@@ -26,7 +25,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub use colours::{Class, colours};
-pub use completeness::is_complete;
+pub use completeness::{is_complete, may_go_on};
 pub use items::parse;
 pub use names::names_declared;
 

@@ -27,6 +27,14 @@ impl Types<'_> {
         let mut writer = Writer { types: self, steps: MOST_STEPS };
         writer.declare(of, Vec::new(), name.to_owned(), 0)
     }
+
+    /// What a structure, union or enumeration consists of, with its name: `struct point {int x; int y;}`;
+    /// other types are spelled.
+    pub fn definition(&self, of: TypeId) -> String {
+        let mut writer = Writer { types: self, steps: MOST_STEPS };
+        let bare = self.bare(of);
+        writer.body(bare, 0).unwrap_or_else(|| self.spelling(bare))
+    }
 }
 
 struct Writer<'t, 'o> {

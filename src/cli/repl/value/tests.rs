@@ -233,9 +233,12 @@ fn types_without_values() {
     assert_eq!(program.value(&types, "add", of("add")), format!("(int (int, char)) {add:#x} <add>"));
     let opaque = types.target(of("o")).unwrap();
     assert_eq!(show(&types, opaque, add, &|_| None), "<incomplete type>");
-    assert_eq!((types.size(opaque), types.spelling(opaque)), (None, "struct opaque".to_owned()));
+    assert_eq!((types.size(opaque), types.definition(opaque)), (None, "struct opaque".to_owned()));
     assert_eq!(show(&types, types.target(of("w")).unwrap(), add, &|_| None), "<void>");
     assert_eq!(types.spelling(types.target(of("w")).unwrap()), "void");
+    assert_eq!(types.definition(of("v")), "struct {int deep[2]; union {char c; long l;};}");
+    assert_eq!(types.definition(of("e")), "enum flags {READ = 1, WRITE, EXEC = 4, ALL = 7}");
+    assert_eq!(types.definition(of("later")), "int [4]");
     assert_eq!(types.variable("nothing"), None);
 }
 

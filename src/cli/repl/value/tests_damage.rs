@@ -50,7 +50,7 @@ fn look(types: &Types<'_>) {
     let mut every: Vec<TypeId> = types.variables.values().copied().collect();
     every.extend((0..types.all.len().min(64)).map(|index| TypeId(index as u32)));
     for kind in every {
-        for text in [types.spelling(kind), types.declaration(kind, "name")] {
+        for text in [types.spelling(kind), types.definition(kind), types.declaration(kind, "name")] {
             assert!(text.len() < LONGEST, "{}", text.len());
         }
         let _ = (types.size(kind), types.target(kind));

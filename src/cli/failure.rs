@@ -96,6 +96,8 @@ const WORDS: &[(&str, &str)] = &[
     ),
     ("(Builder::arena_size)", "(--arena)"),
     ("open it with Runtime::open_library, or -l", "name it with -l"),
+    ("as it is defined (Runtime::declarations), or change both in one update", "as it is defined"),
+    ("load it as IR, or define it by Runtime::define; otherwise declare it yourself", "declare it"),
     ("use load to add it", "`hotslot ctl PATH status` lists those there are"),
     ("use replace to change it, or another name", "give it another name"),
 ];

@@ -101,7 +101,11 @@ impl Session<'_> {
             configure(tree, build);
         }
         let answer = match step.expect {
-            Expect::Eventually => self.finally(step),
+            Expect::Eventually => {
+                let is_gone = |path: &&_| !self.files.contains_key(*path);
+                let gone = before.keys().filter(is_gone).count();
+                self.finally(step, gone)
+            }
             _ => {
                 let event = self.outcome(&step.expect);
                 if let Err(why) = check(&event, &step.expect) {
@@ -180,18 +184,19 @@ impl Session<'_> {
         }
     }
 
-    /// The answer once the files are what is live.
-    fn finally(&mut self, step: &Step) -> String {
+    /// The answer once the files are what is live, and this many modules are gone.
+    fn finally(&mut self, step: &Step, gone: usize) -> String {
         let expected = self.native.answer(&self.files);
-        let mut woken = false;
+        let (mut woken, mut unloaded) = (false, 0);
         loop {
             let event = self.outcome(&step.expect);
             if !matches!(event["event"].as_str(), Some("live" | "reverted" | "no-effect")) {
                 continue;
             }
+            unloaded += texts(&event["unloaded"]).len();
             let answer = if woken { self.turn() } else { self.woken(step) };
             woken = true;
-            if answer == expected {
+            if answer == expected && unloaded >= gone {
                 return answer;
             }
         }

@@ -259,7 +259,9 @@ fn what_cannot_be_read_says_what_to_do() {
     let without = Program::of("int i;", &[]);
     let failure = Types::of(&without.object).unwrap_err();
     assert_eq!(failure.advice(), Some("compile it with -g"));
-    let compressed = Program::of("int i;", &["-g", "-gz"]);
+    // What would not become smaller is not compressed.
+    let many: String = (0..200).map(|number| format!("int variable_{number};")).collect();
+    let compressed = Program::of(&many, &["-g", "-gz"]);
     let failure = Types::of(&compressed.object).unwrap_err();
     assert_eq!(failure.advice(), Some("compile it without -gz"));
     assert!(Types::of(b"no object").is_err());

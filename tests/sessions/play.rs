@@ -102,8 +102,9 @@ impl Session<'_> {
         }
         let answer = match step.expect {
             Expect::Eventually => {
-                let is_gone = |path: &&_| !self.files.contains_key(*path);
-                let gone = before.keys().filter(is_gone).count();
+                let is_module = |path: &&String| path.ends_with(".c") || path.ends_with(".cpp");
+                let is_gone = |path: &&String| !self.files.contains_key(*path);
+                let gone = before.keys().filter(is_module).filter(is_gone).count();
                 self.finally(step, gone)
             }
             _ => {

@@ -157,7 +157,7 @@ const HEADERS: &str = "#include <stdio.h>\n#include <stdlib.h>\n#include <assert
 
 /// What came of a case.
 fn outcome(mut command: Command, place: &Place, script: &str, expected: &str) -> &'static str {
-    command.current_dir(place.0.path());
+    command.current_dir(place.0.path()).env("TMPDIR", place.temporary());
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // What is written last is not seen by who has ended.

@@ -96,6 +96,24 @@ fn a_loop_is_interrupted() {
 }
 
 #[test]
+fn whoever_ends_it_nothing_is_left() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let place = Place::new();
+        let mut child = place.start(&[]);
+        let mut input = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        input.write_all(b"#include <stdio.h>\n{ puts(\"spins\"); fflush(stdout); for (;;); }\n").unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "spins");
+        let files = || std::fs::read_dir(place.temporary()).unwrap().count();
+        assert_eq!(files(), 1);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(lines.next().is_none(), "the session's process goes too");
+        assert_eq!(files(), 0);
+    }
+}
+
+#[test]
 fn a_fork_is_no_second_session() {
     let told = Place::new().run(
         "#include <unistd.h>\n#include <sys/wait.h>\nint n = 1;\nint once(void) { if (fork() == 0) { n = 2; return 5; } wait(0); return 6; }\n\

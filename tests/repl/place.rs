@@ -19,7 +19,14 @@ pub struct Told {
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let place = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(place.temporary()).unwrap();
+        place
+    }
+
+    /// Where sessions have their own files.
+    pub fn temporary(&self) -> PathBuf {
+        self.0.path().join(".temporary")
     }
 
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -37,6 +44,7 @@ impl Place {
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotslot"));
         command.arg("repl").args(arguments).current_dir(self.0.path()).env("LC_ALL", "C");
+        command.env("TMPDIR", self.temporary());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     }

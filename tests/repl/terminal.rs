@@ -40,6 +40,7 @@ impl Terminal {
         let terminal = open();
         let mut command = Command::new("setsid");
         command.args(["--ctty", env!("CARGO_BIN_EXE_hotslot"), "repl"]).current_dir(place.0.path());
+        command.env("TMPDIR", place.temporary());
         command.env("TERM", kind).env("XDG_STATE_HOME", place.0.path().join("state")).env_remove("NO_COLOR");
         command.stdin(open()).stdout(open()).stderr(Stdio::from(OwnedFd::from(open())));
         let child = command.spawn().unwrap();

@@ -82,6 +82,7 @@ pub fn supervise(session: impl Fn(Start) -> Result<ExitCode, Failure>) -> Result
     let journal = Journal::new().map_err(failed)?;
     let modes = std::io::stdin().is_terminal().then(|| tcgetattr(std::io::stdin()).ok()).flatten();
     let folder = tempfile::Builder::new().prefix("hotslot-repl-").tempdir().map_err(failed)?;
+    end_in_order();
     let mut deaths = 0;
     loop {
         shared.state.store(RESTORES, Ordering::Relaxed);
@@ -95,6 +96,10 @@ pub fn supervise(session: impl Fn(Start) -> Result<ExitCode, Failure>) -> Result
         let status = wait_for(child, shared)?;
         if let Some(modes) = &modes {
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, modes);
+        }
+        let signal = ENDED_BY.load(Ordering::Relaxed);
+        if signal != 0 {
+            return Ok(ExitCode::from(128 + signal as u8));
         }
         let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
         let state = shared.state.load(Ordering::Relaxed);
@@ -143,6 +148,11 @@ fn fork() -> Result<i32, Failure> {
             // Rust's start-up has installed would swallow a signal that a program sends itself.
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                for signal in [libc::SIGTERM, libc::SIGHUP] {
+                    if libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN {
+                        libc::signal(signal, libc::SIG_IGN);
+                    }
+                }
                 libc::signal(libc::SIGINT, libc::SIG_DFL);
                 libc::signal(libc::SIGSEGV, libc::SIG_DFL);
                 libc::signal(libc::SIGBUS, libc::SIG_DFL);
@@ -157,6 +167,8 @@ fn fork() -> Result<i32, Failure> {
 static CHILD: AtomicI32 = AtomicI32::new(0);
 static DONE: AtomicU64 = AtomicU64::new(0);
 static SHARED: AtomicU64 = AtomicU64::new(0);
+/// The signal that asked this process to end.
+static ENDED_BY: AtomicI32 = AtomicI32::new(0);
 static PRESSED: AtomicU64 = AtomicU64::new(0);
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
@@ -191,8 +203,43 @@ extern "C" fn pressed(_: c_int) {
     // SAFETY: writes a text that there is, or ends a child that is not waited for yet.
     unsafe {
         match text.is_empty() {
-            true => _ = libc::kill(CHILD.load(Ordering::Relaxed), libc::SIGKILL),
+            true => kill_child(),
             false => _ = libc::write(2, text.as_ptr().cast(), text.len()),
+        }
+    }
+}
+
+/// # Safety
+///
+/// None that a caller has to see to: the child is not reaped before this is over, as `wait_for` takes
+/// its number away first. May be called in a handler.
+unsafe fn kill_child() {
+    let child = CHILD.load(Ordering::Relaxed);
+    if child != 0 {
+        // SAFETY: a child of this process, which has not been reaped.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+    }
+}
+
+extern "C" fn end_asked(signal: c_int) {
+    ENDED_BY.store(signal, Ordering::Relaxed);
+    // SAFETY: see there.
+    unsafe { kill_child() };
+}
+
+/// A closed terminal and a polite kill end both processes, and what they have in the file system.
+fn end_in_order() {
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: zeroes are a valid value; the handler does what a handler may.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &mut action);
+            if action.sa_sigaction == libc::SIG_IGN {
+                continue; // nohup
+            }
+            action.sa_sigaction = end_asked as extern "C" fn(c_int) as usize;
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigaction(signal, &action, std::ptr::null_mut());
         }
     }
 }
@@ -208,15 +255,30 @@ fn wait_for(child: i32, shared: &'static Shared) -> Result<c_int, Failure> {
         action.sa_flags = libc::SA_RESTART;
         libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut());
     }
-    let mut status = 0;
-    loop {
-        // SAFETY: waits for the child, into a local.
-        if unsafe { libc::waitpid(child, &mut status, 0) } == child {
-            return Ok(status);
-        }
+    if ENDED_BY.load(Ordering::Relaxed) != 0 {
+        // It was asked for before the child could be told.
+        // SAFETY: see there.
+        unsafe { kill_child() };
+    }
+    // Its number stays its own as long as a handler may use it.
+    // SAFETY: waits for the child, into locals.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        again(|| libc::waitid(libc::P_PID, child as u32, &mut info, libc::WEXITED | libc::WNOWAIT))?;
+        CHILD.store(0, Ordering::Relaxed);
+        let mut status = 0;
+        again(|| libc::waitpid(child, &mut status, 0))?;
+        Ok(status)
+    }
+}
+
+/// A system call that signals may interrupt.
+fn again(mut call: impl FnMut() -> c_int) -> Result<(), Failure> {
+    while call() < 0 {
         let error = std::io::Error::last_os_error();
         if error.kind() != std::io::ErrorKind::Interrupted {
             return Err(failed(error));
         }
     }
+    Ok(())
 }

@@ -66,11 +66,14 @@ fn what_was_saved_compiles_and_does_the_same() {
         "#include <stdio.h>\ntypedef struct node node;\nstruct node { node *next; int n; };\nint sq(int x);\nint six = 6;\n\
          static int sq(int x) { return x * x; }\nint m = sq(2);\nint a[] = {1, sq(3)};\nnode last = {0, 4};\nnode first = {&last, 1};\n\
          const int k = sq(5);\nint (*table[])(int) = {sq};\nenum e { A = 3 } e = A;\n\
-         int main(void) { printf(\"%d %d %d %d %d %d %d\\n\", m, a[1], first.next->n, k, table[0](6), e, six); return 0; }\n\
+         enum { B = 8 } nameless;\nenum { B = 8 } nameless = B;\n\
+         static struct { int x, y; } pairs[] = {{1, 2}, {3, 4}}, other = {7, 8};\nstruct { int x; } run = { sq(2) };\n\
+         int sum(void) { return nameless + pairs[1].y + other.y + run.x; }\n\
+         int main(void) { printf(\"%d %d %d %d %d %d %d %d\\n\", m, a[1], first.next->n, k, table[0](6), e, six, sum()); return 0; }\n\
          main()\n:save out.c\n",
     );
     let lines = told.lines();
-    assert_eq!(lines[0], "4 9 4 25 36 3 6");
+    assert_eq!(lines[0], "4 9 4 25 36 3 6 24");
     for compiler in ["clang-19", "gcc"] {
         place.compile(compiler, &["-Wall", "-Wno-main", "out.c", "-o", "out"]);
         let output = Command::new(place.0.path().join("out")).output().unwrap();

@@ -34,15 +34,17 @@ pub fn text(document: &Document, is_constant: &dyn Fn(&Definition) -> bool) -> S
     let sections = [
         lines(&mut directives.map(|one| one.text.clone())),
         dependencies::announcements(&all),
-        lines(&mut all.iter().map(|one| match one.kind {
+        lines(&mut all.iter().filter(|one| !is_said_once(one)).map(|one| match one.kind {
             Kind::Variable if others.iter().any(|other| Arc::ptr_eq(other, one)) => {
                 tokens::writable(one.interface())
             }
             Kind::Function | Kind::Variable => one.interface().to_owned(),
             _ => one.text.clone(),
         })),
-        lines(&mut constant.iter().map(|one| tokens::exported(&one.text).trim().to_owned())),
-        lines(&mut others.iter().map(|one| defined(one.interface()))),
+        lines(&mut constant.iter().map(|one| defined(one, &tokens::exported(&one.text)))),
+        lines(
+            &mut others.iter().map(|one| defined(one, &tokens::writable(&tokens::exported(one.interface())))),
+        ),
         lines(&mut own(Kind::Function).map(|one| tokens::exported(&one.text).trim_start().to_owned())),
         assigned,
     ];
@@ -51,7 +53,22 @@ pub fn text(document: &Document, is_constant: &dyn Fn(&Definition) -> bool) -> S
     format!("// Written by hotslot repl.\n\n{}", sections.join("\n"))
 }
 
-/// The definition that a declaration without an initialiser is of.
-fn defined(declaration: &str) -> String {
-    tokens::writable(&tokens::exported(declaration)).trim().to_owned()
+/// Several variables of one type without a name: their definition is all there is of them.
+fn is_said_once(one: &Definition) -> bool {
+    let is_list = || tokens::of(one.interface()).iter().any(|token| token.depth == 0 && token.text == ",");
+    one.kind == Kind::Variable && tokens::has_nameless_type(one.interface()) && is_list()
+}
+
+/// A variable's definition behind its declaration. Each `struct {...}` without a name is another type,
+/// so that the second has to be asked for.
+fn defined(one: &Definition, definition: &str) -> String {
+    if !tokens::has_nameless_type(definition) || is_said_once(one) {
+        return definition.trim().to_owned();
+    }
+    let name = one.symbol().unwrap_or_default();
+    let of_thread = ["_Thread_local", "thread_local", "__thread"];
+    let of_thread = of_thread.iter().find(|word| tokens::mentions(definition, word));
+    let of_thread = of_thread.map_or(String::new(), |word| format!("{word} "));
+    let value = tokens::initialiser(definition).map_or(";", |at| &definition[at - 1..]);
+    format!("{of_thread}__typeof__({name}) {name} {}", value.trim())
 }

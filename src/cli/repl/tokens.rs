@@ -169,6 +169,31 @@ pub fn with_length(declaration: &str, length: u64) -> String {
     format!("{}{length}{}", &declaration[..at], &declaration[at..])
 }
 
+/// Whether a variable's declaration defines a type that has no name.
+pub fn has_nameless_type(declaration: &str) -> bool {
+    let tokens = of(declaration);
+    let is_tag = |word: &str| matches!(word, "struct" | "union" | "enum");
+    let mut own = tokens.iter().filter(|token| token.depth == 0).take_while(|token| token.text != "=");
+    let Some(_) = own.by_ref().find(|token| is_tag(token.text)) else { return false };
+    // An attribute, `__attribute__((packed))`, may come first; its brackets are not at this depth.
+    own.find(|token| !matches!(token.text, "__attribute__" | "__attribute" | "(" | ")" | "[" | "]"))
+        .is_some_and(|token| token.text == "{")
+}
+
+/// The text on one line, without comments.
+pub fn line(text: &str) -> String {
+    let mut line = String::new();
+    let mut end = 0;
+    for token in of(text) {
+        if token.at > end && end > 0 {
+            line.push(' ');
+        }
+        line.push_str(token.text);
+        end = token.range().end;
+    }
+    line
+}
+
 /// The same declaration, however it was laid out.
 pub fn normal(text: &str) -> String {
     of(text).iter().map(|token| token.text).collect::<Vec<_>>().join(" ")
@@ -208,6 +233,11 @@ mod tests {
         assert_ne!(unnamed("int f(const T)"), unnamed("int f(const U)"));
         assert_ne!(unnamed("int f(unsigned int)"), unnamed("int f(unsigned char)"));
         assert_ne!(unnamed("int f(struct s)"), unnamed("int f(struct t)"));
+        assert!(has_nameless_type("static struct __attribute__((packed)) { int x; } s[] = {{1}};"));
+        assert!(has_nameless_type("const enum { A } e;"));
+        assert!(!has_nameless_type("struct s { int x; } s;") && !has_nameless_type("struct s s = {1};"));
+        assert!(!has_nameless_type("int x = ((struct { int x; }){1}).x;"));
+        assert_eq!(line("int  *f( int a,\n    /* the\n second */ T b );"), "int *f( int a, T b );");
         assert_eq!(normal("int  f( int a )"), normal("int f(int a) /* same */"));
     }
 }

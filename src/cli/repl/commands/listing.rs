@@ -9,15 +9,15 @@ use crate::cli::repl::tokens;
 pub fn list(session: &mut Session, _: &str) -> Result<Flow, Failed> {
     let line = |one: &Definition| {
         let text = match one.kind {
-            Kind::Function => one.interface().to_owned(),
+            Kind::Function => tokens::line(one.interface()),
             Kind::Variable => {
                 let end = tokens::initialiser(&one.text).map_or(one.text.len(), |at| at - 1);
-                format!("{};", one.text[..end].trim_end().trim_end_matches(';'))
+                format!("{};", tokens::line(&one.text[..end]).trim_end_matches(';'))
             }
-            Kind::Directive => one.text.clone(),
-            _ => tokens::normal(&one.text),
+            // In a directive blanks and quotes have a meaning of their own.
+            Kind::Directive => one.text.split_whitespace().collect::<Vec<_>>().join(" "),
+            _ => tokens::line(&one.text),
         };
-        let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
         format!("{:16}{text}\n", one.origin.place)
     };
     let lines: String = session.document.iter().map(|one| line(one)).collect();

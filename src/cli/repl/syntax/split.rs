@@ -100,6 +100,7 @@ pub(super) fn items(source: &Source, one: &Declaration, whole: Item, items: &mut
 /// A declaration of one declarator, or of several that cannot be told apart.
 fn in_one_piece(source: &Source, one: &Declaration, whole: Item, types: Vec<Name>) -> Item {
     let mut item = whole;
+    let enumerators = types.len();
     item.defines = types;
     let declarator = &one.declarators[0];
     let start = source.token(one.specifiers.from).start as usize;
@@ -117,6 +118,8 @@ fn in_one_piece(source: &Source, one: &Declaration, whole: Item, types: Vec<Name
     for declarator in &one.declarators {
         describe(source, one, declarator, &spelled, &mut item);
     }
+    // What it is called comes first.
+    item.defines.rotate_left(enumerators);
     if one.declarators.len() > 1 {
         // Said together: the body can stand only once.
         let all: Vec<String> =

@@ -22,6 +22,23 @@ fn a_c_file_is_loaded_and_loaded_again() {
 }
 
 #[test]
+fn what_a_file_chooses_by_its_conditions_is_known() {
+    let place = Place::new();
+    place.write("own.h", "#define OWN 5\n");
+    place.write(
+        "m.c",
+        "#include \"own.h\"\n#if OWN > 4\n#define SIZE 2\ntypedef struct pair { int v[SIZE]; } pair;\n#else\n\
+         typedef int pair;\n#endif\n#ifdef __linux__\nint sum(pair p) { return p.v[0] + p.v[1]; }\n#else\n\
+         int sum(pair p);\n#endif\n#define NAME(x) get_##x\nint NAME(one)(void) { return 1; }\n",
+    );
+    let told = place.run(
+        ":load m.c\nsum((pair){{OWN, SIZE}})\nget_one()\n:type sum\n#include \"own.h\"\n\
+         #include <unistd.h>\nchdir(\"/\")\n#define OTHER OWN\nOTHER\n",
+    );
+    assert_eq!(told.lines(), ["7", "1", "int (pair)", "0", "5"]);
+}
+
+#[test]
 fn what_is_typed_takes_the_place_of_what_was_loaded() {
     let place = Place::new();
     place.write("m.c", "int inner(int x) { return x; }\nint outer(int x) { return inner(x) + 1; }\n");

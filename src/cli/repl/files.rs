@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use hotslot::Source;
 
+use super::branches;
 use super::document::{Definition, Document};
 use super::front_end::Output;
 use super::machine::Step;
@@ -138,16 +139,19 @@ impl Known for Both<'_> {
 
 /// The document with what a C file declares.
 fn document_with(session: &Session, bare: &Document, path: &Path, real: &Path) -> Result<Document, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let mut text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let cancel = session.new_cancel();
-    let made = session.clang.compile_file(path, Output::Preprocessed, &cancel);
-    let expanded = made.map_err(|_| "it has changed meanwhile".to_owned())?;
+    let expanded = |output| {
+        let made = session.clang.compile_file(path, output, &cancel);
+        let made = made.map_err(|_| "it has changed meanwhile".to_owned())?;
+        Ok::<_, String>(String::from_utf8_lossy(&made.bytes).into_owned())
+    };
+    if branches::has_any(&text) {
+        text = branches::taken(&expanded(Output::Branches)?);
+    }
     let is_code = |line: &&str| !line.starts_with('#');
-    let code: String = String::from_utf8_lossy(&expanded.bytes)
-        .lines()
-        .filter(is_code)
-        .flat_map(|line| [line, "\n"])
-        .collect();
+    let code: String =
+        expanded(Output::Preprocessed)?.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect();
     let types = syntax::names_declared(&code, &session.names).into_iter();
     let types = types.filter(|(name, is_type)| *is_type && name.space == Space::Ordinary);
     let known = Both(&session.names, types.map(|(name, _)| name.text).collect());

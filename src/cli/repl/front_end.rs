@@ -28,6 +28,8 @@ pub enum Output {
     Check,
     /// What the preprocessor makes of it, with the macros that there are at its end.
     Preprocessed,
+    /// The same, with what comes from where, comments and `#include`s.
+    Branches,
 }
 
 impl Output {
@@ -39,6 +41,7 @@ impl Output {
             Self::Assembly => &["-S", "-masm=intel", "-fno-asynchronous-unwind-tables"],
             Self::Check => &["-fsyntax-only"],
             Self::Preprocessed => &["-E", "-P", "-dD"],
+            Self::Branches => &["-E", "-C", "-dD", "-dI"],
         }
     }
 }
@@ -64,6 +67,8 @@ pub struct FrontEnd {
     flags: Vec<OsString>,
     spares: Spares,
     folder: PathBuf,
+    /// Where what is typed looks for `"files"`.
+    here: PathBuf,
     number: AtomicU64,
     header: Mutex<Header>,
 }
@@ -98,8 +103,10 @@ impl FrontEnd {
     pub fn new(compiler: &Path, flags: Vec<OsString>, folder: &Path) -> Result<Self, Failure> {
         let spares = Spares::new()
             .map_err(|error| Failure::new(format!("no thread that starts compilers: {error}")))?;
+        // What is typed may go to another folder, which does not count.
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let (compiler, folder, number) = (compiler.to_owned(), folder.to_owned(), AtomicU64::new(0));
-        Ok(Self { compiler, flags, spares, folder, number, header: Mutex::default() })
+        Ok(Self { compiler, flags, spares, folder, here, number, header: Mutex::default() })
     }
 
     /// Has everything compiled with these directives from now on; returns those before, to be put
@@ -123,7 +130,13 @@ impl FrontEnd {
         let source = self.write(directives, "h")?;
         let file = source.with_extension("pch");
         let mut command = self.command();
-        command.args(["-g", "-x", "c-header"]).arg(&source).arg("-o").arg(&file);
+        command
+            .arg("-iquote")
+            .arg(&self.here)
+            .args(["-g", "-x", "c-header"])
+            .arg(&source)
+            .arg("-o")
+            .arg(&file);
         // clang looks at what it was made of again whenever it is used.
         let mut header =
             Header { directives: directives.to_owned(), file: Some(file), warnings: String::new() };
@@ -149,7 +162,7 @@ impl FrontEnd {
         let header = self.lock().file.clone();
         let source = self.write(text, "c")?;
         let mut command = self.command();
-        command.args(output.flags());
+        command.args(output.flags()).arg("-iquote").arg(&self.here);
         if let Some(header) = header.filter(|_| output != Output::Preprocessed) {
             command.arg("-include-pch").arg(header);
         }

@@ -5,6 +5,7 @@
 //! [`build`] puts these together; [`machine`] loads and runs them; [`session`] is the order of all
 //! that. [`value`] shows values, [`terminal`] reads inputs. [`supervisor`] has the processes.
 
+mod branches;
 mod build;
 mod change;
 mod commands;

@@ -27,12 +27,16 @@ fn what_a_file_chooses_by_its_conditions_is_known() {
     place.write("own.h", "#define OWN 5\n");
     place.write(
         "m.c",
-        "#include \"own.h\"\n#if OWN > 4\n#define SIZE 2\ntypedef struct pair { int v[SIZE]; } pair;\n#else\n\
+        "/* see \"other\" */\n#include \"own.h\"\n#if OWN > 4\n#define SIZE 2\ntypedef struct pair { int v[SIZE]; } pair;\n#else\n\
          typedef int pair;\n#endif\n#ifdef __linux__\nint sum(pair p) { return p.v[0] + p.v[1]; }\n#else\n\
          int sum(pair p);\n#endif\n#define NAME(x) get_##x\nint NAME(one)(void) { return 1; }\n",
     );
+    std::fs::create_dir(place.0.path().join("in")).unwrap();
+    for file in ["own.h", "m.c"] {
+        std::fs::rename(place.0.path().join(file), place.0.path().join("in").join(file)).unwrap();
+    }
     let told = place.run(
-        ":load m.c\nsum((pair){{OWN, SIZE}})\nget_one()\n:type sum\n#include \"own.h\"\n\
+        ":load in/m.c\nsum((pair){{OWN, SIZE}})\nget_one()\n:type sum\n#include \"in/own.h\"\n\
          #include <unistd.h>\nchdir(\"/\")\n#define OTHER OWN\nOTHER\n",
     );
     assert_eq!(told.lines(), ["7", "1", "int (pair)", "0", "5"]);

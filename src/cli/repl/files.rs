@@ -198,8 +198,11 @@ fn of_interest(mut item: Item, file: &Path) -> Option<Item> {
 
 /// An `#include` of a file beside another one, for those who are elsewhere.
 fn from_anywhere(text: &str, file: &Path) -> String {
-    let Some((before, rest)) = text.split_once('"') else { return text.to_owned() };
-    let Some((name, after)) = rest.split_once('"') else { return text.to_owned() };
-    let beside = file.parent().map(|folder| folder.join(name)).filter(|path| path.is_file());
-    beside.map_or_else(|| text.to_owned(), |path| format!("{before}\"{}\"{after}", path.display()))
+    let tokens = tokens::of(text);
+    let literal = tokens.iter().find(|token| token.text.starts_with('"'));
+    let Some((at, name)) = literal.map(|token| (token.at, token.text)) else { return text.to_owned() };
+    let beside =
+        file.parent().map(|folder| folder.join(name.trim_matches('"'))).filter(|path| path.is_file());
+    let path = |path: PathBuf| format!("{}\"{}\"{}", &text[..at], path.display(), &text[at + name.len()..]);
+    beside.map_or_else(|| text.to_owned(), path)
 }

@@ -92,3 +92,10 @@ fn an_else_belongs_to_the_if_before() {
     );
     assert_eq!(told.lines_despite(&["'elsewhere'"]), ["2", "3", "6"]);
 }
+
+#[test]
+fn a_warning_about_a_directive_is_told_once() {
+    let told = Place::new().run("#define N 1\n#warning once\n#define M 2\n#include <stdio.h>\nM\n");
+    assert_eq!(told.err.matches("once").count(), 2, "its heading and its line: {told:?}");
+    assert_eq!(told.out, "2\n");
+}

@@ -150,8 +150,11 @@ impl Session {
         let mut old_header = None;
         if directives != self.document.directives() {
             let header = self.clang.precompile(&directives, &cancel)?;
-            self.console.tell("", header.warnings());
-            old_header = Some(self.clang.swap(header));
+            let warnings = header.warnings().to_owned();
+            let old = self.clang.swap(header);
+            // Those of earlier directives have been told.
+            self.console.tell("", warnings.strip_prefix(old.warnings()).unwrap_or(&warnings));
+            old_header = Some(old);
         }
         let new = document.without(&self.document);
         build::measure(&self.clang, &mut document, &new, &cancel);

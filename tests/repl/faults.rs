@@ -114,6 +114,16 @@ fn whoever_ends_it_nothing_is_left() {
 }
 
 #[test]
+fn a_variable_that_is_only_declared_is_named() {
+    let told = Place::new().run(
+        "extern int later, environ;\nint get(void) { return later; }\nget()\nlater\nint *p;\n*p\nint later = 4;\nget()\n*p\n",
+    );
+    assert_eq!(told.lines_despite(&["null pointer"]), ["4"]);
+    assert_eq!(told.err.matches("note: later is declared, but not defined").count(), 3, "{told:?}");
+    assert!(!told.err.contains("environ"), "{told:?}");
+}
+
+#[test]
 fn a_fork_is_no_second_session() {
     let told = Place::new().run(
         "#include <unistd.h>\n#include <sys/wait.h>\nint n = 1;\nint once(void) { if (fork() == 0) { n = 2; return 5; } wait(0); return 6; }\n\

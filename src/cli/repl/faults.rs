@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use hotslot::{Error, ErrorKind, Fault, Frame};
 
+use super::document::Document;
+use super::syntax::{Kind, Space};
 use super::text::RUN;
 use crate::cli::failure::in_a_line;
 
@@ -32,6 +34,27 @@ pub fn told(error: &Error) -> String {
     text
 }
 
+/// Variables that are only declared, which may be why there was nothing at a small address.
+pub fn absent<'d>(error: &Error, document: &'d Document, is_known: impl Fn(&str) -> bool) -> Vec<&'d str> {
+    let fault = error
+        .fault()
+        .filter(|fault| fault.signal == libc::SIGSEGV && fault.address.is_some_and(|address| address < PAGE));
+    let Some(fault) = fault else { return Vec::new() };
+    let function = fault.culprit().and_then(|frame| frame.function.as_deref());
+    let function = function.and_then(|name| document.symbol(name));
+    let names = document.iter().filter(|one| one.kind == Kind::Prototype && !one.text.contains('('));
+    let names = names.flat_map(|one| &one.defines).filter(|name| {
+        // Of an input's own code it is not known any more what it used.
+        name.space == Space::Ordinary
+            && function.is_none_or(|function| function.uses.contains(name))
+            && !is_known(&name.text)
+    });
+    names.map(|name| &*name.text).collect()
+}
+
+/// Addresses below it are those of nothing.
+const PAGE: u64 = 0x1000;
+
 /// What the processor or somebody else refused.
 fn what(error: &Error, fault: &Fault) -> String {
     match (error.kind(), error.exit_code()) {
@@ -48,7 +71,7 @@ fn what(error: &Error, fault: &Fault) -> String {
         return "stack overflow".to_owned();
     }
     match (fault.signal, fault.address) {
-        (libc::SIGSEGV, Some(address @ 0..0x1000)) => {
+        (libc::SIGSEGV, Some(address @ 0..PAGE)) => {
             let near = if address == 0 { String::new() } else { format!(" (at {address:#x})") };
             format!("null pointer{near}: SIGSEGV")
         }

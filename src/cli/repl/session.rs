@@ -313,7 +313,12 @@ impl Session {
     ) -> Result<(), String> {
         let result = self.machine.run(name, object, keep, host);
         machine::flush();
-        result.map_err(|error| faults::told(&error))
+        result.map_err(|error| {
+            let is_known = |name: &str| self.machine.runtime().symbol(name).is_some();
+            let absent = faults::absent(&error, &self.document, is_known).into_iter();
+            let absent = absent.map(|name| format!("note: {name} is declared, but not defined\n"));
+            faults::told(&error) + &absent.collect::<String>()
+        })
     }
 
     /// What ends the compilers that are started from now on.

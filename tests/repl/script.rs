@@ -99,3 +99,10 @@ fn a_warning_about_a_directive_is_told_once() {
     assert_eq!(told.err.matches("once").count(), 2, "its heading and its line: {told:?}");
     assert_eq!(told.out, "2\n");
 }
+
+#[test]
+fn a_macro_that_ends_in_the_midst_is_told_without_what_comes_behind() {
+    let told = Place::new().run("#define BAD (\nint n = 1;\nBAD\nBAD;\nn\n");
+    assert_eq!(told.lines_despite(&["does a macro of it end in the midst"]), ["1"]);
+    assert!(!told.err.contains("__hotslot"), "{told:?}");
+}

@@ -272,8 +272,15 @@ fn readable(said: &str) -> String {
             message.push('\n');
         }
     }
-    let is_all_ours = messages.iter().all(|(is_ours, _)| *is_ours);
-    messages.into_iter().filter(|(is_ours, _)| is_all_ours || !is_ours).map(|(_, message)| message).collect()
+    if let Some((_, first)) = messages.first().filter(|_| messages.iter().all(|(is_ours, _)| *is_ours)) {
+        // What was typed is C only as far as itself goes.
+        let first = first.lines().next().unwrap_or_default();
+        let what = first.split_once(": ").map_or(first, |(_, what)| what);
+        return format!(
+            "{what}\nnote: behind the input: does a macro of it end in the midst of something?\n"
+        );
+    }
+    messages.into_iter().filter(|(is_ours, _)| !is_ours).map(|(_, message)| message).collect()
 }
 
 /// The place of what was typed is no file of a folder, though clang says so of what it has compiled
@@ -342,7 +349,10 @@ mod tests {
             readable("hotslot:1:1: error: a\n/tmp/x/input 1:1:1: error: b\n"),
             "input 1:1:1: error: b\n"
         );
-        assert_eq!(readable("hotslot:1:1: error: a\n"), "hotslot:1:1: error: a\n");
+        assert!(
+            readable("hotslot:1:1: error: a\n  x\nhotslot:1:2: error: b\n").starts_with("error: a\nnote: ")
+        );
+        assert_eq!(readable(""), "");
         assert_eq!(readable(said), "input 1:1:1: error: a\n    1 | x\n      | ^\ninput 1:2:1: note: b\n");
     }
 
